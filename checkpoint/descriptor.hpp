@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+//
+// The frame descriptor: what memory knows of one frame of the cache. One per slot of the cache,
+// 64 bytes, made at boot and never again (P6).
+//
+//   vacant --obtain--> fetching --completion--> clean <------------ written home / logged, untouched
+//                         |                       | make_dirty            ^
+//                         v                       v                       |
+//                      unreadable               dirty --declare--> frozen-+
+//                                                 ^                  |  make_dirty: copied out first
+//                                                 +------------------+
+//
+// "Frozen" is no state of its own: a dirty frame whose epoch is older than the store's belongs to
+// the generation that is being written. So a declaration changes no descriptor.
+#pragma once
+
+#include <cstdint>
+
+#include "objects/frame_life.hpp"
+#include "objects/ids.hpp"
+
+namespace perdure {
+
+// Index of a frame in the cache, and of its descriptor. 0 is a real slot.
+using CacheSlot = uint32_t;
+inline constexpr CacheSlot no_slot = 0xffff'ffff;
+
+enum class FrameState : uint8_t {
+  vacant = 0,      // holds no frame of the store
+  fetching = 1,    // the tag or the body is on its way from the disk
+  clean = 2,       // same as on the disk (log or home)
+  dirty = 3,       // changed since; frozen if its epoch is not the store's
+  unreadable = 4,  // its only copy could not be read; stays until dropped, so that a retry finds it
+};
+
+struct FrameDescriptor {
+  static constexpr uint8_t flag_all_zero = 1 << 0;   // body not yet cleared: reads as zero
+  static constexpr uint8_t flag_body_absent = 1 << 1;  // only the identity was fetched
+  static constexpr uint8_t flag_referenced = 1 << 2; // for the clock that chooses victims
+
+  FrameNumber number;
+  FrameIdentity identity;
+  FrameState state = FrameState::vacant;
+  uint8_t flags = 0;
+  uint16_t pins = 0;            // not a victim while > 0
+  uint32_t epoch = 0;           // of the checkpoint in which it was last made dirty
+  CacheSlot hash_next = no_slot;
+  CacheSlot list_next = no_slot;      // dirty or frozen list
+  CacheSlot list_previous = no_slot;
+  uint32_t copy_buffer = 0;     // see FrozenCopy in the store
+  // The kernel's own: hardware entries that map this frame. Valid only for mapping_epoch.
+  uint32_t mapping_count = 0;
+  uint32_t mapping_epoch = 0;
+  uint32_t mapping_table = 0;   // the last one: table number << 9 | entry
+};
+static_assert(sizeof(FrameDescriptor) == 64);
+
+}  // namespace perdure

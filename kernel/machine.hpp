@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+//
+// What the kernel asks of a machine: the whole contract between the generic kernel and
+// kernel/arch. Generic code includes this file and nothing of arch; there is no #ifdef.
+// kernel/arch/x86_64 implements it on the processor, test/support/fake_machine.cpp on the host.
+// The build chooses the file.
+//
+// Everything here runs with interrupts off, on the one kernel stack. None of it can stall.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "objects/process.hpp"
+
+namespace perdure {
+
+// An address in physical memory, bytes. Never dereferenced; see machine::memory_at.
+struct PhysAddr {
+  uint64_t value = 0;
+  auto operator<=>(const PhysAddr&) const = default;
+};
+
+// Why the kernel was entered from user mode.
+struct Trap {
+  enum class Reason : uint8_t {
+    system_call,  // registers already hold the invocation (objects/abi.hpp)
+    page_fault,   // address, and the three access bits below
+    exception,    // any other processor exception: vector and error_code
+    fpu_absent,   // first use of the FPU by a process that has none (device not available)
+    interrupt,    // timer, disk or console: see machine::take_pending
+  };
+  Reason reason = Reason::interrupt;
+  uint8_t vector = 0;       // exception: the processor's vector number
+  uint64_t error_code = 0;  // exception: the processor's error code, or 0
+  uint64_t address = 0;     // page_fault: the user address that was touched
+  bool write = false;       // page_fault
+  bool execute = false;     // page_fault: instruction fetch
+};
+
+// What happened since the kernel last asked. Flags only: interrupts write no object.
+struct Pending {
+  bool timer = false;
+  bool disk = false;
+  bool console = false;
+};
+
+struct MemoryRegion {
+  PhysAddr start;
+  uint64_t length_bytes = 0;
+};
+
+// What the boot loader told us. `command_line` points into memory that stays valid for ever.
+struct BootInfo {
+  std::span<const MemoryRegion> usable;  // page-aligned, disjoint; without kernel image and boot data
+  std::string_view command_line;
+};
+
+namespace machine {
+
+// --- memory -----------------------------------------------------------------------------
+// All usable RAM is mapped writable and non-executable for the kernel, contiguously.
+std::byte* memory_at(PhysAddr);
+PhysAddr physical_address_of(const void*);  // inverse of memory_at
+
+// --- address translation -------------------------------------------------------------------
+// Page tables have the processor's format: 512 entries of 8 bytes, four levels; see
+// kernel/page_table_entry.hpp. The upper 256 entries of a root are the kernel's and are the
+// same in all roots.
+void install_kernel_half(uint64_t* root_table);  // fills entries 256..511
+void load_root(PhysAddr root_table);             // also drops all cached translations
+PhysAddr kernel_root();                          // a root that maps no user memory
+void flush_translations();                       // all of the loaded root
+void flush_translation(uint64_t user_address);   // one page of the loaded root
+
+// --- time ----------------------------------------------------------------------------------
+uint64_t now_ns();              // since boot, never goes back
+uint64_t wall_clock_seconds();  // since 1970, from the battery-backed clock
+void set_tick(uint64_t period_ns);  // periodic timer interrupt
+
+// --- waiting and devices ---------------------------------------------------------------------
+Pending take_pending();  // and clears it
+void idle();             // interrupts on, halt until one arrives, interrupts off
+void console_write(std::string_view);       // polled, returns when everything is handed over
+std::optional<char> console_read();         // next received byte, if any
+std::optional<uint64_t> random_word();      // hardware randomness, if the processor has it
+
+// --- floating point ----------------------------------------------------------------------------
+// The XSAVE area: 832 bytes, 64-byte aligned, components x87, SSE, AVX, standard format.
+void fpu_disable();                      // next use by user mode traps as fpu_absent
+void fpu_enable();
+void fpu_save(std::byte* area);          // from the registers; FPU must be enabled
+void fpu_load(const std::byte* area);    // into the registers; FPU must be enabled
+void fpu_initial_state(std::byte* area); // writes the state of a process that never used it
+
+// --- leaving the kernel ------------------------------------------------------------------------
+// Which frame the next entry from user mode saves its registers into, and from which
+// resume_user loads them.
+[[noreturn]] void resume_user(Registers& registers);
+[[noreturn]] void power_off(int exit_code);  // QEMU: isa-debug-exit; the host sees (code<<1)|1
+[[noreturn]] void reset();
+
+}  // namespace machine
+
+// --- provided by the generic kernel, called by kernel/arch ------------------------------------
+class Disk;
+[[noreturn]] void kernel_main(const BootInfo&, Disk&);     // once, after the machine is set up
+[[noreturn]] void kernel_entered(const Trap&);             // after each entry from user mode
+[[noreturn]] void kernel_bug(std::string_view message, uint64_t instruction_pointer);  // exception in the kernel
+
+}  // namespace perdure

@@ -107,7 +107,9 @@ void normalize(Kind kind, const std::byte* from, std::byte* to) {
       clear_hints(to, capabilities_per_page);
       break;
     case Kind::process:
-      clear_hints(to + offsetof(Process, space), 4 + capability_register_count);
+      // activity, space, keeper, schedule, brand and the registers stand side by side.
+      clear_hints(to + offsetof(Process, control) + offsetof(ProcessControl, activity),
+                  5 + capability_register_count);
       break;
     case Kind::node:
       for_each_in_row<Node>(kind, to, [](Node& node) {

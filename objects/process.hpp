@@ -64,12 +64,11 @@ struct ProcessControl {
   FaultCode fault = FaultCode::none;  // of the last fault that was told to nobody, or is with a keeper
   uint32_t fault_detail = 0;     // bit 0 write, bit 1 execute
   uint64_t fault_address = 0;
-  ObjectId activity;             // bound at start; 0: none
-  Version activity_version;
   uint64_t pending_notices = 0;  // bits posted and not yet delivered
-  uint64_t spare[9] = {};
+  uint64_t spare[7] = {};
+  Capability activity;           // bound when it is started, for as long as it lives; or void
 };
-static_assert(sizeof(ProcessControl) == 128);
+static_assert(sizeof(ProcessControl) == 128 && offsetof(ProcessControl, activity) == 96);
 
 inline constexpr size_t capability_register_count = 32;
 inline constexpr size_t fpu_area_bytes = 832;

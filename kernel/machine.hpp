@@ -41,6 +41,9 @@ struct Trap {
   bool execute = false;     // page_fault: instruction fetch
 };
 
+// SYSCALL's length. A stalled call is made again by setting rip back by this much.
+inline constexpr uint64_t system_call_instruction_bytes = 2;
+
 // What happened since the kernel last asked. Flags only: interrupts write no object.
 struct Pending {
   bool timer = false;

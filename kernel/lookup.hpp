@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+//
+// From a capability to the object it names: the one place where a capability is believed.
+// The frame that the hint names is looked at first; it is believed only if it holds the right
+// frame of the store, of the right kind, with the right version (VERSIONS-NEVER-REPEAT).
+#pragma once
+
+#include <expected>
+
+#include "checkpoint/store.hpp"
+#include "objects/capability.hpp"
+#include "objects/rows.hpp"
+
+namespace perdure {
+
+// Where an object is in memory, until the next call that can evict a frame.
+struct Lookup {
+  CacheSlot slot = no_slot;
+  unsigned index = 0;
+};
+
+// Why an object could not be had.
+struct Failure {
+  enum class Why : uint8_t {
+    void_capability,  // destroyed, or never was
+    unreadable,       // the only copy of its frame cannot be read
+    stall,            // not now
+  };
+  Why why = Why::void_capability;
+  Stall stall;
+
+  static constexpr Failure is_void() { return {}; }
+  static constexpr Failure is_unreadable() { return {.why = Why::unreadable}; }
+  static constexpr Failure not_now(Stall stall) { return {.why = Why::stall, .stall = stall}; }
+  static constexpr Failure from(const Absent& absent) {
+    switch (absent.why) {
+      case Absent::Why::stall: return not_now(absent.stall);
+      case Absent::Why::unreadable: return is_unreadable();
+      case Absent::Why::out_of_range: return is_void();
+    }
+    return is_void();
+  }
+};
+
+inline std::expected<Lookup, Failure> look_up(Store& store, Capability& capability) {
+  const Kind kind = info(capability.type).object_kind;
+  if (kind == Kind::empty) return std::unexpected(Failure::is_void());
+  CacheSlot slot = store.find(capability.object.frame(), capability.hint);
+  if (slot == no_slot) [[unlikely]] {
+    const auto obtained = store.obtain(capability.object.frame(), capability.hint);
+    if (!obtained) return std::unexpected(Failure::from(obtained.error()));
+    slot = *obtained;
+  }
+  const FrameIdentity& identity = store.descriptor(slot).identity;
+  const unsigned index = capability.object.index();
+  if (identity.kind != kind || index >= info(kind).objects_per_frame) {
+    return std::unexpected(Failure::is_void());
+  }
+  Version version = identity.source;
+  if (is_row(kind)) {
+    version = *reinterpret_cast<const Version*>(store.bytes(slot) + row_header_bytes +
+                                                index * info(kind).object_bytes);
+  }
+  if (version != capability.version || version.is_none()) {
+    return std::unexpected(Failure::is_void());
+  }
+  capability.hint = slot;
+  return Lookup{slot, index};
+}
+
+}  // namespace perdure

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+//
+// Where things lie in the address space of a program. Used by program_start (which builds such a
+// space in the running system), by the image builder (which builds those of generation 0), by the
+// demand-zero keeper, and, as plain numbers, by program.ld.
+//
+// The root is one node whose 16 slots cover 16 MiB each:
+//
+//   slot  addresses              what                       who fills it
+//   0     0x00400000 ...         text and constants         the recipe's text node, shared
+//   1     0x01000000 ...         data, then bss             data copied; bss on demand
+//   2     0x02000000 ...         heap, grows up             on demand
+//   3-12  0x03000000 ...         arena (a bank's books)     the image builder
+//   13    0x0d000000 ...         windows                    the program itself
+//   14    ... up to 0x0f000000   stack, grows down          on demand
+//   15    (pocket)               the keeper's capability    counts as void memory
+//
+// The first 4 MiB stay unmapped: a null pointer faults.
+//
+// Guards: a memory capability that covers 2^s pages (page: s = 0; node: s = slot_size + 4),
+// in a slot that covers 2^z, is entered only for page offsets o with o >> s == guard. So a page
+// or a small node can stand in a large slot alone, without the nodes between.
+#pragma once
+
+#include <cstdint>
+
+#include "objects/rows.hpp"
+
+namespace perdure::layout {
+
+inline constexpr uint64_t page_bytes = 4096;
+inline constexpr uint8_t root_slot_size = 12;  // 2^12 pages, 16 MiB
+inline constexpr uint64_t slot_bytes = page_bytes << root_slot_size;
+inline constexpr uint8_t root_flags = Node::flag_pocket;
+
+inline constexpr unsigned text_slot = 0;
+inline constexpr unsigned data_slot = 1;
+inline constexpr unsigned heap_slot = 2;
+inline constexpr unsigned arena_first_slot = 3;
+inline constexpr unsigned arena_slot_count = 10;
+inline constexpr unsigned window_slot = 13;
+inline constexpr unsigned stack_slot = 14;
+inline constexpr unsigned pocket_slot = node_pocket_slot;
+
+constexpr uint64_t slot_start(unsigned slot) { return slot * slot_bytes; }
+
+inline constexpr uint64_t text_start = 0x400000;
+inline constexpr uint64_t data_start = slot_start(data_slot);
+inline constexpr uint64_t heap_start = slot_start(heap_slot);
+inline constexpr uint64_t heap_end = slot_start(heap_slot + 1);
+inline constexpr uint64_t arena_start = slot_start(arena_first_slot);
+inline constexpr uint64_t arena_bytes_max = arena_slot_count * slot_bytes;
+inline constexpr uint64_t window_start = slot_start(window_slot);
+inline constexpr uint64_t stack_end = slot_start(stack_slot + 1);  // first address above it
+inline constexpr uint64_t stack_bytes_max = 1 << 20;               // below that: a fault
+
+// Initial stack pointer: 16-byte aligned, a word of zero above it ends the chain of frames.
+inline constexpr uint64_t initial_stack_pointer = stack_end - 16;
+
+// Most pages of text and constants, and of data templates: one recipe holds them.
+inline constexpr unsigned text_pages_max = 256;
+
+// The text node: one node of slot size 0 (16 pages), or of slot size 4 (256 pages) whose slots
+// hold nodes of slot size 0.
+constexpr uint8_t text_node_slot_size(unsigned text_pages) {
+  return text_pages <= node_slot_count ? 0 : node_slot_bits;
+}
+
+// Guard of the capability to the text node in slot 0 of the root.
+constexpr uint64_t text_guard(uint8_t slot_size) {
+  return text_start / page_bytes >> (slot_size + node_slot_bits);
+}
+
+constexpr unsigned slot_of(uint64_t address) { return static_cast<unsigned>(address / slot_bytes); }
+constexpr uint64_t page_of(uint64_t address) { return address / page_bytes; }
+
+static_assert(text_start % (page_bytes * text_pages_max) == 0);
+static_assert(slot_start(node_slot_count) == page_bytes << (root_slot_size + node_slot_bits));
+
+}  // namespace perdure::layout

@@ -79,7 +79,7 @@ inline constexpr uint32_t bank_root_account = 1;
 //   program and stack      as for every program of the image
 //   bank_arena_address     arena_bytes(N) bytes, read-write, written by spacebank/genesis.hpp;
 //                          N: the frames of the store
-// Capability registers:
+// It begins `running`, and buys from the root bank what else it needs. Capability registers:
 namespace bank_register {
 inline constexpr unsigned range = 3;         // over all frames of the store, from frame 0
 inline constexpr unsigned endpoint = 4;      // control of the server's endpoint, which names it
@@ -87,12 +87,12 @@ inline constexpr unsigned distinguished = 5; // entry of that endpoint, payload 
 inline constexpr unsigned schedule = 6;      // its own schedule
 inline constexpr unsigned space = 7;         // its own address space
 }  // namespace bank_register
-inline constexpr uint64_t bank_arena_address = 0x10'0000'0000;
+inline constexpr uint64_t bank_arena_address = 0x300'0000;  // layout::arena_start
 
 // The entry payload that is reserved for bank capabilities. An entry with it is never handed out
 // bare: only as the target of a wrapper whose payload is bank_facet_payload(). Without the
 // reservation a client could put a wrapper of its own around an entry and choose the bank.
-inline constexpr uint64_t bank_entry_payload = method_code("bank.facet");
+inline constexpr uint64_t bank_entry_payload = 0x6b6e6162;
 constexpr uint64_t bank_facet_payload(uint32_t account, uint64_t restrictions) {
   return restrictions << 32 | account;
 }

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+//
+// Hardware page tables as a cache of walks (space_walk.hpp). Whatever is here may be dropped at
+// any instant; the next access faults, is walked again and entered again. The pool of tables is
+// fixed at boot (P6). All processes with the same space share one set of tables.
+//
+// Invariants, checked by check_tables():
+//  WRITABLE-IMPLIES-CURRENT  In a table that is true for the checkpoint epoch, an entry is
+//      writable only if what it points to is current: the page dirty in this epoch, the lower
+//      table true for this epoch. The processor writes only if every level allows it. So a
+//      declaration touches no table: it moves the epoch, and the loaded root is loaded again
+//      without its writable entries. Every other table is brought up to date when it is next
+//      linked, by visiting the entries in its map of writable ones.
+//  STALE-IS-EMPTIED  A table of an old mapping epoch is emptied before it is linked or loaded.
+//      So forget_all() is one addition, and voids every translation at once.
+//  MAPPINGS-ARE-COUNTED  A frame's mapping_count is the number of present leaf entries for it in
+//      tables of the present mapping epoch, if its mapping_epoch is that one; else there are
+//      none. So a frame is unmapped without a mapping database.
+//  ONE-PARENT  A table is linked from at most one entry, of the next higher table of the same space.
+//  Absent entries are never cached: filling a void slot invalidates nothing.
+//
+// After any call here that can drop translations of the loaded root, loaded_is_stale() says so;
+// the kernel loads it again before it returns to user mode.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "checkpoint/store.hpp"
+#include "kernel/machine.hpp"
+#include "kernel/table_pool.hpp"
+#include "objects/capability.hpp"
+
+namespace perdure {
+
+// The first thing that check() or check_tables() found wrong.
+struct TableMismatch {
+  std::string_view what;
+  uint64_t address = 0;  // user address of the entry
+  uint64_t entry = 0;
+  unsigned level = 0;    // of the table that holds it
+};
+
+class PageTables {
+ public:
+  // Four on the way down, the loaded root, and some to choose a victim from.
+  static constexpr uint32_t tables_min = 8;
+
+  // Once, at boot. `table_memory` is aligned to 4096 and mapped for ever; it holds the tables
+  // and what is known of each. False if that is not enough for tables_min.
+  bool start(std::span<std::byte> table_memory, Store&);
+
+  // The root table of this space, made if need be and true for both epochs. Never fails: it
+  // takes the least recently used table that is neither on its own way nor the loaded root. The
+  // caller loads it at once: from here on it counts as the loaded one.
+  PhysAddr root_for(const Capability& space);
+  // root_for and machine::load_root, which is left out if it is loaded and not stale.
+  void load(const Capability& space);
+  // Either epoch has moved since the root was loaded: translations that no longer hold may be in
+  // use. Load it again before user mode.
+  bool loaded_is_stale() const;
+
+  // Enters a translation that a walk has just allowed. Writable only if the frame is current too.
+  void map(PhysAddr root, uint64_t address, CacheSlot, bool writable, bool executable);
+
+  // Voids every translation.
+  void forget_all() { ++mapping_epoch_; }
+  // Voids those to one frame, whose slot is about to hold another.
+  void unmap(CacheSlot);
+
+  // Chaos: empties one table.
+  void drop_random(uint64_t random);
+
+  // Every present entry of this space's tables, walked again and compared. A walk that would have
+  // to wait for the disk is left out.
+  std::optional<TableMismatch> check(const Capability& space);
+  // The invariants above, over all tables.
+  std::optional<TableMismatch> check_tables() const;
+
+  const TablePool& pool() const { return pool_; }
+  uint64_t mapping_epoch() const { return mapping_epoch_; }
+  bool is_true(const Table& table) const;  // for both epochs
+
+ private:
+  TableNumber find_or_take(const TableKey&);
+  TableNumber take_victim();
+  void bring_up_to_date(TableNumber);
+  void forbid_writes(TableNumber);
+  void empty(TableNumber);
+  void unlink(TableNumber);
+  TableNumber descend(TableNumber parent, uint64_t address, bool& changed);
+  void enter(TableNumber leaf, uint64_t address, uint64_t entry, bool& changed);
+  void count(CacheSlot, TableNumber, unsigned index);
+  void uncount(uint64_t entry);
+  bool is_loaded_space(const TableKey&) const;
+  CacheSlot slot_of(uint64_t entry) const;
+  bool is_counted(const FrameDescriptor&) const;
+
+  TablePool pool_;
+  Store* store_ = nullptr;
+  const std::byte* frames_ = nullptr;  // where the cache begins: slot = distance / 4096
+  uint64_t mapping_epoch_ = 1;
+
+  TableNumber loaded_ = no_table;
+  uint64_t loaded_mapping_epoch_ = 0;   // when it was loaded
+  uint32_t loaded_checkpoint_epoch_ = 0;
+};
+
+}  // namespace perdure

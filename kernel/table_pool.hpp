@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+//
+// The fixed pool of hardware page tables: where they lie, which translations each one holds
+// (its key), which was used last. Mechanism only; page_tables.hpp gives it meaning.
+//
+//   table memory   | table 0 | table 1 | ... | Table 0, Table 1, ... | hash buckets |
+//                    4096 bytes each           what is known of each
+//
+// Every table is in the line of use, free ones at its old end; those with a key are also in the
+// hash table.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "kernel/machine.hpp"
+#include "kernel/page_table_entry.hpp"
+#include "objects/capability.hpp"
+
+namespace perdure {
+
+using TableNumber = uint32_t;
+inline constexpr TableNumber no_table = 0xffff'ffff;
+
+// Which part of which space a table translates. The restrictions are those that matter to a
+// translation (read-only, with what implies it, and no-execute), so that spaces which differ in
+// others share their tables.
+struct TableKey {
+  ObjectId object;
+  Version version;
+  uint64_t guard = 0;
+  uint64_t prefix = 0;       // the address bits above what the table covers
+  uint8_t restrictions = 0;
+  uint8_t level = 0;         // 3: root ... 0: its entries are pages
+
+  static TableKey of(const Capability& space, uint64_t address, unsigned level);
+  // The same space, another table on the way to `address`.
+  TableKey at(uint64_t address, unsigned level) const;
+  constexpr uint64_t first_address() const {
+    return prefix << (page_table_entry::covered_bits(level) + 9);
+  }
+  constexpr uint64_t address_of_entry(unsigned index) const {
+    return first_address() | uint64_t{index} << page_table_entry::covered_bits(level);
+  }
+  constexpr bool same_space(const TableKey& other) const {
+    return object == other.object && version == other.version && guard == other.guard &&
+           restrictions == other.restrictions;
+  }
+  bool operator==(const TableKey&) const = default;
+};
+
+struct Table {
+  TableKey key;
+  bool in_use = false;             // has a key, is in the hash table
+  uint32_t checkpoint_epoch = 0;   // for which its writable entries are true
+  uint64_t mapping_epoch = 0;      // for which its present entries are true; 0: never
+  // Who links to it, as number << 9 | entry. Only a memory: true if that entry points here.
+  uint32_t parent = 0;
+  TableNumber hash_next = no_table;
+  TableNumber older = no_table;
+  TableNumber newer = no_table;
+  uint64_t writable[page_table_entry::entries_per_table / 64] = {};  // bit i: entry i is writable
+};
+
+class TablePool {
+ public:
+  // Carves the memory. Answers how many tables there are; all are free and zero.
+  uint32_t start(std::span<std::byte> memory);
+
+  uint32_t size() const { return size_; }
+  uint64_t* entries(TableNumber number) { return tables_[number]; }
+  const uint64_t* entries(TableNumber number) const { return tables_[number]; }
+  Table& at(TableNumber number) { return known_[number]; }
+  const Table& at(TableNumber number) const { return known_[number]; }
+  PhysAddr physical(TableNumber number) const { return {first_.value + number * uint64_t{4096}}; }
+  TableNumber number_of(PhysAddr physical) const;  // no_table if it is none of the pool
+
+  TableNumber find(const TableKey&) const;
+  // Gives a table that has no key a key.
+  void assign(TableNumber, const TableKey&);
+  // Takes its key away; its entries are the caller's care.
+  void release(TableNumber);
+
+  // The line of use.
+  void touch(TableNumber);  // it is now the newest
+  TableNumber oldest() const { return oldest_; }
+  TableNumber newer_than(TableNumber number) const { return known_[number].newer; }
+
+ private:
+  uint32_t bucket_of(const TableKey&) const;
+  void leave_line(TableNumber);
+
+  uint64_t (*tables_)[page_table_entry::entries_per_table] = nullptr;
+  Table* known_ = nullptr;
+  TableNumber* buckets_ = nullptr;
+  PhysAddr first_;
+  uint32_t size_ = 0;
+  uint32_t bucket_count_ = 0;  // a power of two
+  TableNumber oldest_ = no_table;
+  TableNumber newest_ = no_table;
+};
+
+}  // namespace perdure

@@ -10,12 +10,15 @@
 //   0     0x00400000 ...         text and constants         the recipe's text node, shared
 //   1     0x01000000 ...         data, then bss             data copied; bss on demand
 //   2     0x02000000 ...         heap, grows up             on demand
-//   3-12  0x03000000 ...         arena (a bank's books)     the image builder
+//   3-12                         unused
 //   13    0x0d000000 ...         windows                    the program itself
 //   14    ... up to 0x0f000000   stack, grows down          on demand
 //   15    (pocket)               the keeper's capability    counts as void memory
 //
 // The first 4 MiB stay unmapped: a null pointer faults.
+//
+// A program with an arena (the space bank: its books) has a taller space: a node of slot size 24
+// (64 GiB a slot) whose slot 0 holds the root above (guard 0), and whose slot 1 the arena.
 //
 // Guards: a memory capability that covers 2^s pages (page: s = 0; node: s = slot_size + 4),
 // in a slot that covers 2^z, is entered only for page offsets o with o >> s == guard. So a page
@@ -36,8 +39,6 @@ inline constexpr uint8_t root_flags = Node::flag_pocket;
 inline constexpr unsigned text_slot = 0;
 inline constexpr unsigned data_slot = 1;
 inline constexpr unsigned heap_slot = 2;
-inline constexpr unsigned arena_first_slot = 3;
-inline constexpr unsigned arena_slot_count = 10;
 inline constexpr unsigned window_slot = 13;
 inline constexpr unsigned stack_slot = 14;
 inline constexpr unsigned pocket_slot = node_pocket_slot;
@@ -48,14 +49,19 @@ inline constexpr uint64_t text_start = 0x400000;
 inline constexpr uint64_t data_start = slot_start(data_slot);
 inline constexpr uint64_t heap_start = slot_start(heap_slot);
 inline constexpr uint64_t heap_end = slot_start(heap_slot + 1);
-inline constexpr uint64_t arena_start = slot_start(arena_first_slot);
-inline constexpr uint64_t arena_bytes_max = arena_slot_count * slot_bytes;
 inline constexpr uint64_t window_start = slot_start(window_slot);
 inline constexpr uint64_t stack_end = slot_start(stack_slot + 1);  // first address above it
 inline constexpr uint64_t stack_bytes_max = 1 << 20;               // below that: a fault
 
 // Initial stack pointer: 16-byte aligned, a word of zero above it ends the chain of frames.
 inline constexpr uint64_t initial_stack_pointer = stack_end - 16;
+
+// The taller space of a program with an arena.
+inline constexpr uint8_t arena_root_slot_size = 24;
+inline constexpr unsigned arena_root_program_slot = 0;
+inline constexpr unsigned arena_root_arena_slot = 1;
+inline constexpr uint64_t arena_start = page_bytes << arena_root_slot_size;
+inline constexpr uint64_t arena_bytes_max = page_bytes << arena_root_slot_size;
 
 // Most pages of text and constants, and of data templates: one recipe holds them.
 inline constexpr unsigned text_pages_max = 256;

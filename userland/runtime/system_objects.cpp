@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+#include "userland/runtime/system_objects.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "userland/runtime/requests.hpp"
+
+namespace perdure {
+
+Answer<uint64_t> CheckpointCapability::take() const {
+  return call_for_word(at, request(method::checkpoint_take));
+}
+
+Answer<SystemStatus> CheckpointCapability::status() const {
+  SystemStatus status;
+  Message message = request(method::checkpoint_status);
+  message.buffer = std::as_writable_bytes(std::span(&status, 1));
+  if (auto done = checked(call(at, message)); !done) return std::unexpected(done.error());
+  return status;
+}
+
+Answer<size_t> CheckpointCapability::generations(std::span<GenerationStatus> list) const {
+  Message message = request(method::checkpoint_generations);
+  message.buffer = std::as_writable_bytes(list);
+  if (auto done = checked(call(at, message)); !done) return std::unexpected(done.error());
+  return message.byte_count / sizeof(GenerationStatus);
+}
+
+Answer<> CheckpointCapability::power_off(uint64_t power_flags) const {
+  return call_for_nothing(at, request(method::checkpoint_power_off, power_flags));
+}
+
+Answer<> CheckpointCapability::reboot(uint64_t power_flags) const {
+  return call_for_nothing(at, request(method::checkpoint_reboot, power_flags));
+}
+
+Answer<> ConsoleCapability::write(std::string_view text) const {
+  while (!text.empty()) {
+    const std::string_view piece = text.substr(0, std::min(text.size(), message_bytes_max));
+    Message message = request(method::console_write);
+    message.bytes = std::as_bytes(std::span(piece));
+    if (auto done = checked(call(at, message)); !done) return done;
+    text.remove_prefix(piece.size());
+  }
+  return {};
+}
+
+Answer<ConsoleCapability::Characters> ConsoleCapability::read() const {
+  Message message = request(method::console_read);
+  if (auto done = checked(call(at, message)); !done) return std::unexpected(done.error());
+  Characters characters{.count = std::min<uint64_t>(message.words[1], 8)};
+  std::memcpy(characters.text, &message.words[2], sizeof(characters.text));
+  return characters;
+}
+
+Answer<> DevicesCapability::console(CapabilityRegister into) const {
+  return call_for_capability(at, request(method::devices_console), into);
+}
+
+Answer<ClockCapability::Time> ClockCapability::now() const {
+  Message message = request(method::clock_now);
+  if (auto done = checked(call(at, message)); !done) return std::unexpected(done.error());
+  return Time{.machine_ns = message.words[1],
+              .wall_seconds = message.words[2],
+              .boot_epoch = message.words[3]};
+}
+
+Answer<uint64_t> ClockCapability::wait_restart(uint64_t epoch) const {
+  return call_for_word(at, request(method::clock_wait_restart, epoch));
+}
+
+}  // namespace perdure

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+//
+// The kernel's objects that exist once: checkpoint control, devices, console, clock. In the
+// manner of kernel_objects.hpp.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "userland/runtime/kernel_objects.hpp"
+
+namespace perdure {
+
+struct CheckpointCapability : AnyCapability {
+  // Waits until it is committed → its generation.
+  Answer<uint64_t> take() const;
+  Answer<SystemStatus> status() const;
+  // Fills `list` from its start → how many.
+  Answer<size_t> generations(std::span<GenerationStatus> list) const;
+  Answer<> power_off(uint64_t power_flags) const;
+  Answer<> reboot(uint64_t power_flags) const;
+};
+
+struct ConsoleCapability : AnyCapability {
+  struct Characters {
+    uint64_t count = 0;  // 1 to 8
+    char text[8] = {};
+  };
+  // Result::restarted, from both: minted by an earlier boot.
+  Answer<> write(std::string_view) const;  // any length; in pieces of what a message carries
+  Answer<Characters> read() const;         // waits
+};
+
+struct DevicesCapability : AnyCapability {
+  Answer<> console(CapabilityRegister into) const;
+};
+
+struct ClockCapability : AnyCapability {
+  struct Time {
+    uint64_t machine_ns = 0;
+    uint64_t wall_seconds = 0;
+    uint64_t boot_epoch = 0;
+  };
+  Answer<Time> now() const;
+  // Waits until the boot epoch is another than `epoch` → the new one.
+  Answer<uint64_t> wait_restart(uint64_t epoch) const;
+};
+
+}  // namespace perdure

@@ -28,7 +28,7 @@ struct CapabilityDescription {
   };
   What what = What::void_capability;
   std::string name;          // of the section it names, if any
-  uint64_t number = 0;       // of a number; payload of an entry
+  uint64_t number = 0;       // of a number; payload of an entry; restrictions of a bank
   uint8_t restrictions = 0;  // of memory
   int line = 0;
 };
@@ -78,7 +78,8 @@ struct WrapperDescription {
   Reference bank;
 };
 
-enum class InitialState : uint8_t { running, receiving, stopped };
+// Not `receiving`: who waits for messages has run up to its system call.
+enum class InitialState : uint8_t { running, stopped };
 
 struct ProcessDescription {
   std::string name;
@@ -91,6 +92,7 @@ struct ProcessDescription {
   uint64_t stack_frames = 4;
   uint64_t arena_frames = 0;
   bool has_books = false;  // the arena holds the bank's books
+  Reference bank_endpoint; // then: where bank capabilities lead
   CapabilityDescription keeper, space_keeper, pocket, brand;
   std::map<unsigned, CapabilityDescription> registers;
 };

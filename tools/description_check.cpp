@@ -82,6 +82,7 @@ class Check {
     owned(process);
     program_of(process);
     exists(image_.schedules, process.schedule, "schedule");
+    exists(image_.endpoints, process.bank_endpoint, "endpoint");
     if (process.state != InitialState::stopped && !process.schedule.is_given()) {
       fail(process.line, "'" + process.name + "' is started, so it needs a schedule");
     }
@@ -102,7 +103,9 @@ class Check {
       case What::schedule: return exists(image_.schedules, reference, "schedule");
       case What::wrapper:
       case What::wrapped: return exists(image_.wrappers, reference, "wrapper");
-      case What::bank: return exists(image_.banks, reference, "bank");
+      case What::bank:
+        if (!somebody_has_the_books()) fail(c.line, "a bank needs a process with 'arena books'");
+        return exists(image_.banks, reference, "bank");
       default: return;
     }
   }
@@ -114,6 +117,10 @@ class Check {
       if (keeper_of_books) fail(process.line, "'" + keeper_of_books->name + "' has the books already");
       keeper_of_books = &process;
     }
+  }
+
+  bool somebody_has_the_books() const {
+    return std::ranges::any_of(image_.processes, &ProcessDescription::has_books);
   }
 
   const ImageDescription& image_;

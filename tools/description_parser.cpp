@@ -57,14 +57,14 @@ constexpr Statement<WrapperDescription> wrapper_statements[] = {
 
 void read_state(ProcessDescription& process, Words& words) {
   if (words.accept("running")) process.state = InitialState::running;
-  else if (words.accept("receiving")) process.state = InitialState::receiving;
   else if (words.accept("stopped")) process.state = InitialState::stopped;
-  else words.fail("state must be running, receiving or stopped");
+  else words.fail("state must be running or stopped");
 }
 
 void read_arena(ProcessDescription& process, Words& words) {
   process.has_books = words.accept("books");
-  if (!process.has_books) process.arena_frames = words.number("frames of the arena", frames_max);
+  if (process.has_books) process.bank_endpoint = words.reference("endpoint of the banks");
+  else process.arena_frames = words.number("frames of the arena", frames_max);
 }
 
 void read_register(ProcessDescription& process, Words& words) {

@@ -2,8 +2,10 @@
 #include "tools/description_words.hpp"
 
 #include <algorithm>
+#include <span>
 
 #include "objects/capability.hpp"
+#include "spacebank/interface.hpp"
 #include "tools/quantity.hpp"
 
 namespace perdure {
@@ -40,14 +42,29 @@ constexpr CapabilityWord capability_words[] = {
 
 struct RestrictionWord {
   std::string_view word;
-  uint8_t bit;
+  uint64_t bit;
 };
 
-constexpr RestrictionWord restriction_words[] = {
+constexpr RestrictionWord memory_restrictions[] = {
     {"read_only", restriction::read_only}, {"no_execute", restriction::no_execute},
     {"weak", restriction::weak},           {"opaque", restriction::opaque},
     {"no_call", restriction::no_call},
 };
+
+constexpr RestrictionWord bank_restrictions[] = {
+    {"may_not_allocate", bank_restriction::may_not_allocate},
+    {"may_not_free", bank_restriction::may_not_free},
+    {"may_not_destroy", bank_restriction::may_not_destroy},
+    {"may_not_change_limit", bank_restriction::may_not_change_limit},
+    {"may_not_see_limit", bank_restriction::may_not_see_limit},
+    {"may_not_dissolve", bank_restriction::may_not_dissolve},
+};
+
+// The restriction that a word stands for; 0: none.
+uint64_t restriction_of(std::span<const RestrictionWord> table, std::string_view word) {
+  const auto found = std::ranges::find(table, word, &RestrictionWord::word);
+  return found == table.end() ? 0 : found->bit;
+}
 
 bool is_name(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) {
@@ -120,18 +137,19 @@ CapabilityDescription DescriptionWords::capability() {
   if (found->what == What::number) capability.number = number("number");
   if (found->what == What::range_all && !accept("all")) fail("only 'range all' exists");
   if (found->what == What::entry && accept("payload")) capability.number = number("payload");
-  if (found->is_memory) read_restrictions(capability);
-  return capability;
-}
-
-void DescriptionWords::read_restrictions(CapabilityDescription& capability) {
-  while (!is_empty()) {
-    const auto* found =
-        std::ranges::find(restriction_words, words_[used_], &RestrictionWord::word);
-    if (found == std::end(restriction_words)) return;
-    capability.restrictions |= found->bit;
-    ++used_;
+  if (found->is_memory) {
+    while (const uint64_t bit = restriction_of(memory_restrictions, peek())) {
+      capability.restrictions |= static_cast<uint8_t>(bit);
+      ++used_;
+    }
   }
+  if (found->what == What::bank) {
+    while (const uint64_t bit = restriction_of(bank_restrictions, peek())) {
+      capability.number |= bit;
+      ++used_;
+    }
+  }
+  return capability;
 }
 
 void DescriptionWords::expect_end() const {

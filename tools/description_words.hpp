@@ -38,7 +38,8 @@ class DescriptionWords {
   [[noreturn]] void fail(const std::string& message) const;
 
  private:
-  void read_restrictions(CapabilityDescription&);
+  // The next word, not used; empty at the end.
+  std::string_view peek() const { return is_empty() ? std::string_view() : words_[used_]; }
 
   const std::string& file_name_;
   int line_;

@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 
 #include "objects/capability.hpp"
+#include "spacebank/interface.hpp"
 #include "tools/description.hpp"
 #include "tools/quantity.hpp"
 #include "tools/tool_error.hpp"
@@ -65,9 +66,10 @@ TEST_CASE("every statement is understood") {
       "wrapper w\n"
       "  target entry e payload 7\n  payload 9\n  hand_over\n"
       "process a\n"
-      "  program p\n  bank sub\n  schedule s\n  state receiving\n  argument 5\n  stack 2\n"
-      "  arena books\n  keeper entry e\n  space_keeper wrapped w\n  pocket space a read_only weak\n"
+      "  program p\n  bank sub\n  schedule s\n  state stopped\n  argument 5\n  stack 2\n"
+      "  arena books e\n  keeper entry e\n  space_keeper wrapped w\n  pocket space a read_only weak\n"
       "  brand number 77\n  register 1 range all\n  register 31 recipes read_only\n"
+      "  register 5 bank sub may_not_destroy may_not_free\n"
       "  register 4 void\n"
       "recipe r\n"
       "  program p\n  stack 3\n  frames 40\r\n");
@@ -81,13 +83,15 @@ TEST_CASE("every statement is understood") {
   CHECK(image.wrappers[0].target.number == 7);
   CHECK(image.wrappers[0].hand_over);
   const ProcessDescription& process = image.processes[0];
-  CHECK(process.state == InitialState::receiving);
+  CHECK(process.state == InitialState::stopped);
   CHECK(process.has_books);
   CHECK(process.space_keeper.what == What::wrapped);
   CHECK(process.pocket.restrictions == (restriction::read_only | restriction::weak));
   CHECK(process.brand.number == 77);
   CHECK(process.registers.at(1).what == What::range_all);
   CHECK(process.registers.at(31).restrictions == restriction::read_only);
+  CHECK(process.registers.at(5).number ==
+        (bank_restriction::may_not_destroy | bank_restriction::may_not_free));
   CHECK(image.recipes[0].least_frames == 40);
 }
 
@@ -108,7 +112,7 @@ TEST_CASE("errors name their line") {
 }
 
 TEST_CASE("errors of processes and capabilities") {
-  CHECK(refusal(idle + "  state asleep\n") == "d:8: state must be running, receiving or stopped");
+  CHECK(refusal(idle + "  state asleep\n") == "d:8: state must be running or stopped");
   CHECK(refusal(idle + "  stack 0\n") == "d:8: a stack has at least one frame");
   CHECK(refusal(idle + "  register 0 void\n") == "d:8: register 0 is always void");
   CHECK(refusal(idle + "  register 32 void\n") == "d:8: register number is 32, but at most 31");
@@ -125,8 +129,11 @@ TEST_CASE("errors of processes and capabilities") {
   CHECK(refusal(idle + "process p\n  schedule ordinary\n") == "d:8: 'p' has no program");
   CHECK(refusal(idle + "process p\n  program idle\n") == "d:8: 'p' is started, so it needs a schedule");
   CHECK(refusal(idle + "process p\n  program idle\n  state stopped\n") == "accepted");
-  CHECK(refusal(idle + "  arena books\nprocess p\n  program idle\n  schedule ordinary\n  arena books\n") ==
-        "d:9: 'idle' has the books already");
+  CHECK(refusal(idle + "  arena books e\nprocess p\n  program idle\n  schedule ordinary\n"
+                       "  arena books e\nendpoint e\n") == "d:9: 'idle' has the books already");
+  CHECK(refusal(idle + "  arena books e\n") == "d:8: there is no endpoint 'e'");
+  CHECK(refusal(idle + "  arena books\n") == "d:8: endpoint of the banks is missing");
+  CHECK(refusal(idle + "  register 1 bank root\n") == "d:8: a bank needs a process with 'arena books'");
   CHECK(refusal(idle + "wrapper w\n  target wrapped w\n") == "d:9: 'w' cannot be its own target");
 }
 

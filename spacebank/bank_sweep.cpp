@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+#include "spacebank/bank_sweep.hpp"
+
+namespace perdure::bank {
+
+using std::unexpected;
+
+std::expected<void, Result> BankSweep::begin(Bank bank) {
+  if (bank == Bank::root) return unexpected(Result::in_use);
+  if (tree_.is_dying(bank)) return unexpected(Result::dying);
+  ArenaHeader& header = arena_.header();
+  arena_.at(bank).flags |= BankRecord::flag_dying;
+  arena_.at(bank).next_dying = Bank::none;
+  if (header.first_dying != Bank::none) {
+    arena_.at(header.last_dying).next_dying = bank;
+    header.last_dying = bank;
+    return {};
+  }
+  header.first_dying = header.last_dying = bank;
+  start_first_in_line();
+  return {};
+}
+
+void BankSweep::start_first_in_line() {
+  ArenaHeader& header = arena_.header();
+  header.sweep_at = header.first_dying;
+  header.sweep_phase =
+      header.first_dying == Bank::none ? SweepPhase::idle : SweepPhase::facets;
+}
+
+std::expected<FrameNumber, Result> BankSweep::keep_asker(Bank bank) {
+  const Frame frame = arena_.at(bank).facets;
+  FrameEntry& entry = arena_.at(frame);
+  const Result made =
+      maker_.make(frame_number(frame), Kind::capability_page, account_of(entry.owner), 0);
+  if (made != Result::ok) return unexpected(made);
+  entry.kind = Kind::capability_page;
+  entry.allocated = 0;
+  arena_.at(bank).flags |= BankRecord::flag_has_asker;
+  return frame_number(frame);
+}
+
+std::expected<SweepResult, Result> BankSweep::step() {
+  using State = SweepResult::State;
+  std::expected<void, Result> done;
+  switch (arena_.header().sweep_phase) {
+    case SweepPhase::idle: return SweepResult{State::idle, Bank::none};
+    case SweepPhase::facets: done = step_facets(); break;
+    case SweepPhase::processes: done = step_processes(); break;
+    case SweepPhase::rest: done = step_rest(); break;
+    case SweepPhase::empty: break;
+  }
+  if (!done) return unexpected(done.error());
+  const ArenaHeader& header = arena_.header();
+  const bool is_empty = header.sweep_phase == SweepPhase::empty;
+  return SweepResult{is_empty ? State::empty : State::more, header.first_dying};
+}
+
+// The frame stays the bank's until close(): where the asker is kept, and so that nothing else is
+// made in it while the bank dies.
+std::expected<void, Result> BankSweep::void_facets(Bank bank) {
+  FrameEntry& entry = arena_.at(arena_.at(bank).facets);
+  if (entry.kind != Kind::wrapper) return {};
+  const auto done = maker_.rescind(frame_number(arena_.at(bank).facets), 1);
+  if (!done) return unexpected(done.error());
+  entry.kind = Kind::empty;
+  entry.allocated = 0;
+  return {};
+}
+
+std::expected<void, Result> BankSweep::step_facets() {
+  ArenaHeader& header = arena_.header();
+  if (auto done = void_facets(header.sweep_at); !done) return done;
+  header.sweep_at = tree_.next_parents_first(header.first_dying, header.sweep_at);
+  if (header.sweep_at != Bank::none) return {};
+  header.sweep_at = header.first_dying;
+  header.sweep_phase = SweepPhase::processes;
+  return {};
+}
+
+std::expected<void, Result> BankSweep::step_processes() {
+  ArenaHeader& header = arena_.header();
+  const Bank bank = header.sweep_at;
+  const Frame process = arena_.at(bank).first_of_kind[static_cast<size_t>(Kind::process)];
+  if (process != Frame::none) return rescind_run(bank, process, true);
+  header.sweep_at = tree_.next_parents_first(header.first_dying, bank);
+  if (header.sweep_at != Bank::none) return {};
+  header.sweep_at = tree_.first_leaf(header.first_dying);
+  header.sweep_phase = SweepPhase::rest;
+  return {};
+}
+
+std::expected<void, Result> BankSweep::step_rest() {
+  ArenaHeader& header = arena_.header();
+  const Bank bank = header.sweep_at;
+  const Frame frame = first_frame(bank);
+  if (frame != Frame::none) return rescind_run(bank, frame, false);
+  if (bank == header.first_dying) {
+    header.sweep_phase = SweepPhase::empty;
+    return {};
+  }
+  const Bank parent = arena_.at(bank).parent;
+  if (auto closed = close(bank); !closed) return closed;
+  header.sweep_at = tree_.first_leaf(parent);
+  return {};
+}
+
+Frame BankSweep::first_frame(Bank bank) const {
+  for (const Frame first : arena_.at(bank).first_of_kind) {
+    if (first != Frame::none) return first;
+  }
+  return Frame::none;
+}
+
+// The longest run of neighbours around `within`, up to the bound, that this bank bought.
+std::expected<void, Result> BankSweep::rescind_run(Bank bank, Frame within, bool only_its_kind) {
+  const Kind kind = arena_.at(within).kind;
+  const auto belongs = [&](uint32_t frame) {
+    if (frame >= arena_.frame_count()) return false;
+    const FrameEntry& entry = arena_.at(Frame{frame});
+    return entry.use == FrameUse::bought && entry.owner == bank &&
+           (!only_its_kind || entry.kind == kind);
+  };
+  uint32_t first = number(within);
+  uint32_t count = 1;
+  while (count < sweep_run_max && belongs(first - 1)) --first, ++count;
+  while (count < sweep_run_max && belongs(first + count)) ++count;
+  const auto done = maker_.rescind({first}, count);
+  if (!done) return unexpected(done.error());
+  release(bank, Frame{first}, static_cast<uint32_t>(*done < count ? *done : count));
+  return {};
+}
+
+void BankSweep::release(Bank bank, Frame first, uint32_t count) {
+  FramesByKind freed{};
+  for (uint32_t i = 0; i < count; ++i) {
+    const Frame frame{number(first) + i};
+    ++freed[static_cast<size_t>(arena_.at(frame).kind)];
+    books_.leave(frame);
+    books_.give_back(frame);
+  }
+  tree_.discharge(bank, freed);
+}
+
+// An empty bank: its facets frame and its record go back to the one above it.
+std::expected<void, Result> BankSweep::close(Bank bank) {
+  const BankRecord& record = arena_.at(bank);
+  if (record.flags & BankRecord::flag_has_asker) {
+    const auto done = maker_.rescind(frame_number(record.facets), 1);
+    if (!done) return unexpected(done.error());
+  }
+  const Bank parent = record.parent;
+  books_.give_back(record.facets);
+  tree_.remove(bank);
+  tree_.discharge(parent, cost_of_a_bank());
+  return {};
+}
+
+std::expected<void, Result> BankSweep::finish(Bank bank) {
+  ArenaHeader& header = arena_.header();
+  const Bank next = arena_.at(bank).next_dying;
+  if (auto closed = close(bank); !closed) return closed;
+  header.first_dying = next;
+  if (next == Bank::none) header.last_dying = Bank::none;
+  start_first_in_line();
+  return {};
+}
+
+}  // namespace perdure::bank

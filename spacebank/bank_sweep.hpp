@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+//
+// Destroying banks, in bounded steps, so that others are served in between. One bank is swept at
+// a time, with all below it; the others that were asked wait in line.
+//
+//   begin ──▶ facets ──▶ processes ──▶ rest ──▶ empty ──finish──▶ gone
+//             every      every         every    nothing is left but the record and the
+//             bank's     process       frame,   facets frame, which may keep the asker
+//             facets                   banks
+//                                      bottom up
+//
+// From begin() on nothing below the bank is sold, bought back or created (BankTree::is_dying),
+// so the tree below it stands still and the sweep's place in it stays valid. What holds it up is
+// the same everywhere: a bank that is begun inside one that is dying is refused, and one that is
+// begun outside a dying one comes after it in line.
+//
+// Why this order: first nobody can ask any more; then nobody can run any more on what is being
+// taken apart; then the frames, in runs; the answer last, when all is as promised.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+
+#include "spacebank/bank_tree.hpp"
+#include "spacebank/frame_books.hpp"
+#include "spacebank/frame_maker.hpp"
+
+namespace perdure::bank {
+
+inline constexpr uint32_t sweep_run_max = 64;  // frames rescinded in one step
+
+struct SweepResult {
+  enum class State : uint8_t {
+    idle,   // no bank is being destroyed
+    more,   // a step is done, there are others
+    empty,  // `bank` is empty: take its asker, finish(), then answer
+  };
+  State state = State::idle;
+  Bank bank = Bank::none;
+};
+
+class BankSweep {
+ public:
+  BankSweep(Arena arena, FrameMaker& maker)
+      : arena_(arena), books_(arena), tree_(arena), maker_(maker) {}
+
+  // in_use: the root bank. dying: it is being destroyed already, or a bank above it.
+  std::expected<void, Result> begin(Bank);
+
+  // Makes a capability page out of the dying bank's facets frame, in which who asked can be
+  // kept until the end. The bank's own facets are void from then on, as they would be anyway.
+  std::expected<FrameNumber, Result> keep_asker(Bank);
+  bool has_asker(Bank bank) const { return arena_.at(bank).flags & BankRecord::flag_has_asker; }
+  FrameNumber asker_page(Bank bank) const { return frame_number(arena_.at(bank).facets); }
+
+  // One step of the first in line. An error is the kernel's refusal (see FrameMaker::rescind).
+  std::expected<SweepResult, Result> step();
+  // Only for the bank of which step() said `empty`. The bank above it has then what it had
+  // before this one was created.
+  std::expected<void, Result> finish(Bank);
+
+ private:
+  void start_first_in_line();
+  std::expected<void, Result> void_facets(Bank);
+  std::expected<void, Result> step_facets();
+  std::expected<void, Result> step_processes();
+  std::expected<void, Result> step_rest();
+  std::expected<void, Result> rescind_run(Bank, Frame within, bool only_its_kind);
+  std::expected<void, Result> close(Bank);
+  Frame first_frame(Bank) const;
+  void release(Bank, Frame first, uint32_t count);
+
+  Arena arena_;
+  FrameBooks books_;
+  BankTree tree_;
+  FrameMaker& maker_;
+};
+
+}  // namespace perdure::bank

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+//
+// The tree of banks: records, limits and usage, walks. Knows nothing of frames and of the
+// kernel. Keeps USAGE-ADDS-UP (arena.hpp): whatever is charged to a bank is charged to every
+// bank above it in the same step, or to none.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <expected>
+
+#include "spacebank/arena.hpp"
+
+namespace perdure::bank {
+
+using FramesByKind = std::array<uint32_t, kind_count>;
+
+// What a bank costs the one above it.
+constexpr FramesByKind cost_of_a_bank() {
+  FramesByKind cost{};
+  cost[static_cast<size_t>(Kind::empty)] = 1;    // its record
+  cost[static_cast<size_t>(Kind::wrapper)] = 1;  // its facets
+  return cost;
+}
+
+class BankTree {
+ public:
+  explicit BankTree(Arena arena) : arena_(arena) {}
+
+  // Is this bank, or one above it, being destroyed?
+  bool is_dying(Bank) const;
+  // The minimum of the limits along the path, the bank's own included.
+  uint32_t effective_limit(Bank) const;
+
+  // dying, or limit_reached: nothing is charged. Every allocation passes through here.
+  std::expected<void, Result> charge(Bank, const FramesByKind&) const;
+  std::expected<void, Result> charge_one(Bank, Kind) const;
+  void discharge(Bank, const FramesByKind&) const;
+  void discharge_one(Bank, Kind) const;
+
+  // A record below `parent`; charges nothing. limit_reached: too deep; exhausted: no record.
+  std::expected<Bank, Result> add(Bank parent, uint32_t limit) const;
+  // A bank without banks below it and without usage.
+  void remove(Bank) const;
+
+  // Walks. `top` and all below it, parents first; none after the last.
+  Bank next_parents_first(Bank top, Bank at) const;
+  // Of the banks below this one (or itself) the first that has none below it.
+  Bank first_leaf(Bank) const;
+  // Is `bank` `top`, or below it?
+  bool is_within(Bank top, Bank bank) const;
+
+ private:
+  Bank take_record() const;
+  Bank parent_of(Bank bank) const { return arena_.at(bank).parent; }
+
+  Arena arena_;
+};
+
+}  // namespace perdure::bank

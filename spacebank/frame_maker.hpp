@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+//
+// What the bank's logic asks of the kernel's range operations, as a seam: the server implements
+// it with its range capability, the image builder with the frames of the image, tests with a
+// model of frames. An operation either refuses and has changed nothing, or is done.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+
+#include "objects/abi.hpp"
+#include "objects/ids.hpp"
+#include "objects/kinds.hpp"
+
+namespace perdure::bank {
+
+class FrameMaker {
+ public:
+  // range.make: the object at `index` begins as zero, under a version that no capability has.
+  // What was in the frame before is rescinded, if it was of another kind or account.
+  virtual Result make(FrameNumber, Kind, Account, unsigned index) = 0;
+
+  // range.rescind: `count` frames from `first` on are empty, every capability to anything in
+  // them is void. → how many are done, from the first on: at least one. It never refuses a frame
+  // of the store; a refusal means that books and kernel disagree.
+  virtual std::expected<uint64_t, Result> rescind(FrameNumber first, uint64_t count) = 0;
+
+  // range.rescind_object: one place of a row.
+  virtual Result rescind_object(FrameNumber, unsigned index) = 0;
+
+ protected:
+  ~FrameMaker() = default;
+};
+
+}  // namespace perdure::bank

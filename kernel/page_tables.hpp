@@ -59,6 +59,8 @@ class PageTables {
   PhysAddr root_for(const Capability& space);
   // root_for and machine::load_root, which is left out if it is loaded and not stale.
   void load(const Capability& space);
+  // The kernel's own root instead, which maps no user memory.
+  void unload();
   // Either epoch has moved since the root was loaded: translations that no longer hold may be in
   // use. Load it again before user mode.
   bool loaded_is_stale() const;
@@ -91,6 +93,9 @@ class PageTables {
   void forbid_writes(TableNumber);
   void empty(TableNumber);
   void unlink(TableNumber);
+  std::optional<TableMismatch> check_entry(TableNumber, unsigned index) const;
+  std::optional<TableMismatch> check_leaf(const Table&, uint64_t address, uint64_t entry) const;
+  std::optional<TableMismatch> check_link(TableNumber, unsigned index, uint64_t entry) const;
   TableNumber descend(TableNumber parent, uint64_t address, bool& changed);
   void enter(TableNumber leaf, uint64_t address, uint64_t entry, bool& changed);
   void count(CacheSlot, TableNumber, unsigned index);

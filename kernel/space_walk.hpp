@@ -27,7 +27,7 @@
 
 namespace perdure {
 
-// Nodes on one path. Sixteen binary digits' worth of trees would do with nine.
+// Nodes on one path. A node resolves 4 of 35 bits: nine reach every page of a full space.
 inline constexpr unsigned walk_depth_max = 16;
 
 // What the processor wants to do there. Neither bit: a load.

@@ -36,7 +36,7 @@ struct TableKey {
 
   static TableKey of(const Capability& space, uint64_t address, unsigned level);
   // The same space, another table on the way to `address`.
-  TableKey at(uint64_t address, unsigned level) const;
+  TableKey at(uint64_t address, unsigned other_level) const;
   constexpr uint64_t first_address() const {
     return prefix << (page_table_entry::covered_bits(level) + 9);
   }

@@ -55,6 +55,7 @@ inline constexpr uint64_t own_bank_restrictions = bank_restriction::may_not_dest
                                                   bank_restriction::may_not_dissolve;
 // What the keeper of its space may do with it.
 inline constexpr uint64_t pocket_bank_restrictions =
-    bank_restriction::all & ~bank_restriction::may_not_allocate;
+    bank_restriction::all &
+    ~(bank_restriction::may_not_allocate | bank_restriction::may_not_free);
 
 }  // namespace perdure

@@ -26,6 +26,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "objects/rows.hpp"
 
@@ -77,8 +78,24 @@ constexpr uint64_t text_guard(uint8_t slot_size) {
   return text_start / page_bytes >> (slot_size + node_slot_bits);
 }
 
-constexpr unsigned slot_of(uint64_t address) { return static_cast<unsigned>(address / slot_bytes); }
+// node_slot_count and more: above all slots.
+constexpr uint64_t slot_of(uint64_t address) { return address / slot_bytes; }
 constexpr uint64_t page_of(uint64_t address) { return address / page_bytes; }
+
+enum class Region : uint8_t { data, heap, stack };
+
+// Which region that is filled on demand an address lies in; nothing for all others. Stack: at
+// most stack_bytes_max below its end, so that a runaway recursion is a fault and not a full bank.
+constexpr std::optional<Region> region_of(uint64_t address) {
+  switch (slot_of(address)) {
+    case data_slot: return Region::data;
+    case heap_slot: return Region::heap;
+    case stack_slot:
+      if (address >= stack_end - stack_bytes_max) return Region::stack;
+      return std::nullopt;
+    default: return std::nullopt;
+  }
+}
 
 static_assert(text_start % (page_bytes * text_pages_max) == 0);
 static_assert(slot_start(node_slot_count) == page_bytes << (root_slot_size + node_slot_bits));

@@ -11,6 +11,8 @@
 //   1 page:    the page itself in the root's slot         no node
 //   <= 16:     a node of slot size 0 above the page       1 node
 //   <= 256:    a node of slot size 4 above that           1 more, and one for each 16 pages
+//
+// Slot sizes are multiples of 4 here, those of the starting node included.
 #pragma once
 
 #include <concepts>
@@ -33,6 +35,11 @@ struct Occupant {
   Handle handle{};
 
   constexpr unsigned size() const { return what == What::node ? slot_size + node_slot_bits : 0u; }
+  // A space that somebody else has made can hold anything.
+  constexpr bool fits(unsigned containing_slot_size) const {
+    return what != What::foreign && slot_size % node_slot_bits == 0 &&
+           size() <= containing_slot_size;
+  }
 };
 
 template <typename Tree>
@@ -99,9 +106,7 @@ std::expected<unsigned, Result> nodes_needed(Tree& tree, Place<typename Tree::Ha
   while (true) {
     const auto found = tree.look(place.node, place.slot());
     if (!found) return std::unexpected(found.error());
-    if (found->what == What::foreign || found->size() > place.slot_size) {
-      return std::unexpected(Result::bad_argument);
-    }
+    if (!found->fits(place.slot_size)) return std::unexpected(Result::bad_argument);
     const uint64_t offset = place.offset();
     if (found->what == What::nothing) {
       return nodes_for_void_slot(place.growth, place.slot_size, offset);
@@ -165,9 +170,7 @@ std::expected<void, Result> insert(Tree& tree, Place<typename Tree::Handle> plac
   if (place.slot() >= node_slot_count) return std::unexpected(Result::bad_argument);
   const auto found = tree.look(place.node, place.slot());
   if (!found) return std::unexpected(found.error());
-  if (found->what == What::foreign || found->size() > place.slot_size) {
-    return std::unexpected(Result::bad_argument);
-  }
+  if (!found->fits(place.slot_size)) return std::unexpected(Result::bad_argument);
   if (found->what == What::nothing) return fill_void_slot(tree, place, page);
   if (!covers(place.growth, place.slot_size, found->size(), place.offset())) {
     return grow(tree, place, *found, page);

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+#include "userland/runtime/space_builder.hpp"
+
+#include <algorithm>
+
+namespace perdure {
+
+namespace {
+
+// The SpaceTree (space_tree.hpp) behind capabilities. Nothing that is found in a slot is invoked
+// before it is known to be one of the kernel's own nodes.
+class CapabilityTree {
+ public:
+  using Handle = CapabilityRegister;
+
+  explicit CapabilityTree(const SpaceBuilder& builder) : builder_(builder) {}
+
+  Answer<Occupant<Handle>> look(Handle node, unsigned slot);
+  Answer<Handle> new_node(uint8_t slot_size);
+  Answer<> put(Handle node, unsigned slot, Handle memory, uint64_t guard);
+
+ private:
+  const SpaceBuilder& builder_;
+  unsigned fetched_ = 0;
+  unsigned nodes_used_ = 0;
+};
+
+Answer<Occupant<CapabilityRegister>> CapabilityTree::look(Handle node, unsigned slot) {
+  using What = Occupant<Handle>::What;
+  const Handle found = builder_.registers.fetched(fetched_ % SpaceRegisters::fetched_count);
+  if (auto done = NodeCapability{node}.fetch(slot, found); !done) {
+    return std::unexpected(done.error());
+  }
+  const auto classified = builder_.discriminator.classify(found);
+  if (!classified) return std::unexpected(classified.error());
+  switch (classified->type) {
+    case CapabilityType::void_capability:
+      return Occupant<Handle>{};
+    case CapabilityType::page:
+      ++fetched_;
+      return Occupant<Handle>{.what = What::page, .handle = found};
+    case CapabilityType::node: {
+      ++fetched_;
+      const auto settings = NodeCapability{found}.get();
+      if (!settings) return std::unexpected(settings.error());
+      return Occupant<Handle>{
+          .what = What::node, .slot_size = settings->slot_size, .handle = found};
+    }
+    default:
+      return Occupant<Handle>{.what = What::foreign};
+  }
+}
+
+Answer<CapabilityRegister> CapabilityTree::new_node(uint8_t slot_size) {
+  const Handle node = builder_.registers.node(nodes_used_++);
+  if (auto done = NodeCapability{node}.set({.slot_size = slot_size, .flags = 0}); !done) {
+    return std::unexpected(done.error());
+  }
+  return node;
+}
+
+// All that is placed here is data: never executable.
+Answer<> CapabilityTree::put(Handle node, unsigned slot, Handle memory, uint64_t guard) {
+  const Handle guarded = builder_.registers.guarded();
+  if (auto done = MemoryCapability{memory}.reduce(restriction::no_execute, guard, guarded); !done) {
+    return done;
+  }
+  return NodeCapability{node}.store(slot, guarded);
+}
+
+std::optional<space_tree::Place<CapabilityRegister>> place_of(CapabilityRegister root,
+                                                              uint64_t address) {
+  const auto region = layout::region_of(address);
+  if (!region) return std::nullopt;
+  return space_tree::Place<CapabilityRegister>{
+      .node = root,
+      .slot_size = layout::root_slot_size,
+      .page = layout::page_of(address),
+      .growth = *region == layout::Region::stack ? Growth::down : Growth::up};
+}
+
+void give_nodes_back(const SpaceBuilder& builder, unsigned count) {
+  // Whatever refuses here is gone with the bank.
+  for (unsigned i = 0; i < count; ++i) (void)builder.bank.free(builder.registers.node(i));
+}
+
+Answer<> buy_nodes(const SpaceBuilder& builder, unsigned count) {
+  for (unsigned bought = 0; bought < count;) {
+    CapabilityRegister into[bank_allocate_count_max];
+    const unsigned now = std::min(count - bought, bank_allocate_count_max);
+    for (unsigned i = 0; i < now; ++i) into[i] = builder.registers.node(bought + i);
+    if (auto done = builder.bank.allocate(Kind::node, std::span(into, now)); !done) {
+      give_nodes_back(builder, bought);
+      return done;
+    }
+    bought += now;
+  }
+  return {};
+}
+
+}  // namespace
+
+Answer<> SpaceBuilder::place_new_page(uint64_t address) const {
+  const auto place = place_of(root.at, address);
+  if (!place) return std::unexpected(Result::bad_argument);
+  CapabilityTree counting(*this);
+  const auto count = space_tree::nodes_needed(counting, *place);
+  if (!count) return std::unexpected(count.error());
+  if (auto done = buy_nodes(*this, *count); !done) return done;
+  if (auto done = bank.allocate(Kind::page, registers.page()); !done) {
+    give_nodes_back(*this, *count);
+    return done;
+  }
+  CapabilityTree tree(*this);
+  const auto inserted = space_tree::insert(tree, *place, registers.page());
+  if (!inserted) {
+    (void)bank.free(registers.page());
+    give_nodes_back(*this, *count);
+  }
+  return inserted;
+}
+
+}  // namespace perdure

@@ -25,7 +25,7 @@ class FrameMaker {
   // of the store; a refusal means that books and kernel disagree.
   virtual std::expected<uint64_t, Result> rescind(FrameNumber first, uint64_t count) = 0;
 
-  // range.rescind_object: one place of a row.
+  // range.rescind_object: one place of a row. Never refuses an object that is there, likewise.
   virtual Result rescind_object(FrameNumber, unsigned index) = 0;
 
  protected:

@@ -80,6 +80,7 @@ enum class Result : uint64_t {
   not_found = 14,
   in_use = 15,
   unsupported = 16,
+  interrupted = 17,       // the call was given up because the caller was stopped
 };
 
 constexpr std::string_view name_of(Result result) {
@@ -87,7 +88,7 @@ constexpr std::string_view name_of(Result result) {
       "ok", "malformed invocation", "capability is void", "wrong type of capability",
       "missing right", "bad argument", "unknown method", "message too large", "limit reached",
       "exhausted", "destroyed", "restarted", "unreadable", "being destroyed", "not found",
-      "in use", "unsupported"};
+      "in use", "unsupported", "interrupted"};
   const auto number = static_cast<uint64_t>(result);
   return number < sizeof(names) / sizeof(names[0]) ? names[number] : "unknown result";
 }

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+//
+// Checkpoint control: takes one and waits for it, reports on the store, switches the machine off.
+//
+// Requests whose effect comes after the cut are *already answered*: the reply is committed into
+// the caller's registers at once, and the process is then held in a volatile line until the
+// generation is durable. A restart forgets the line, so the shell that asked for power-off finds
+// itself answered after the next boot instead of switching the machine off again.
+#include <algorithm>
+
+#include "kernel/kernel.hpp"
+
+namespace perdure {
+namespace {
+
+Pieces bytes_of(const void* data, size_t length) {
+  // copy_pieces only reads from its first argument.
+  auto* bytes = const_cast<std::byte*>(static_cast<const std::byte*>(data));
+  return {{{bytes, static_cast<uint32_t>(length)}, {}}};
+}
+
+Outcome answer_and_hold(Request& request) {
+  Kernel& kernel = request.kernel;
+  const uint64_t newest = std::max(kernel.store.committed_generation().value,
+                                   kernel.store.pending_generation().value);
+  const Commit committed = kernel.commit();
+  request.answer(committed, newest + 1);
+  kernel.hold_current_until_commit();
+  return Outcome::done();
+}
+
+Outcome power(Request& request, Kernel::Power power) {
+  const uint64_t flags = request.word(1);
+  if (flags & ~power_flag::cut) return Outcome::refuse(Result::bad_argument);
+  if (flags & power_flag::cut) request.kernel.cut_power(power);
+  request.kernel.request_power(power);
+  return answer_and_hold(request);
+}
+
+Outcome status(Request& request) {
+  const auto room = request.kernel.prepare_own_buffer(request.caller, sizeof(SystemStatus));
+  if (!room) return room.error();
+  SystemStatus status;
+  request.kernel.fill_status(status);
+  const Commit committed = request.kernel.commit();
+  copy_pieces(bytes_of(&status, sizeof(status)), *room);
+  return request.answer(committed, 0, 0, 0, 0, 0, room->length());
+}
+
+Outcome generations(Request& request) {
+  GenerationStatus list[16];
+  const size_t count = request.kernel.store.generations(list);
+  const auto room = request.kernel.prepare_own_buffer(request.caller,
+                                                      static_cast<uint32_t>(count * sizeof(list[0])));
+  if (!room) return room.error();
+  const Commit committed = request.kernel.commit();
+  copy_pieces(bytes_of(list, count * sizeof(list[0])), *room);
+  return request.answer(committed, count, 0, 0, 0, 0, room->length());
+}
+
+}  // namespace
+
+Outcome invoke_checkpoint(Request& request) {
+  switch (request.method()) {
+    case method::checkpoint_take: return answer_and_hold(request);
+    case method::checkpoint_status: return status(request);
+    case method::checkpoint_generations: return generations(request);
+    case method::checkpoint_power_off: return power(request, Kernel::Power::off);
+    case method::checkpoint_reboot: return power(request, Kernel::Power::reboot);
+    default: return Outcome::refuse(Result::unknown_method);
+  }
+}
+
+}  // namespace perdure

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+//
+// Discriminator: tells what a capability is without invoking it. A wrapped one is only that: what
+// stands behind it is not told.
+#include "kernel/kernel.hpp"
+
+namespace perdure {
+namespace {
+
+// Type and restrictions; void if the object is gone.
+Outcome classify(Request& request) {
+  Capability& asked = request.sent(0);
+  CapabilityType type = asked.type;
+  if (names_object(type)) {
+    const auto found = request.kernel.find(asked);
+    if (!found) {
+      if (found.error().what == Outcome::What::stalled) return found.error();
+      type = CapabilityType::void_capability;
+    }
+  }
+  const Commit committed = request.kernel.commit();
+  return request.answer(committed, static_cast<uint64_t>(type),
+                        type == CapabilityType::void_capability ? 0 : asked.restrictions);
+}
+
+}  // namespace
+
+Outcome invoke_discriminator(Request& request) {
+  switch (request.method()) {
+    case method::discriminator_classify: return classify(request);
+    case method::discriminator_same:
+      return request.answer(request.kernel.commit(), same_authority(request.sent(0), request.sent(1)));
+    default: return Outcome::refuse(Result::unknown_method);
+  }
+}
+
+}  // namespace perdure

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+//
+// Endpoint (control): says who receives, makes entries, and recognizes its own.
+#include "kernel/kernel.hpp"
+
+namespace perdure {
+namespace {
+
+Endpoint& endpoint_of(Request& request) {
+  return *row_object<Endpoint>(request.kernel.store.bytes(request.object.slot), request.object.index);
+}
+
+Outcome set_receiver(Request& request) {
+  Kernel& kernel = request.kernel;
+  const Capability& receiver = request.sent(0);
+  if (!receiver.is_void() && receiver.type != CapabilityType::process) return Outcome::refuse(Result::wrong_type);
+  if (const Outcome o = kernel.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;
+  const Commit committed = kernel.commit();
+  Endpoint& endpoint = endpoint_of(request);
+  const ObjectId before = endpoint.receiver.object;
+  endpoint.receiver = receiver;
+  if (!receiver.is_void()) endpoint.flags |= Endpoint::flag_had_receiver;
+  // Who waits for the old receiver, or for there to be one, looks again.
+  kernel.scheduler.wake_all(WaitChannel::of(WaitChannel::Reason::receiver, before.value));
+  kernel.scheduler.wake_all(WaitChannel::of(WaitChannel::Reason::endpoint, request.capability.object.value));
+  return request.answer(committed);
+}
+
+Outcome set_id(Request& request) {
+  if (const Outcome o = request.kernel.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;
+  const Commit committed = request.kernel.commit();
+  endpoint_of(request).id = request.word(1);
+  return request.answer(committed);
+}
+
+Outcome make_entry(Request& request) {
+  const Commit committed = request.kernel.commit();
+  request.answer_capability(committed, 0,
+                            {.type = CapabilityType::entry,
+                             .hint = request.capability.hint,
+                             .version = request.capability.version,
+                             .object = request.capability.object,
+                             .payload = request.word(1)});
+  return request.answer(committed);
+}
+
+bool is_own_entry(const Request& request, const Capability& capability) {
+  return capability.type == CapabilityType::entry && capability.object == request.capability.object &&
+         capability.version == request.capability.version;
+}
+
+Outcome not_mine(Request& request) {
+  return request.answer(request.kernel.commit(), static_cast<uint64_t>(Identified::not_mine));
+}
+
+// Believed are only the entry itself and one wrapper around it. The capability is never invoked.
+Outcome identify(Request& request) {
+  Capability& asked = request.sent(0);
+  if (is_own_entry(request, asked)) {
+    return request.answer(request.kernel.commit(), static_cast<uint64_t>(Identified::direct), asked.payload);
+  }
+  if (asked.type != CapabilityType::wrapped || (asked.restrictions & restriction::weak)) return not_mine(request);
+  const auto found = request.kernel.find(asked);
+  if (!found) return found.error().what == Outcome::What::refused ? not_mine(request) : found.error();
+  const Wrapper& wrapper = *row_object<Wrapper>(request.kernel.store.bytes(found->slot), found->index);
+  if (!is_own_entry(request, wrapper.target)) return not_mine(request);
+  return request.answer(request.kernel.commit(), static_cast<uint64_t>(Identified::through_one_wrapper),
+                        wrapper.target.payload, asked.object.value, wrapper.payload, asked.version.value);
+}
+
+}  // namespace
+
+Outcome invoke_endpoint(Request& request) {
+  switch (request.method()) {
+    case method::endpoint_set_receiver: return set_receiver(request);
+    case method::endpoint_set_id: return set_id(request);
+    case method::endpoint_entry: return make_entry(request);
+    case method::endpoint_identify: return identify(request);
+    default: return Outcome::refuse(Result::unknown_method);
+  }
+}
+
+}  // namespace perdure

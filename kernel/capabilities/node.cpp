@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+//
+// Node: sixteen slots of an address space, a slot size, a keeper (objects/rows.hpp).
+//
+// A change of what a walk may have used bumps the mapping epoch, which voids every hardware
+// translation at once. Filling a void slot voids nothing: absent entries are never cached.
+#include "kernel/capabilities/slots.hpp"
+
+namespace perdure {
+namespace {
+
+Node& node_of(Request& request) {
+  return *row_object<Node>(request.kernel.store.bytes(request.object.slot), request.object.index);
+}
+
+Outcome store_slot(Request& request, uint64_t index) {
+  const Capability& stored = request.sent(0);
+  if (const Outcome o = prepare_slot_change(request); o.is_obstacle()) return o;
+  const Commit committed = request.kernel.commit();
+  Capability& slot = node_of(request).slots[index];
+  if (!slot.is_void()) request.kernel.forget_mappings(committed);
+  slot = stored;
+  return request.answer(committed);
+}
+
+Outcome set(Request& request) {
+  const uint64_t slot_size = request.word(1);
+  const uint64_t flags = request.word(2);
+  if (slot_size > node_slot_size_max || (flags & ~uint64_t{Node::flag_pocket})) {
+    return Outcome::refuse(Result::bad_argument);
+  }
+  if (const Outcome o = prepare_slot_change(request); o.is_obstacle()) return o;
+  const Commit committed = request.kernel.commit();
+  request.kernel.forget_mappings(committed);
+  node_of(request).slot_size = static_cast<uint8_t>(slot_size);
+  node_of(request).flags = static_cast<uint8_t>(flags);
+  return request.answer(committed);
+}
+
+Outcome get(Request& request) {
+  if (request.capability.restrictions & restriction::opaque) return Outcome::refuse(Result::missing_right);
+  const bool weak = request.capability.restrictions & restriction::weak;
+  const Node& node = node_of(request);
+  const Commit committed = request.kernel.commit();
+  request.answer_capability(committed, 0, weak ? weaken(node.keeper) : node.keeper);
+  return request.answer(committed, node.slot_size, node.flags);
+}
+
+Outcome set_keeper(Request& request) {
+  const CapabilityType type = request.sent(0).type;
+  if (type != CapabilityType::entry && type != CapabilityType::wrapped &&
+      type != CapabilityType::void_capability) {
+    return Outcome::refuse(Result::wrong_type);
+  }
+  if (const Outcome o = prepare_slot_change(request); o.is_obstacle()) return o;
+  const Commit committed = request.kernel.commit();
+  node_of(request).keeper = request.sent(0);
+  return request.answer(committed);
+}
+
+}  // namespace
+
+Outcome invoke_node(Request& request) {
+  switch (request.method()) {
+    case method::memory_reduce: return invoke_memory_reduce(request);
+    case method::node_set: return set(request);
+    case method::node_get: return get(request);
+    case method::node_set_keeper: return set_keeper(request);
+    case method::fetch:
+    case method::store: break;
+    default: return Outcome::refuse(Result::unknown_method);
+  }
+  const uint64_t index = request.word(1);
+  if (index >= node_slot_count) return Outcome::refuse(Result::bad_argument);
+  if (request.method() == method::store) return store_slot(request, index);
+  return fetch_slot(request, node_of(request).slots[index]);
+}
+
+}  // namespace perdure

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+//
+// Notice: tells a process something without ever making the sender wait for it.
+#include "kernel/kernel.hpp"
+
+namespace perdure {
+namespace {
+
+constexpr uint8_t post_only = 1 << 0;  // restriction of a notice capability
+
+Notice& notice_of(Request& request) {
+  return *row_object<Notice>(request.kernel.store.bytes(request.object.slot), request.object.index);
+}
+
+Outcome set(Request& request) {
+  const Capability& receiver = request.sent(0);
+  if (!receiver.is_void() && receiver.type != CapabilityType::process) return Outcome::refuse(Result::wrong_type);
+  if (request.capability.restrictions & post_only) return Outcome::refuse(Result::missing_right);
+  if (const Outcome o = request.kernel.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;
+  const Commit committed = request.kernel.commit();
+  notice_of(request).bits = request.word(1);
+  notice_of(request).receiver = receiver;
+  return request.answer(committed);
+}
+
+Outcome reduce(Request& request) {
+  Capability reduced = request.capability;
+  reduced.restrictions |= post_only;
+  const Commit committed = request.kernel.commit();
+  request.answer_capability(committed, 0, reduced);
+  return request.answer(committed);
+}
+
+// The bits may be of a receiver that is gone: then the notice answers as void.
+Outcome post(Request& request) {
+  Notice& notice = notice_of(request);
+  if (notice.receiver.is_void()) return Outcome::refuse(Result::void_capability);
+  return request.kernel.post_notice(request, notice.receiver, notice.bits);
+}
+
+}  // namespace
+
+Outcome invoke_notice(Request& request) {
+  switch (request.method()) {
+    case method::notice_set: return set(request);
+    case method::notice_reduce: return reduce(request);
+    case method::notice_post: return post(request);
+    default: return Outcome::refuse(Result::unknown_method);
+  }
+}
+
+}  // namespace perdure

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+//
+// Process: control over another program's registers, capabilities, and whether it runs.
+#include <cstring>
+
+#include "kernel/kernel.hpp"
+
+namespace perdure {
+namespace {
+
+Process& process_of(Request& request) { return request.kernel.process_at(request.object.slot); }
+
+// Registers 0-31, then process_slot. Null: no such slot.
+Capability* slot_of(Process& process, uint64_t index) {
+  switch (index) {
+    case process_slot::space: return &process.space;
+    case process_slot::keeper: return &process.keeper;
+    case process_slot::schedule: return &process.schedule;
+    case process_slot::brand: return &process.brand;
+    default: return index < capability_register_count ? &process.capability_registers[index] : nullptr;
+  }
+}
+
+bool is_allowed_in(uint64_t index, const Capability& capability) {
+  if (capability.is_void()) return true;
+  switch (index) {
+    case process_slot::space: return capability.is_memory();
+    case process_slot::schedule: return capability.type == CapabilityType::schedule;
+    case process_slot::keeper:
+      return capability.type == CapabilityType::entry || capability.type == CapabilityType::wrapped;
+    default: return true;
+  }
+}
+
+Outcome fetch(Request& request) {
+  const Capability* slot = slot_of(process_of(request), request.word(1));
+  if (slot == nullptr) return Outcome::refuse(Result::bad_argument);
+  const Commit committed = request.kernel.commit();
+  request.answer_capability(committed, 0, *slot);
+  return request.answer(committed);
+}
+
+Outcome store(Request& request) {
+  const uint64_t index = request.word(1);
+  Capability* slot = slot_of(process_of(request), index);
+  if (!is_allowed_in(index, request.sent(0))) return Outcome::refuse(Result::wrong_type);
+  if (slot == nullptr || index == 0) return Outcome::refuse(Result::bad_argument);
+  if (const Outcome o = request.kernel.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;
+  const Commit committed = request.kernel.commit();
+  *slot = request.sent(0);
+  return request.answer(committed);
+}
+
+// Binds the given activity, if none is bound yet. Both frames are writable on success.
+std::expected<ActivityRef, Outcome> bind_activity(Request& request) {
+  Kernel& kernel = request.kernel;
+  Process& process = process_of(request);
+  if (!process.control.activity.is_void()) return kernel.prepare_activity(process);
+  Capability& given = request.sent(0);
+  if (given.is_void()) return std::unexpected(Outcome::refuse(Result::void_capability));
+  if (given.type != CapabilityType::activity) return std::unexpected(Outcome::refuse(Result::wrong_type));
+  const auto found = kernel.find(given);
+  if (!found) return std::unexpected(found.error());
+  const ActivityRef ref = ActivityRef::of(found->slot, found->index);
+  if (kernel.scheduler.at(ref).process.value != 0) return std::unexpected(Outcome::refuse(Result::in_use));
+  if (const Outcome o = kernel.prepare_write(found->slot, Need::reserve); o.is_obstacle()) {
+    return std::unexpected(o);
+  }
+  return ref;
+}
+
+Outcome start(Request& request) {
+  Kernel& kernel = request.kernel;
+  Process& process = process_of(request);
+  if (process.control.state != ProcessState::stopped) return Outcome::refuse(Result::in_use);
+  if (const Outcome o = kernel.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;
+  const auto activity = bind_activity(request);
+  if (!activity) return activity.error();
+  const Commit committed = kernel.commit();
+  if (process.control.activity.is_void()) {
+    process.control.activity = request.sent(0);
+    Activity& bound = kernel.scheduler.at(*activity);
+    bound.process = request.capability.object;
+    bound.process_version = request.capability.version;
+  }
+  process.control.fault = FaultCode::none;
+  kernel.set_running(committed, process, *activity);
+  kernel.make_ready(committed, request.object.slot, *activity);
+  return request.answer(committed);
+}
+
+Outcome stop(Request& request) {
+  if (const Outcome o = request.kernel.stop_process(request.object.slot, process_of(request)); o.is_obstacle()) {
+    return o;
+  }
+  return request.answer(request.kernel.commit());
+}
+
+Outcome status(Request& request) {
+  const Process& process = process_of(request);
+  const ProcessControl& control = process.control;
+  return request.answer(request.kernel.commit(), static_cast<uint64_t>(control.state),
+                        static_cast<uint64_t>(control.fault), control.fault_address, control.fault_detail,
+                        process.registers.rip);
+}
+
+Outcome get_registers(Request& request) {
+  const auto room = request.kernel.prepare_own_buffer(request.caller, sizeof(Registers));
+  if (!room) return room.error();
+  Registers& registers = process_of(request).registers;
+  const Commit committed = request.kernel.commit();
+  const Pieces from{{{reinterpret_cast<std::byte*>(&registers), sizeof(Registers)}, {}}};
+  copy_pieces(from, *room);
+  return request.answer(committed, 0, 0, 0, 0, 0, room->length());
+}
+
+// Only while it is stopped: a process that waits for a message has its request in its registers.
+Outcome set_registers(Request& request) {
+  Kernel& kernel = request.kernel;
+  Process& process = process_of(request);
+  if (request.send_length() != sizeof(Registers)) return Outcome::refuse(Result::bad_argument);
+  if (process.control.state != ProcessState::stopped) return Outcome::refuse(Result::in_use);
+  const auto source = kernel.prepare_source(request.caller, request.caller.registers.r13, sizeof(Registers));
+  if (!source) return source.error();
+  if (const Outcome o = kernel.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;
+  const Commit committed = kernel.commit();
+  const Pieces to{{{reinterpret_cast<std::byte*>(&process.registers), sizeof(Registers)}, {}}};
+  copy_pieces(*source, to);
+  process.registers.entered_by_system_call = 0;
+  return request.answer(committed);
+}
+
+}  // namespace
+
+Outcome invoke_process(Request& request) {
+  switch (request.method()) {
+    case method::fetch: return fetch(request);
+    case method::store: return store(request);
+    case method::process_start: return start(request);
+    case method::process_stop: return stop(request);
+    case method::process_status: return status(request);
+    case method::process_get_registers: return get_registers(request);
+    case method::process_set_registers: return set_registers(request);
+    default: return Outcome::refuse(Result::unknown_method);
+  }
+}
+
+}  // namespace perdure

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: MIT
+//
+// Range: the right to decide what a run of frames holds. It makes objects and fabricates their
+// first capabilities, takes them away, and recognizes its own. Held by the space bank.
+// capability.object: the first frame (as an ObjectId); payload: the number of frames.
+#include "kernel/kernel.hpp"
+
+namespace perdure {
+namespace {
+
+// A call rescinds at most this many frames, so that it ends soon.
+constexpr uint64_t rescinded_per_call = 16;
+
+uint64_t frames_in(const Request& request) { return request.capability.payload; }
+
+FrameNumber frame_of(const Request& request, uint64_t offset) {
+  return {request.capability.object.frame().value + offset};
+}
+
+Outcome obstacle(const Absent& absent) {
+  switch (absent.why) {
+    case Absent::Why::stall: return Outcome::wait(absent.stall);
+    case Absent::Why::unreadable: return Outcome::refuse(Result::unreadable);
+    case Absent::Why::out_of_range: break;
+  }
+  return Outcome::refuse(Result::bad_argument);
+}
+
+// The frame with its contents if it has any that must be dealt with, writable and retired:
+// nobody runs, waits or is mapped there any more.
+std::expected<CacheSlot, Outcome> retired(Request& request, FrameNumber frame) {
+  Kernel& kernel = request.kernel;
+  auto slot = kernel.store.obtain_identity(frame);
+  if (!slot) return std::unexpected(obstacle(slot.error()));
+  const Kind kind = kernel.store.descriptor(*slot).identity.kind;
+  if (kind != Kind::empty && kind != Kind::page) {
+    slot = kernel.store.obtain(frame);
+    if (!slot) return std::unexpected(obstacle(slot.error()));
+  }
+  if (const Outcome o = kernel.prepare_write(*slot, Need::reserve); o.is_obstacle()) return std::unexpected(o);
+  if (const Outcome o = kernel.retire_frame(*slot, frame); o.is_obstacle()) return std::unexpected(o);
+  return *slot;
+}
+
+Outcome answer_fabricated(Request& request, Commit committed, CacheSlot slot, FrameNumber frame, unsigned index) {
+  Store& store = request.kernel.store;
+  const FrameIdentity& identity = store.descriptor(slot).identity;
+  const std::byte* bytes = is_row(identity.kind) ? store.bytes(slot) : nullptr;
+  Capability made = fabricate(identity, bytes, frame, index);
+  made.hint = slot;
+  request.answer_capability(committed, 0, made);
+  return request.answer(committed);
+}
+
+Outcome make_large(Request& request, FrameNumber frame, Kind kind, Account account) {
+  const auto slot = retired(request, frame);
+  if (!slot) return slot.error();
+  const Commit committed = request.kernel.commit();
+  make_whole(request.kernel.store.descriptor(*slot).identity, kind, account);
+  request.kernel.store.become_all_zero(*slot);
+  return answer_fabricated(request, committed, *slot, frame, 0);
+}
+
+// The row, writable, with nothing at `index`: formatted anew if the frame held anything else.
+std::expected<CacheSlot, Outcome> prepared_row(Request& request, FrameNumber frame, Kind kind, Account account,
+                                               unsigned index) {
+  Kernel& kernel = request.kernel;
+  auto slot = kernel.store.obtain_identity(frame);
+  if (!slot) return std::unexpected(obstacle(slot.error()));
+  const FrameIdentity identity = kernel.store.descriptor(*slot).identity;
+  if (identity.kind == kind && identity.account == account) {
+    slot = kernel.store.obtain(frame);
+    if (!slot) return std::unexpected(obstacle(slot.error()));
+    if (const Outcome o = kernel.prepare_write(*slot, Need::reserve); o.is_obstacle()) return std::unexpected(o);
+    const auto& header = *reinterpret_cast<const RowHeader*>(kernel.store.bytes(*slot));
+    if (!(header.allocated >> index & 1)) return *slot;
+    if (const Outcome o = kernel.retire_object(*slot, index, frame); o.is_obstacle()) return std::unexpected(o);
+    return *slot;
+  }
+  const auto emptied = retired(request, frame);
+  if (!emptied) return std::unexpected(emptied.error());
+  slot = *emptied;
+  RowHeader* list_head = nullptr;
+  if (kind == Kind::activity) {
+    const auto head = kernel.prepare_activity_list();
+    if (!head) return std::unexpected(head.error());
+    list_head = *head;
+  }
+  const Commit committed = kernel.commit();
+  kernel.store.become_all_zero(*slot);
+  format_row(kernel.store.descriptor(*slot).identity, kernel.store.bytes(*slot), kind, account);
+  if (kind == Kind::activity) kernel.link_activity_row(committed, *slot, frame, list_head);
+  kernel.next_step();
+  return *slot;
+}
+
+Outcome make_small(Request& request, FrameNumber frame, Kind kind, Account account, unsigned index) {
+  const auto slot = prepared_row(request, frame, kind, account, index);
+  if (!slot) return slot.error();
+  const Commit committed = request.kernel.commit();
+  make_in_row(request.kernel.store.descriptor(*slot).identity, request.kernel.store.bytes(*slot), index);
+  return answer_fabricated(request, committed, *slot, frame, index);
+}
+
+Outcome make(Request& request) {
+  const uint64_t offset = request.word(1);
+  const uint64_t kind_number = request.word(2);
+  const uint64_t account = request.word(3);
+  const uint64_t index = request.word(4);
+  if (offset >= frames_in(request) || kind_number == 0 || kind_number >= kind_count || account > 0xffff'ffff) {
+    return Outcome::refuse(Result::bad_argument);
+  }
+  const Kind kind = static_cast<Kind>(kind_number);
+  if (index >= info(kind).objects_per_frame) return Outcome::refuse(Result::bad_argument);
+  const FrameNumber frame = frame_of(request, offset);
+  const Account payer{static_cast<uint32_t>(account)};
+  return is_row(kind) ? make_small(request, frame, kind, payer, static_cast<unsigned>(index))
+                      : make_large(request, frame, kind, payer);
+}
+
+// The frame, if it holds an object at this index.
+std::expected<CacheSlot, Outcome> holder_of(Request& request, FrameNumber frame, uint64_t index) {
+  const auto slot = request.kernel.store.obtain(frame);
+  if (!slot) return std::unexpected(obstacle(slot.error()));
+  const FrameIdentity& identity = request.kernel.store.descriptor(*slot).identity;
+  if (index >= 64 ||
+      version_of(identity, request.kernel.store.bytes(*slot), static_cast<unsigned>(index)).is_none()) {
+    return std::unexpected(Outcome::refuse(Result::not_found));
+  }
+  return *slot;
+}
+
+Outcome recap(Request& request) {
+  if (request.word(1) >= frames_in(request)) return Outcome::refuse(Result::bad_argument);
+  const FrameNumber frame = frame_of(request, request.word(1));
+  const auto slot = holder_of(request, frame, request.word(2));
+  if (!slot) return slot.error();
+  return answer_fabricated(request, request.kernel.commit(), *slot, frame, static_cast<unsigned>(request.word(2)));
+}
+
+Outcome rescind_frames(Request& request) {
+  const uint64_t first = request.word(1);
+  const uint64_t count = request.word(2);
+  if (first >= frames_in(request) || count > frames_in(request) - first) {
+    return Outcome::refuse(Result::bad_argument);
+  }
+  Kernel& kernel = request.kernel;
+  uint64_t done = 0;
+  for (; done < count && done < rescinded_per_call; ++done) {
+    const auto slot = retired(request, frame_of(request, first + done));
+    if (!slot) {
+      if (done > 0) break;  // what is done is done; the next call goes on from here
+      return slot.error();
+    }
+    FrameIdentity& identity = kernel.store.descriptor(*slot).identity;
+    if (identity.kind == Kind::empty) continue;
+    kernel.commit();
+    rescind(identity);
+    kernel.store.become_all_zero(*slot);
+    kernel.next_step();
+  }
+  return request.answer(kernel.commit(), done);
+}
+
+Outcome rescind_small(Request& request) {
+  if (request.word(1) >= frames_in(request)) return Outcome::refuse(Result::bad_argument);
+  const FrameNumber frame = frame_of(request, request.word(1));
+  const auto slot = holder_of(request, frame, request.word(2));
+  if (!slot) return slot.error();
+  Kernel& kernel = request.kernel;
+  const auto index = static_cast<unsigned>(request.word(2));
+  FrameIdentity& identity = kernel.store.descriptor(*slot).identity;
+  if (!is_row(identity.kind)) return Outcome::refuse(Result::bad_argument);
+  if (const Outcome o = kernel.prepare_write(*slot, Need::reserve); o.is_obstacle()) return o;
+  if (const Outcome o = kernel.retire_object(*slot, index, frame); o.is_obstacle()) return o;
+  const Commit committed = kernel.commit();
+  destroy_in_row(identity, kernel.store.bytes(*slot), index);
+  return request.answer(committed);
+}
+
+Outcome identify(Request& request) {
+  Capability& asked = request.sent(0);
+  const uint64_t first = request.capability.object.frame().value;
+  const uint64_t frame = asked.object.frame().value;
+  if (!names_object(asked.type) || frame < first || frame - first >= frames_in(request)) {
+    return Outcome::refuse(Result::not_found);
+  }
+  const auto found = request.kernel.find(asked);
+  if (!found) return found.error();
+  const Kind kind = info(asked.type).object_kind;
+  return request.answer(request.kernel.commit(), frame - first, asked.object.index(), static_cast<uint64_t>(kind),
+                        asked.version.value, static_cast<uint64_t>(asked.type));
+}
+
+Outcome sub_range(Request& request) {
+  const uint64_t first = request.word(1);
+  const uint64_t count = request.word(2);
+  if (first > frames_in(request) || count > frames_in(request) - first) {
+    return Outcome::refuse(Result::bad_argument);
+  }
+  const Commit committed = request.kernel.commit();
+  request.answer_capability(committed, 0,
+                            {.type = CapabilityType::range,
+                             .object = ObjectId::of(frame_of(request, first)),
+                             .payload = count});
+  return request.answer(committed);
+}
+
+}  // namespace
+
+Outcome invoke_range(Request& request) {
+  switch (request.method()) {
+    case method::range_size: return request.answer(request.kernel.commit(), frames_in(request));
+    case method::range_make: return make(request);
+    case method::range_recap: return recap(request);
+    case method::range_rescind: return rescind_frames(request);
+    case method::range_rescind_object: return rescind_small(request);
+    case method::range_identify: return identify(request);
+    case method::range_sub: return sub_range(request);
+    default: return Outcome::refuse(Result::unknown_method);
+  }
+}
+
+}  // namespace perdure

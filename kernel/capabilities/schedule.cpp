@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+//
+// Schedule: how processes compete for the processor. A change counts from the next time that one
+// of them is chosen.
+#include "kernel/kernel.hpp"
+
+namespace perdure {
+namespace {
+
+constexpr uint64_t slice_ns_max = 1'000'000'000;
+
+Schedule& schedule_of(Request& request) {
+  return *row_object<Schedule>(request.kernel.store.bytes(request.object.slot), request.object.index);
+}
+
+Outcome set(Request& request) {
+  const uint64_t priority = request.word(1);
+  const uint64_t slice_ns = request.word(2);
+  if (priority > priority_max || slice_ns > slice_ns_max) return Outcome::refuse(Result::bad_argument);
+  if (const Outcome o = request.kernel.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;
+  const Commit committed = request.kernel.commit();
+  schedule_of(request).priority = static_cast<uint8_t>(priority);
+  schedule_of(request).slice_ns = slice_ns;
+  return request.answer(committed);
+}
+
+}  // namespace
+
+Outcome invoke_schedule(Request& request) {
+  switch (request.method()) {
+    case method::schedule_set: return set(request);
+    case method::schedule_get: {
+      const Schedule& schedule = schedule_of(request);
+      return request.answer(request.kernel.commit(), schedule.priority, schedule.slice_ns);
+    }
+    default: return Outcome::refuse(Result::unknown_method);
+  }
+}
+
+}  // namespace perdure

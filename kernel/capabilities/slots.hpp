@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+//
+// fetch and store, the same for every object that holds capabilities. Only restrictions differ:
+// opaque hides the slots, read_only and weak forbid storing, weak weakens what is fetched.
+#pragma once
+
+#include "kernel/kernel.hpp"
+
+namespace perdure {
+
+inline Outcome fetch_slot(Request& request, const Capability& slot) {
+  const uint8_t restrictions = request.capability.restrictions;
+  if (restrictions & restriction::opaque) return Outcome::refuse(Result::missing_right);
+  const Commit committed = request.kernel.commit();
+  request.answer_capability(committed, 0, restrictions & restriction::weak ? weaken(slot) : slot);
+  return request.answer(committed);
+}
+
+// May the slots be changed through this capability, and is the object's frame writable?
+inline Outcome prepare_slot_change(Request& request) {
+  constexpr uint8_t forbidding = restriction::opaque | restriction::read_only | restriction::weak;
+  if (request.capability.restrictions & forbidding) return Outcome::refuse(Result::missing_right);
+  return request.kernel.prepare_write(request.object.slot, Need::reserve);
+}
+
+}  // namespace perdure

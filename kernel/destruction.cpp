@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT
+//
+// Taking objects away. Legal at any time as far as the kernel is concerned: whoever runs, waits
+// or is mapped there is dealt with first. Each function goes through a frame or an object in steps
+// that are complete in themselves (a process stopped, a caller answered), and can stall between
+// them; the call is then made again and finds less to do. Only when nothing is left does the
+// caller take the next version, and every capability is void at once.
+//
+// A client whose server is destroyed must not hang: every resume capability in a process or a
+// capability page that goes is answered with `destroyed`.
+#include "kernel/kernel.hpp"
+
+namespace perdure {
+namespace {
+
+WaitChannel channel(WaitChannel::Reason reason, ObjectId id) {
+  return WaitChannel::of(reason, id.value);
+}
+
+}  // namespace
+
+Outcome Kernel::answer_all(Capability* capabilities, size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    if (capabilities[i].type != CapabilityType::resume) continue;
+    if (const Outcome o = answer_caller(capabilities[i], Result::destroyed); o.is_obstacle()) return o;
+  }
+  return Outcome::prepared();
+}
+
+Outcome Kernel::retire_process(CacheSlot slot, ObjectId id) {
+  Process& process = process_at(slot);
+  if (const Outcome o = stop_process(slot, process); o.is_obstacle()) return o;
+  if (const Outcome o = answer_all(process.capability_registers, capability_register_count);
+      o.is_obstacle()) {
+    return o;
+  }
+  if (!process.control.activity.is_void()) {
+    const auto activity = prepare_activity(process);
+    if (activity) {
+      Activity& bound = scheduler.at(*activity);
+      bound.process = {};
+      bound.process_version = {};
+    } else if (activity.error().what == Outcome::What::stalled) {
+      return activity.error();
+    }
+  }
+  scheduler.wake_all(channel(WaitChannel::Reason::receiver, id));
+  return Outcome::prepared();
+}
+
+// A process that loses its activity stops.
+Outcome Kernel::retire_activity(CacheSlot slot, unsigned index) {
+  Activity& activity = *row_object<Activity>(store.bytes(slot), index);
+  if (activity.process.value == 0) return Outcome::prepared();
+  Capability bound{.type = CapabilityType::process,
+                   .version = activity.process_version,
+                   .object = activity.process};
+  const auto found = find(bound);
+  if (!found) return found.error().what == Outcome::What::stalled ? found.error() : Outcome::prepared();
+  Process& process = process_at(found->slot);
+  if (const Outcome o = stop_process(found->slot, process); o.is_obstacle()) return o;
+  if (const Outcome o = prepare_write(found->slot, Need::reserve); o.is_obstacle()) return o;
+  process.control.activity = {};
+  return Outcome::prepared();
+}
+
+Outcome Kernel::retire_object(CacheSlot slot, unsigned index, FrameNumber frame) {
+  const ObjectId id = ObjectId::of(frame, index);
+  switch (store.descriptor(slot).identity.kind) {
+    case Kind::node:
+      tables.forget_all();
+      return Outcome::prepared();
+    case Kind::wrapper:
+      scheduler.wake_all(channel(WaitChannel::Reason::wrapper, id));
+      return Outcome::prepared();
+    case Kind::endpoint: {
+      const Endpoint& endpoint = *row_object<Endpoint>(store.bytes(slot), index);
+      scheduler.wake_all(channel(WaitChannel::Reason::endpoint, id));
+      scheduler.wake_all(channel(WaitChannel::Reason::receiver, endpoint.receiver.object));
+      return Outcome::prepared();
+    }
+    case Kind::activity:
+      return retire_activity(slot, index);
+    default:
+      return Outcome::prepared();
+  }
+}
+
+Outcome Kernel::retire_frame(CacheSlot slot, FrameNumber frame) {
+  const Kind kind = store.descriptor(slot).identity.kind;
+  trace.add(TraceEntry::Event::destroy, frame.value, static_cast<uint64_t>(kind));
+  switch (kind) {
+    case Kind::empty:
+      return Outcome::prepared();
+    case Kind::page:
+      tables.unmap(slot);
+      return Outcome::prepared();
+    case Kind::capability_page:
+      return answer_all(reinterpret_cast<Capability*>(store.bytes(slot)), capabilities_per_page);
+    case Kind::process:
+      return retire_process(slot, ObjectId::of(frame));
+    default:
+      break;
+  }
+  const uint64_t allocated = reinterpret_cast<const RowHeader*>(store.bytes(slot))->allocated;
+  for (unsigned index = 0; index < info(kind).objects_per_frame; ++index) {
+    if (!(allocated >> index & 1)) continue;
+    if (const Outcome o = retire_object(slot, index, frame); o.is_obstacle()) return o;
+  }
+  return kind == Kind::activity ? unlink_activity_row(slot) : Outcome::prepared();
+}
+
+// --- the restart list ---------------------------------------------------------------------------------
+
+std::expected<RowHeader*, Outcome> Kernel::prepare_row_header(FrameNumber frame) {
+  const auto slot = store.obtain(frame);
+  if (!slot) {
+    const Failure failure = Failure::from(slot.error());
+    return std::unexpected(failure.why == Failure::Why::stall ? Outcome::wait(failure.stall)
+                                                              : Outcome::refuse(Result::unreadable));
+  }
+  if (const Outcome o = prepare_write(*slot, Need::reserve); o.is_obstacle()) return std::unexpected(o);
+  return reinterpret_cast<RowHeader*>(store.bytes(*slot));
+}
+
+// Also for a row that is not (any more) in the list: a call that stalled comes here twice.
+Outcome Kernel::unlink_activity_row(CacheSlot slot) {
+  RowHeader& header = *reinterpret_cast<RowHeader*>(store.bytes(slot));
+  const bool is_head = store.system().activity_rows == store.descriptor(slot).number;
+  if (header.previous.value == 0 && !is_head) return Outcome::prepared();
+  RowHeader* next = nullptr;
+  RowHeader* previous = nullptr;
+  if (header.next.value != 0) {
+    const auto prepared = prepare_row_header(header.next);
+    if (!prepared) return prepared.error();
+    next = *prepared;
+  }
+  if (header.previous.value != 0) {
+    const auto prepared = prepare_row_header(header.previous);
+    if (!prepared) return prepared.error();
+    previous = *prepared;
+  }
+  if (next != nullptr) next->previous = header.previous;
+  if (previous != nullptr) previous->next = header.next;
+  else store.system().activity_rows = header.next;
+  header.next = header.previous = {};
+  return Outcome::prepared();
+}
+
+// Before a row of activities is formatted: the present head of the list can be changed.
+std::expected<RowHeader*, Outcome> Kernel::prepare_activity_list() {
+  const FrameNumber head = store.system().activity_rows;
+  if (head.value == 0) return nullptr;
+  return prepare_row_header(head);
+}
+
+void Kernel::link_activity_row(Commit, CacheSlot slot, FrameNumber frame, RowHeader* head) {
+  RowHeader& header = *reinterpret_cast<RowHeader*>(store.bytes(slot));
+  header.next = store.system().activity_rows;
+  if (head != nullptr) head->previous = frame;
+  store.system().activity_rows = frame;
+}
+
+}  // namespace perdure

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+//
+// Page faults and exceptions. A fault of memory that is there is only a missing translation, and
+// is entered; any other becomes a call to a keeper, made by the kernel on behalf of the process,
+// whose registers are left alone: when the keeper has answered `ok` the access is made again.
+//
+//   space's keeper --refuses--> process's own keeper --refuses, or there is none--> stopped
+#include "kernel/kernel.hpp"
+
+namespace perdure {
+namespace {
+
+constexpr uint32_t detail_write = 1 << 0;
+constexpr uint32_t detail_execute = 1 << 1;
+
+FaultCode fault_of_vector(uint8_t vector) {
+  switch (vector) {
+    case 0: return FaultCode::divide_error;
+    case 3: return FaultCode::breakpoint;
+    case 6: return FaultCode::invalid_instruction;
+    case 13: return FaultCode::protection;
+    default: return FaultCode::other_exception;
+  }
+}
+
+}  // namespace
+
+void Kernel::page_fault(const Trap& trap) {
+  Process& process = current();
+  committed_ = false;
+  if (trap.address >= user_address_end) {
+    tell_keeper({.code = FaultCode::protection}, trap.address, trap.write, trap.execute);
+    return;
+  }
+  const WalkOutcome walked =
+      walk(store, process.space, trap.address, {.write = trap.write, .execute = trap.execute});
+  if (walked.is_stall()) {
+    stall_current(walked.stall.until);
+  } else if (walked.is_fault()) {
+    tell_keeper(walked.fault, trap.address, trap.write, trap.execute);
+  } else {
+    enter_translation(process, trap, walked.page);
+  }
+}
+
+void Kernel::enter_translation(Process& process, const Trap& trap, const PageReached& page) {
+  if (trap.write) {
+    if (const auto dirty = store.make_dirty(page.slot); !dirty) {
+      stall_current(dirty.error().until);
+      return;
+    }
+  }
+  const bool writable = page.writable && store.is_current(page.slot);
+  tables.map(tables.root_for(process.space), trap.address, page.slot, writable, page.executable);
+}
+
+void Kernel::exception(const Trap& trap) {
+  committed_ = false;
+  const FaultCode code = fault_of_vector(trap.vector);
+  tell_keeper({.code = code}, code == FaultCode::other_exception ? trap.vector : trap.error_code, false,
+              false);
+}
+
+// Calls the keeper that is responsible. Obstacles are the process's: it waits, its program counter
+// where it was, and runs into the same fault again.
+void Kernel::tell_keeper(const MemoryFault& fault, uint64_t address, bool write, bool execute) {
+  Process& process = current();
+  const uint32_t detail = (write ? detail_write : 0) | (execute ? detail_execute : 0);
+  const bool by_space = fault.has_keeper &&
+                        !(process.control.flags & ProcessControl::flag_space_keeper_refused);
+  trace.add(TraceEntry::Event::fault, store.descriptor(current_slot_).number.value, address,
+            static_cast<uint64_t>(fault.code));
+  Outgoing message;
+  message.words[0] = method::keeper_fault;
+  message.words[1] = static_cast<uint64_t>(fault.code);
+  message.words[2] = by_space ? fault.offset : address;
+  message.words[3] = detail;
+  if (by_space) message.capabilities[0] = fault.node;
+
+  Capability keeper = by_space ? fault.keeper : process.keeper;
+  const Outcome outcome = call_keeper(process, keeper, message, fault.code, address, detail, by_space);
+  if (outcome.what == Outcome::What::stalled) {
+    stall_current(outcome.stall.until);
+  } else if (outcome.what == Outcome::What::refused) {
+    if (by_space) process.control.flags |= ProcessControl::flag_space_keeper_refused;
+    else stop_faulted(process, fault, address, detail);
+  }
+}
+
+Outcome Kernel::call_keeper(Process& process, Capability& keeper, const Outgoing& message, FaultCode code,
+                            uint64_t address, uint32_t detail, bool by_space) {
+  Request request{.kernel = *this, .caller = process, .kind = Invocation::call};
+  if (const Outcome o = resolve(request, &keeper); o.is_obstacle()) return o;
+  if (request.capability.type != CapabilityType::entry) return Outcome::refuse(Result::void_capability);
+  const Outcome outcome = call_through(process, request.capability, message, &request);
+  if (outcome.what != Outcome::What::done) return outcome;
+  ProcessControl& control = process.control;
+  control.fault = code;
+  control.fault_address = address;
+  control.fault_detail = detail;
+  if (!by_space) control.flags |= ProcessControl::flag_with_own_keeper;
+  return outcome;
+}
+
+// Nobody takes the fault: the process stops, and says why to whoever looks.
+void Kernel::stop_faulted(Process& process, const MemoryFault& fault, uint64_t address, uint32_t detail) {
+  const auto activity = prepare_activity(process);
+  if (!activity) {
+    if (activity.error().what == Outcome::What::stalled) stall_current(activity.error().stall.until);
+    return;
+  }
+  const Commit committed = commit();
+  process.control.fault = fault.code;
+  process.control.fault_address = address;
+  process.control.fault_detail = detail;
+  process.control.flags &= ~(ProcessControl::flag_space_keeper_refused | ProcessControl::flag_with_own_keeper);
+  leave_current();
+  set_not_running(committed, process, *activity, ProcessState::stopped);
+}
+
+}  // namespace perdure

@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: MIT
+//
+// The kernel's loop: what happens between an entry from user mode and the next way back.
+#include "kernel/kernel.hpp"
+
+#include <algorithm>
+
+namespace perdure {
+namespace {
+
+constexpr uint64_t tick_ns = 2'000'000;
+// Steps of the checkpointer at one timer tick or disk completion while programs run.
+constexpr unsigned steps_per_housekeeping = 8;
+
+}  // namespace
+
+void Kernel::start(const KernelOptions& chosen, std::span<std::byte> table_memory) {
+  options = chosen;
+  random_state_ = options.chaos_seed | 1;
+  SystemStatus status;
+  store.fill_status(status);
+  boot_epoch = status.boot_epoch;
+  committed_epoch_ = store.epoch() - 1;
+  boot_now_ns_ = machine::now_ns();
+  boot_machine_time_ns_ = store.system().machine_time_ns;
+  scheduler.start(store);
+  assert_that(tables.start(table_memory, store), "the pool of page tables is large enough");
+  machine::set_tick(tick_ns);
+  trace.add(TraceEntry::Event::boot, 0, boot_epoch);
+  find_what_ran();
+}
+
+// Reads the restart list. Nothing runs yet, so it may wait for the disk.
+void Kernel::find_what_ran() {
+  ActivityRef list;
+  for (FrameNumber row = store.system().activity_rows; row.value != 0;) {
+    auto slot = store.obtain(row);
+    while (!slot && slot.error().why == Absent::Why::stall) {
+      store.poll(machine::now_ns());
+      slot = store.obtain(row);
+    }
+    if (!slot) {
+      machine::console_write("perdure: a row of activities cannot be read; what stood in it does not run\n");
+      break;
+    }
+    const auto& header = *reinterpret_cast<const RowHeader*>(store.bytes(*slot));
+    for (unsigned index = 0; index < info(Kind::activity).objects_per_frame; ++index) {
+      const ActivityRef ref = ActivityRef::of(*slot, index);
+      if (header.allocated >> index & 1 && scheduler.at(ref).runnable) scheduler.link_for_restart(ref, list);
+    }
+    row = header.next;
+  }
+  scheduler.make_all_ready(list);
+}
+
+void Kernel::entered(const Trap& trap) {
+  attempt_woken_for_ = scheduler.take_woken_for(current_activity_);
+  switch (trap.reason) {
+    case Trap::Reason::system_call: system_call(); break;
+    case Trap::Reason::page_fault: page_fault(trap); break;
+    case Trap::Reason::exception: exception(trap); break;
+    case Trap::Reason::fpu_absent: give_fpu(); break;
+    case Trap::Reason::interrupt: break;
+  }
+  // Whoever was woken and did not take what it was woken for passes the wake on.
+  if (attempt_woken_for_.value != 0) [[unlikely]] pass_wake_on(attempt_woken_for_);
+  attempt_woken_for_ = {};
+}
+
+void Kernel::give_fpu() {
+  Process& process = current();
+  machine::fpu_initial_state(process.fpu_area);
+  process.control.flags |= ProcessControl::flag_fpu;
+}
+
+Registers& Kernel::next() {
+  for (;;) {
+    if (Registers* registers = try_next()) return *registers;
+    if (!store.poll(machine::now_ns()) && !scheduler.anything_ready()) machine::idle();
+  }
+}
+
+Registers* Kernel::try_next() {
+  housekeep();
+  while (has_current() || choose()) {
+    if (ready_to_resume()) return &current().registers;
+  }
+  return nullptr;
+}
+
+// Takes the first in line whose process can be had; true if there is now a current one.
+bool Kernel::choose() {
+  while (scheduler.anything_ready()) {
+    const ActivityRef ref = scheduler.take_highest();
+    const Activity& activity = scheduler.at(ref);
+    store.pin(ref.slot());
+    Capability bound{.type = CapabilityType::process,
+                     .version = activity.process_version,
+                     .object = activity.process};
+    const auto found = look_up(store, bound);
+    store.unpin(ref.slot());
+    if (found) {
+      if (!is_misplaced(ref, process_at(found->slot))) {
+        become_current(found->slot, ref);
+        slice_end_ns_ = machine::now_ns() + slice_ns_;
+        trace.add(TraceEntry::Event::run, activity.process.value);
+        return true;
+      }
+      scheduler.make_ready(ref);
+    } else if (found.error().why == Failure::Why::stall) {
+      scheduler.stall(ref, found.error().stall.until);
+    } else {
+      machine::console_write("perdure: a process cannot be read and does not run\n");
+    }
+  }
+  return false;
+}
+
+// Looks at the schedule of a process that is about to run. True if it stands in the wrong line
+// (always after a restart, when nobody's priority is known). A process whose schedule is gone, or
+// still on the disk, runs at the lowest priority.
+bool Kernel::is_misplaced(ActivityRef ref, Process& process) {
+  assert_that(process.control.state == ProcessState::running, "ONE-ACTIVITY: who is ready is running");
+  uint8_t priority = 0;
+  slice_ns_ = default_slice_ns;
+  if (const auto found = look_up(store, process.schedule)) {
+    const auto& schedule = *row_object<Schedule>(store.bytes(found->slot), found->index);
+    priority = schedule.priority;
+    if (schedule.slice_ns != 0) slice_ns_ = schedule.slice_ns;
+  }
+  const bool misplaced = scheduler.priority(ref) != priority;
+  scheduler.set_priority(ref, priority);
+  return misplaced && scheduler.highest_ready() > priority;
+}
+
+// CURRENT-WHILE-RUNNING, and the space is loaded. False: it had to stall.
+bool Kernel::ready_to_resume() {
+  if (!store.is_current(current_slot_)) {
+    if (const auto dirty = store.make_dirty(current_slot_, Need::reserve); !dirty) {
+      stall_current(dirty.error().until);
+      return false;
+    }
+  }
+  Process& process = current();
+  tables.load(process.space);
+  if ((process.control.flags & ProcessControl::flag_fpu) && !fpu_loaded_) {
+    machine::fpu_enable();
+    machine::fpu_load(process.fpu_area);
+    fpu_loaded_ = true;
+  }
+  return true;
+}
+
+// --- between programs ---------------------------------------------------------------------------------
+
+void Kernel::housekeep() {
+  const Pending pending = machine::take_pending();
+  if (pending.console) read_console();
+  if (pending.timer) tick();
+  if (pending.timer || pending.disk || !has_current()) {
+    for (unsigned i = 0; i < steps_per_housekeeping && store.poll(machine::now_ns()); ++i) {
+    }
+    maybe_declare();
+    maybe_power();
+  }
+  if (options.chaos_seed != 0) [[unlikely]] make_chaos();
+}
+
+void Kernel::tick() {
+  if (!has_current() || machine::now_ns() < slice_end_ns_) return;
+  const uint8_t priority = scheduler.priority(current_activity_);
+  slice_end_ns_ = machine::now_ns() + slice_ns_;
+  if (scheduler.highest_ready() < static_cast<int>(priority)) return;
+  const ActivityRef activity = current_activity_;
+  leave_current();
+  scheduler.make_ready(activity);
+}
+
+void Kernel::read_console() {
+  while (console_count_ < console_ring_bytes) {
+    const auto character = machine::console_read();
+    if (!character) break;
+    console_ring_[(console_head_ + console_count_++) % console_ring_bytes] = *character;
+  }
+  if (console_count_ > 0) scheduler.wake_all(WaitChannel::of(WaitChannel::Reason::console_input));
+}
+
+std::optional<char> Kernel::take_console_input() {
+  if (console_count_ == 0) read_console();
+  if (console_count_ == 0) return std::nullopt;
+  const char character = console_ring_[console_head_];
+  console_head_ = (console_head_ + 1) % console_ring_bytes;
+  --console_count_;
+  return character;
+}
+
+uint64_t Kernel::machine_time_ns() const {
+  return boot_machine_time_ns_ + (machine::now_ns() - boot_now_ns_);
+}
+
+// The snapshot: the only moment when nothing runs. No loop over frames, tables, capabilities or
+// processes: the epoch moves, and whoever writes next finds its frame frozen.
+void Kernel::maybe_declare() {
+  const uint64_t begin = machine::now_ns();
+  if (power_ != Power::on && committed_epoch_ >= power_epoch_) return;
+  if (!(checkpoint_requested_ || store.due(begin)) || !store.can_declare()) return;
+  if (!store.anything_dirty()) return;
+  release_fpu();
+  SystemState& system = store.system();
+  system.machine_time_ns = machine_time_ns();
+  system.wall_seconds = machine::wall_clock_seconds();
+  declared_epoch_ = store.epoch();
+  const Generation generation = store.declare(begin, system.wall_seconds);
+  checkpoint_requested_ = false;
+  trace.add(TraceEntry::Event::declare, 0, generation.value, store.epoch());
+  last_pause_ns_ = machine::now_ns() - begin;
+}
+
+void Kernel::committed(Generation generation, bool failed) {
+  trace.add(TraceEntry::Event::committed, 0, generation.value, failed);
+  if (failed) {
+    machine::console_write("\nperdure: WARNING: a checkpoint could not be written; the machine runs on, nothing since the last one is safe\n");
+    checkpoint_requested_ = true;
+    return;
+  }
+  while (committed_epoch_ < declared_epoch_) {
+    scheduler.wake_all(WaitChannel::of(WaitChannel::Reason::commit, ++committed_epoch_));
+  }
+}
+
+// The intent to power off is volatile: a restart forgets it.
+void Kernel::maybe_power() {
+  if (power_ == Power::on || committed_epoch_ < power_epoch_ || !store.can_declare()) return;
+  if (!store.write_clean_mark()) {
+    machine::console_write("\nperdure: WARNING: the clean mark could not be written\n");
+  }
+  cut_power(power_);
+}
+
+void Kernel::cut_power(Power power) {
+  if (power == Power::reboot) machine::reset();
+  machine::power_off(options.verdict == 0 ? exit_code_orderly : options.verdict);
+}
+
+void Kernel::fill_status(SystemStatus& status) const {
+  store.fill_status(status);
+  status.interval_ms = options.interval_ms;
+  status.image_age_ns = machine_time_ns();
+  status.uptime_ns = machine::now_ns() - boot_now_ns_;
+  status.last_pause_ns = last_pause_ns_;
+}
+
+void Kernel::warning(std::string_view what, uint64_t number) {
+  char digits[20];
+  size_t first = sizeof(digits);
+  do {
+    digits[--first] = static_cast<char>('0' + number % 10);
+    number /= 10;
+  } while (number != 0);
+  machine::console_write("\nperdure: WARNING: ");
+  machine::console_write(what);
+  machine::console_write(" ");
+  machine::console_write({digits + first, sizeof(digits) - first});
+  machine::console_write("\n");
+}
+
+void Kernel::bug(std::string_view what, FrameNumber frame) {
+  trace.add(TraceEntry::Event::destroy, frame.value, ~uint64_t{0});
+  kernel_bug(what, 0);
+}
+
+// --- chaos: everything that is a cache may be dropped at any instant (P6) ------------------------------
+
+uint64_t Kernel::random() {
+  random_state_ ^= random_state_ << 13;
+  random_state_ ^= random_state_ >> 7;
+  random_state_ ^= random_state_ << 17;
+  return random_state_ * 0x2545f4914f6cdd1d;
+}
+
+void Kernel::make_chaos() {
+  const uint64_t dice = random();
+  if (dice % 16 == 0) tables.drop_random(random());
+  if (dice % 61 == 0) tables.forget_all();
+  // A frame fetched for somebody stays until that one has tried (progress).
+  if (dice % 8 == 1 && scheduler.woken_count() == 0) {
+    const CacheSlot slot = store.random_droppable(random());
+    if (slot != no_slot) store.drop(slot);
+  }
+}
+
+}  // namespace perdure

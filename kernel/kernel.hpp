@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: MIT
+//
+// The kernel: joins objects and checkpoint to a machine. One object, made at boot; its state is
+// the objects themselves (in the store) and the caches and queues below, all of them volatile.
+//
+// Life of one kernel entry:
+//   entered(trap) -> attempt an invocation or a fault's answer -> next() chooses who runs
+//   -> the arch code loads that process's registers and leaves.
+//
+// Invariants:
+//  CURRENT-WHILE-RUNNING  the frame of the process that runs is dirty in this epoch, for the entry
+//                         saves registers straight into it. Established by next().
+//  ONE-ACTIVITY           a process in state `running` has exactly its bound activity runnable, and
+//                         that activity is current, ready or stalled; no other process's is.
+//                         Established by set_running and set_not_running.
+//  PREPARE-BEFORE-COMMIT  see outcome.hpp.
+//  VOLATILE-WAKES         interrupts, commits and completions change queues, never objects.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <span>
+
+#include "checkpoint/store.hpp"
+#include "kernel/assertion.hpp"
+#include "kernel/lookup.hpp"
+#include "kernel/machine.hpp"
+#include "kernel/outcome.hpp"
+#include "kernel/page_tables.hpp"
+#include "kernel/request.hpp"
+#include "kernel/scheduler.hpp"
+#include "kernel/space_walk.hpp"
+#include "kernel/trace.hpp"
+
+namespace perdure {
+
+// From the boot command line: `interval=MS check chaos=SEED verdict=N`.
+struct KernelOptions {
+  uint64_t interval_ms = 3000;  // between checkpoints; 0: never by the clock
+  bool check = false;           // whole-state checks before each commit and at kernel exits
+  uint64_t chaos_seed = 0;      // drop caches at random; 0: not
+  uint8_t verdict = 0;          // exit code of an orderly power-off, chosen by a test's host
+};
+
+// Handed to machine::power_off, which scripts turn into exit statuses.
+inline constexpr int exit_code_orderly = 0x10;
+inline constexpr int exit_code_bug = 0x11;
+inline constexpr int exit_code_refused = 0x12;
+
+// What one message carries, wherever it comes from: registers, or a fault.
+struct Outgoing {
+  uint64_t words[message_word_count] = {};
+  Capability capabilities[message_capability_count];
+  Pieces bytes;
+};
+
+// Copies as many bytes as both have.
+void copy_pieces(const Pieces& from, const Pieces& to);
+
+class Kernel final : public StoreClient {
+ public:
+  // Finds what ran and makes it ready. The store is open.
+  void start(const KernelOptions&, std::span<std::byte> table_memory);
+
+  // After an entry from user mode, whose registers are in the current process's frame.
+  void entered(const Trap&);
+  // Runs until there is somebody to resume, and answers whose registers to load; the address
+  // space is loaded. Sleeps while nobody is ready.
+  Registers& next();
+  // One round of next(), for tests on the host: nullptr while nobody is ready.
+  Registers* try_next();
+
+  Store store;
+  PageTables tables;
+  Scheduler scheduler;
+  Trace trace;
+  KernelOptions options;
+  uint64_t boot_epoch = 0;
+
+  // --- prepare (may stall or refuse; changes nothing) --------------------------------------
+  std::expected<Lookup, Outcome> find(Capability&);  // refuses void and unreadable
+  Outcome prepare_write(CacheSlot, Need = Need::ordinary);
+  // The activity of a process that is about to change its state, its row writable.
+  std::expected<ActivityRef, Outcome> prepare_activity(Process&);
+  // Bytes that the caller sends: walks its memory, faults the caller.
+  std::expected<Pieces, Outcome> prepare_source(Process& caller, uint64_t address, uint32_t length);
+  // Room in the caller's own receive buffer, at most `length` bytes: faults the caller.
+  std::expected<Pieces, Outcome> prepare_own_buffer(Process& caller, uint32_t length);
+  // All of the caller's receive buffer can be written: else faults the caller.
+  Outcome probe_own_buffer(Process& caller);
+  // Room in another process's buffer: what is not there is left out (the message is truncated);
+  // only the disk can stall it.
+  std::expected<Pieces, Outcome> prepare_other_buffer(Process&, uint32_t length);
+
+  // --- commit --------------------------------------------------------------------------------
+  Commit commit();
+  // For operations of several steps, each complete in itself: after a commit, prepare again.
+  void next_step() { committed_ = false; }
+  void set_running(Commit, Process&, ActivityRef);
+  void set_not_running(Commit, Process&, ActivityRef, ProcessState);
+  // Somebody became ready: at once, if nobody ready is more important; else in line.
+  void make_ready(Commit, CacheSlot process, ActivityRef);
+  void hand_over_to(Commit, CacheSlot process, ActivityRef);
+  void forget_mappings(Commit) { tables.forget_all(); }
+
+  // --- messages (messages.cpp) -----------------------------------------------------------------
+  Outcome invoke_entry(Request&);
+  Outcome invoke_resume(Request&);
+  Outcome reply_and_wait(Process& caller);
+  Outcome post_notice(Request&, Capability& receiver, uint64_t bits);
+  // Answers a waiting process from the kernel. Prepares and commits.
+  Outcome answer_caller(Capability& resume, Result);
+
+  // --- destruction (destruction.cpp): each prepares and commits in bounded steps -----------------
+  // Makes it safe to take a frame's contents away: nobody runs, waits or is mapped there.
+  Outcome retire_frame(CacheSlot, FrameNumber);
+  Outcome retire_object(CacheSlot, unsigned index, FrameNumber);
+  Outcome stop_process(CacheSlot, Process&);
+  // The restart list: prepare before a row of activities is formatted, link after it.
+  std::expected<RowHeader*, Outcome> prepare_activity_list();
+  void link_activity_row(Commit, CacheSlot, FrameNumber, RowHeader* head);
+
+  // --- the machine as a whole ----------------------------------------------------------------------
+  enum class Power : uint8_t { on, off, reboot };
+  void request_checkpoint() { checkpoint_requested_ = true; }
+  void request_power(Power power) { power_ = power; power_epoch_ = store.epoch(); }
+  [[noreturn]] void cut_power(Power);  // at once, without a checkpoint
+  void fill_status(SystemStatus&) const;
+  uint64_t machine_time_ns() const;
+  std::optional<char> take_console_input();
+  void hold_current_until_commit();  // it has its answer, and waits until that is durable
+  Process& process_at(CacheSlot slot) { return *reinterpret_cast<Process*>(store.bytes(slot)); }
+  CacheSlot current_slot() const { return current_slot_; }
+  ActivityRef current_activity() const { return current_activity_; }
+  Process& current() { return process_at(current_slot_); }
+  bool is_current(const Process& process) const {
+    return has_current() && reinterpret_cast<const std::byte*>(&process) == frame_of_current_;
+  }
+  bool has_current() const { return current_slot_ != no_slot; }
+
+  // The caller's own memory was not there (Outcome::caller_faulted).
+  MemoryFault caller_fault;
+  uint64_t caller_fault_address = 0;
+  bool caller_fault_write = false;
+
+  // --- StoreClient -----------------------------------------------------------------------------------
+  void wake(WaitChannel channel) override { scheduler.wake_all(channel); }
+  void unmap(CacheSlot slot) override { tables.unmap(slot); }
+  void committed(Generation, bool failed) override;
+  void warning(std::string_view what, uint64_t number) override;
+  void bug(std::string_view what, FrameNumber) override;
+
+ private:
+  void system_call();
+  Outcome invoke(Process&);
+  Outcome resolve(Request&, Capability*);
+  void page_fault(const Trap&);
+  void exception(const Trap&);
+  void settle(const Outcome&, bool in_system_call);
+  void answer_refusal(Process&, Result);
+  void tell_keeper(const MemoryFault&, uint64_t address, bool write, bool execute);
+  void enter_translation(Process&, const Trap&, const PageReached&);
+  Outcome call_keeper(Process&, Capability& keeper, const Outgoing&, FaultCode, uint64_t address,
+                      uint32_t detail, bool by_space);
+  void stop_faulted(Process&, const MemoryFault&, uint64_t address, uint32_t detail);
+
+  // destruction.cpp
+  Outcome answer_all(Capability*, size_t count);
+  Outcome retire_process(CacheSlot, ObjectId);
+  Outcome retire_activity(CacheSlot, unsigned index);
+  Outcome unlink_activity_row(CacheSlot);
+  std::expected<RowHeader*, Outcome> prepare_row_header(FrameNumber);
+
+  // messages.cpp
+  struct Receiver {  // waits open, can be written
+    CacheSlot slot;
+    ActivityRef activity;
+    Pieces room;
+    uint64_t endpoint_id;
+    uint64_t entry_payload;
+  };
+  struct Waiting {  // waits for an answer, can be written
+    CacheSlot slot;
+    ActivityRef activity;
+    Pieces room;
+  };
+  std::expected<Receiver, Outcome> prepare_receiver(Capability& entry, uint32_t length);
+  std::expected<std::optional<Waiting>, Outcome> prepare_waiting(Capability& resume, uint32_t length);
+  std::expected<Outgoing, Outcome> outgoing(Process& caller);
+  Outcome call_through(Process& caller, Capability& entry, const Outgoing&, const Request*);
+  Outcome send_through(Process& caller, Capability& entry, const Outgoing&, const Request*);
+  void deliver(Commit, const Receiver&, Delivery, const Outgoing&, const Capability& resume, const Request*);
+  bool finish_fault(ProcessControl&, Result);
+  bool finish_call(Commit, const Waiting&, const Outgoing&);
+  void deliver_notices(Commit, Process&);
+  void pass_wake_on(WaitChannel);
+
+  std::expected<std::byte*, Outcome> own_page(Process&, uint64_t address, bool write);
+  std::expected<Pieces, Outcome> own_pages(Process&, uint64_t address, uint32_t length, bool write);
+  std::expected<Pieces, Outcome> buffer_pages(Process&, uint32_t length, bool own);
+
+  void stall_current(WaitChannel);
+  void leave_current();  // saves what is not yet in its frame; it is no longer current
+  void become_current(CacheSlot, ActivityRef);
+  void release_fpu();
+  bool choose();
+  bool ready_to_resume();
+  bool is_misplaced(ActivityRef, Process&);
+  void give_fpu();
+  void housekeep();
+  void tick();
+  void read_console();
+  void maybe_declare();
+  void maybe_power();
+  void make_chaos();
+  void find_what_ran();
+  uint64_t random();
+
+  CacheSlot current_slot_ = no_slot;
+  const std::byte* frame_of_current_ = nullptr;
+  ActivityRef current_activity_;
+  WaitChannel attempt_woken_for_;     // what the present attempt was woken for
+  bool committed_ = false;
+  bool fpu_loaded_ = false;
+  uint64_t slice_ns_ = default_slice_ns;  // of who was chosen last
+  uint64_t slice_end_ns_ = 0;
+
+  bool checkpoint_requested_ = false;
+  Power power_ = Power::on;
+  uint32_t power_epoch_ = 0;
+  uint32_t declared_epoch_ = 0;   // the epoch that the pending generation ends
+  uint32_t committed_epoch_ = 0;  // all changes up to its end are durable
+  uint64_t last_pause_ns_ = 0;
+  uint64_t boot_machine_time_ns_ = 0;
+  uint64_t boot_now_ns_ = 0;
+  uint64_t random_state_ = 0;
+
+  static constexpr size_t console_ring_bytes = 1024;
+  char console_ring_[console_ring_bytes] = {};
+  size_t console_head_ = 0;
+  size_t console_count_ = 0;
+};
+
+}  // namespace perdure

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+//
+// Where the machine and the kernel meet: start, each entry, and the end in case of our own bug.
+// The kernel has one way to start: recovery. First boot, reboot and power cut are the same path.
+#include <algorithm>
+
+#include "kernel/command_line.hpp"
+#include "kernel/kernel.hpp"
+#include "kernel/report.hpp"
+
+namespace perdure {
+namespace {
+
+// The one kernel. In static storage: nothing is allocated after boot (P6).
+constinit Kernel the_kernel;
+bool store_is_open = false;
+
+// Page tables get this part of memory, in bytes: one table for 128 frames.
+constexpr uint64_t table_share = 128;
+
+std::span<std::byte> largest_region(const BootInfo& boot) {
+  const auto largest = std::ranges::max_element(
+      boot.usable, {}, [](const MemoryRegion& region) { return region.length_bytes; });
+  if (largest == boot.usable.end()) return {};
+  return {machine::memory_at(largest->start), largest->length_bytes};
+}
+
+void say(std::string_view text) { machine::console_write(text); }
+
+[[noreturn]] void refuse(std::string_view why) {
+  say("perdure: image refused: ");
+  say(why);
+  say("\n");
+  machine::power_off(exit_code_refused);
+}
+
+}  // namespace
+
+[[noreturn]] void kernel_main(const BootInfo& boot, Disk& disk) {
+  const KernelOptions options = parse_command_line(boot.command_line, [](std::string_view word) {
+    say("perdure: boot option not understood: ");
+    say(word);
+    say("\n");
+  });
+  const std::span<std::byte> memory = largest_region(boot);
+  const size_t table_bytes = memory.size() / table_share / frame_bytes * frame_bytes;
+  const StoreSettings settings{.interval_ns = options.interval_ms * 1'000'000, .check = options.check};
+  const auto opened = the_kernel.store.open(disk, memory.subspan(table_bytes), the_kernel, settings,
+                                            machine::wall_clock_seconds());
+  if (!opened) refuse(opened.error().what);
+  store_is_open = true;
+  the_kernel.start(options, memory.first(table_bytes));
+  machine::resume_user(the_kernel.next());
+}
+
+[[noreturn]] void kernel_entered(const Trap& trap) {
+  the_kernel.entered(trap);
+  machine::resume_user(the_kernel.next());
+}
+
+// Stops before anything more is committed, with a report that `image report` shows.
+[[noreturn]] void kernel_bug(std::string_view message, uint64_t instruction_pointer) {
+  static bool reporting = false;
+  const bool first = !reporting;
+  reporting = true;
+  say("\nperdure: KERNEL BUG: ");
+  say(message);
+  say("\n");
+  if (first && store_is_open) write_report(the_kernel, message, instruction_pointer);
+  machine::power_off(exit_code_bug);
+}
+
+}  // namespace perdure

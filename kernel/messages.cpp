@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: MIT
+//
+// Messages between processes: a call or send through an entry, a reply through a resume
+// capability, and the open wait. Each is prepared completely (receiver waiting, frames writable,
+// bytes copied into a buffer whose contents are undefined until delivery) and then committed in
+// one piece, so that a power cut finds either the request or its delivery, never both or neither.
+//
+//   caller                                receiver
+//   running --call--> waiting             receiving --delivery--> running
+//   waiting <--reply-- (its call count moves on: the resume capability is void)
+//
+// A caller whose receiver is busy keeps its activity and stands in line (WaitChannel receiver);
+// one that has been accepted has none until it is answered.
+#include <algorithm>
+
+#include "kernel/kernel.hpp"
+
+namespace perdure {
+namespace {
+
+WaitChannel receiver_line(ObjectId process) {
+  return WaitChannel::of(WaitChannel::Reason::receiver, process.value);
+}
+
+uint64_t delivery_word(Delivery delivery, uint64_t flags, uint32_t length) {
+  return static_cast<uint64_t>(delivery) | flags | uint64_t{length} << 32;
+}
+
+void deliver_capabilities(Process& process, const Capability (&capabilities)[message_capability_count]) {
+  for (unsigned i = 0; i < message_capability_count; ++i) {
+    const unsigned number = receiving_register(process.registers, i);
+    if (number != 0) process.capability_registers[number] = capabilities[i];
+  }
+}
+
+Capability resume_capability(const Process& caller, ObjectId id, Version version) {
+  return {.type = CapabilityType::resume,
+          .version = version,
+          .object = id,
+          .payload = caller.control.call_count};
+}
+
+}  // namespace
+
+// Somebody to receive: waiting open, writable, with room for `length` bytes in its buffer.
+std::expected<Kernel::Receiver, Outcome> Kernel::prepare_receiver(Capability& entry, uint32_t length) {
+  const auto found = find(entry);
+  if (!found) return std::unexpected(found.error());
+  Endpoint& endpoint = *row_object<Endpoint>(store.bytes(found->slot), found->index);
+  if (endpoint.receiver.is_void()) {
+    if (endpoint.flags & Endpoint::flag_had_receiver) {
+      return std::unexpected(Outcome::refuse(Result::void_capability));
+    }
+    return std::unexpected(
+        Outcome::wait(WaitChannel::of(WaitChannel::Reason::endpoint, entry.object.value)));
+  }
+  const auto at = find(endpoint.receiver);
+  if (!at) return std::unexpected(at.error());
+  Process& process = process_at(at->slot);
+  const WaitChannel line = receiver_line(endpoint.receiver.object);
+  const bool others_first = line != attempt_woken_for_ && scheduler.has_waiter(line);
+  if (process.control.state != ProcessState::receiving || others_first) {
+    if (at->slot == current_slot_) return std::unexpected(Outcome::refuse(Result::in_use));
+    return std::unexpected(Outcome::wait(line));
+  }
+  if (const Outcome o = prepare_write(at->slot, Need::reserve); o.is_obstacle()) return std::unexpected(o);
+  const auto activity = prepare_activity(process);
+  if (!activity) return std::unexpected(activity.error());
+  const auto room = prepare_other_buffer(process, length);
+  if (!room) return std::unexpected(room.error());
+  return Receiver{at->slot, *activity, *room, endpoint.id, entry.payload};
+}
+
+void Kernel::deliver(Commit commit, const Receiver& receiver, Delivery delivery, const Outgoing& message,
+                     const Capability& resume, const Request* request) {
+  Process& process = process_at(receiver.slot);
+  Registers& registers = process.registers;
+  uint64_t flags = receiver.room.length() < message.bytes.length() ? delivery_flag::truncated : 0;
+  const bool has_wrapper_payload = request != nullptr && request->wrapper_count > 0;
+  if (has_wrapper_payload) flags |= delivery_flag::wrapper_payload;
+  deliver_capabilities(process, message.capabilities);
+  process.capability_registers[resume_register] = resume;
+  if (has_wrapper_payload && request->hand_over) {
+    process.capability_registers[handed_over_register] = request->wrapper_control;
+    flags |= delivery_flag::handed_over;
+  }
+  registers.rax = delivery_word(delivery, flags, receiver.room.length());
+  set_message_words(registers, message.words);
+  registers.r13 = receiver.endpoint_id;
+  registers.r14 = receiver.entry_payload;
+  registers.r15 = has_wrapper_payload ? request->wrapper_payload : 0;
+  set_running(commit, process, receiver.activity);
+}
+
+// A call on behalf of `caller`, which is current: it waits, the receiver runs.
+Outcome Kernel::call_through(Process& caller, Capability& entry, const Outgoing& message,
+                             const Request* request) {
+  const auto receiver = prepare_receiver(entry, message.bytes.length());
+  if (!receiver) return receiver.error();
+  const auto own = prepare_activity(caller);
+  if (!own) return own.error();
+  copy_pieces(message.bytes, receiver->room);
+  const Commit committed = commit();
+  const FrameDescriptor& frame = store.descriptor(current_slot_);
+  const Capability resume =
+      resume_capability(caller, ObjectId::of(frame.number), frame.identity.source);
+  leave_current();
+  set_not_running(committed, caller, *own, ProcessState::waiting);
+  deliver(committed, *receiver, Delivery::call, message, resume, request);
+  hand_over_to(committed, receiver->slot, receiver->activity);
+  return Outcome::done();
+}
+
+Outcome Kernel::send_through(Process& caller, Capability& entry, const Outgoing& message,
+                             const Request* request) {
+  const auto receiver = prepare_receiver(entry, message.bytes.length());
+  if (!receiver) return receiver.error();
+  copy_pieces(message.bytes, receiver->room);
+  const Commit committed = commit();
+  deliver(committed, *receiver, Delivery::send, message, {}, request);
+  make_ready(committed, receiver->slot, receiver->activity);
+  caller.registers.rax = static_cast<uint64_t>(Delivery::none);
+  set_message_words(caller.registers, {});
+  return Outcome::done();
+}
+
+Outcome Kernel::invoke_entry(Request& request) {
+  const bool is_call = request.kind == Invocation::call;
+  if (is_call) {
+    if (const Outcome o = probe_own_buffer(request.caller); o.is_obstacle()) return o;
+  }
+  const auto message = outgoing(request.caller);
+  if (!message) return message.error();
+  return is_call ? call_through(request.caller, request.capability, *message, &request)
+                 : send_through(request.caller, request.capability, *message, &request);
+}
+
+// What the registers of `caller` say it sends.
+std::expected<Outgoing, Outcome> Kernel::outgoing(Process& caller) {
+  const Registers& registers = caller.registers;
+  const auto source = prepare_source(caller, registers.r13, send_length(registers));
+  if (!source) return std::unexpected(source.error());
+  Outgoing message;
+  message.bytes = *source;
+  for (unsigned i = 0; i < message_word_count; ++i) message.words[i] = message_word(registers, i);
+  for (unsigned i = 0; i < message_capability_count; ++i) {
+    message.capabilities[i] = caller.capability_registers[sent_register(registers, i)];
+  }
+  return message;
+}
+
+// --- replies -------------------------------------------------------------------------------------
+
+// The process that a resume capability still lets go on, writable; nothing if there is none (any
+// more): then the reply is dropped. Only the disk can stall it, never another program.
+std::expected<std::optional<Kernel::Waiting>, Outcome> Kernel::prepare_waiting(Capability& resume,
+                                                                               uint32_t length) {
+  if (resume.type != CapabilityType::resume) return std::nullopt;
+  const auto found = find(resume);
+  if (!found) {
+    if (found.error().what == Outcome::What::refused) return std::nullopt;
+    return std::unexpected(found.error());
+  }
+  Process& process = process_at(found->slot);
+  const ProcessControl& control = process.control;
+  if (control.state != ProcessState::waiting || control.call_count != resume.payload) return std::nullopt;
+  if (const Outcome o = prepare_write(found->slot, Need::reserve); o.is_obstacle()) return std::unexpected(o);
+  const auto activity = prepare_activity(process);
+  if (!activity) return std::unexpected(activity.error());
+  Waiting waiting{found->slot, *activity, {}};
+  if (control.fault == FaultCode::none) {
+    const auto room = prepare_other_buffer(process, length);
+    if (!room) return std::unexpected(room.error());
+    waiting.room = *room;
+  }
+  return waiting;
+}
+
+// The answer to a fault: `ok` lets the access be made again; anything else passes the fault on,
+// from the space's keeper to the process's own, from that one to nobody: the process stops.
+// True: it runs.
+bool Kernel::finish_fault(ProcessControl& control, Result result) {
+  if (result == Result::ok) {
+    control.flags &= ~(ProcessControl::flag_space_keeper_refused | ProcessControl::flag_with_own_keeper);
+    control.fault = FaultCode::none;
+    return true;
+  }
+  if (control.flags & ProcessControl::flag_with_own_keeper) {
+    control.flags &= ~(ProcessControl::flag_space_keeper_refused | ProcessControl::flag_with_own_keeper);
+    return false;
+  }
+  control.flags |= ProcessControl::flag_space_keeper_refused;
+  control.fault = FaultCode::none;
+  return true;
+}
+
+// True if the process runs again.
+bool Kernel::finish_call(Commit commit, const Waiting& waiting, const Outgoing& message) {
+  Process& process = process_at(waiting.slot);
+  ++process.control.call_count;
+  bool runs = true;
+  if (process.control.fault != FaultCode::none) {
+    runs = finish_fault(process.control, static_cast<Result>(message.words[0]));
+  } else {
+    const bool truncated = waiting.room.length() < message.bytes.length();
+    deliver_capabilities(process, message.capabilities);
+    process.registers.rax = delivery_word(Delivery::reply, truncated ? delivery_flag::truncated : 0,
+                                          waiting.room.length());
+    set_message_words(process.registers, message.words);
+  }
+  if (runs) set_running(commit, process, waiting.activity);
+  else process.control.state = ProcessState::stopped;
+  return runs;
+}
+
+Outcome Kernel::invoke_resume(Request& request) {
+  if (request.kind == Invocation::call) return Outcome::refuse(Result::bad_argument);
+  const auto message = outgoing(request.caller);
+  if (!message) return message.error();
+  const auto waiting = prepare_waiting(request.capability, message->bytes.length());
+  if (!waiting) return waiting.error();
+  if (!*waiting) return Outcome::refuse(Result::void_capability);
+  copy_pieces(message->bytes, (*waiting)->room);
+  const Commit committed = commit();
+  if (finish_call(committed, **waiting, *message)) {
+    make_ready(committed, (*waiting)->slot, (*waiting)->activity);
+  }
+  return request.answer(committed);
+}
+
+Outcome Kernel::answer_caller(Capability& resume, Result result) {
+  const auto waiting = prepare_waiting(resume, 0);
+  if (!waiting) return waiting.error();
+  if (!*waiting) return Outcome::prepared();
+  Outgoing message;
+  message.words[0] = static_cast<uint64_t>(result);
+  const Commit committed = commit();
+  if (finish_call(committed, **waiting, message)) {
+    make_ready(committed, (*waiting)->slot, (*waiting)->activity);
+  }
+  next_step();
+  return Outcome::prepared();
+}
+
+// --- the open wait ---------------------------------------------------------------------------------
+
+Outcome Kernel::reply_and_wait(Process& caller) {
+  if (const Outcome o = probe_own_buffer(caller); o.is_obstacle()) return o;
+  const auto message = outgoing(caller);
+  if (!message) return message.error();
+  Capability& resume = caller.capability_registers[invoked_register(caller.registers)];
+  const auto waiting = prepare_waiting(resume, message->bytes.length());
+  if (!waiting) return waiting.error();
+  const auto own = prepare_activity(caller);
+  if (!own) return own.error();
+  if (*waiting) copy_pieces(message->bytes, (*waiting)->room);
+
+  const Commit committed = commit();
+  const bool somebody_runs = *waiting && finish_call(committed, **waiting, *message);
+  if (caller.control.pending_notices != 0) {
+    deliver_notices(committed, caller);
+    if (somebody_runs) make_ready(committed, (*waiting)->slot, (*waiting)->activity);
+    return Outcome::done();
+  }
+  const ObjectId id = ObjectId::of(store.descriptor(current_slot_).number);
+  leave_current();
+  set_not_running(committed, caller, *own, ProcessState::receiving);
+  if (somebody_runs) hand_over_to(committed, (*waiting)->slot, (*waiting)->activity);
+  scheduler.wake_one(receiver_line(id));
+  return Outcome::done();
+}
+
+void Kernel::deliver_notices(Commit, Process& process) {
+  Registers& registers = process.registers;
+  registers.rax = delivery_word(Delivery::notices, 0, 0);
+  set_message_words(registers, {process.control.pending_notices});
+  registers.r13 = registers.r14 = registers.r15 = 0;
+  deliver_capabilities(process, {});
+  process.capability_registers[resume_register] = {};
+  process.control.pending_notices = 0;
+}
+
+// Sets bits in a process's pending word, and lets it run if it waits open. Waits for nobody.
+Outcome Kernel::post_notice(Request& request, Capability& receiver, uint64_t bits) {
+  const auto found = find(receiver);
+  if (!found) return found.error();
+  Process& process = process_at(found->slot);
+  if (const Outcome o = prepare_write(found->slot, Need::reserve); o.is_obstacle()) return o;
+  const auto activity = prepare_activity(process);
+  if (!activity) return activity.error();
+  const Commit committed = commit();
+  process.control.pending_notices |= bits;
+  if (process.control.state == ProcessState::receiving) {
+    deliver_notices(committed, process);
+    set_running(committed, process, *activity);
+    make_ready(committed, found->slot, *activity);
+  }
+  return request.answer(committed);
+}
+
+}  // namespace perdure

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+//
+// The states of a process and its activity (ONE-ACTIVITY), and who is current.
+#include "kernel/kernel.hpp"
+
+namespace perdure {
+
+std::expected<Lookup, Outcome> Kernel::find(Capability& capability) {
+  assert_that(!committed_, "PREPARE-BEFORE-COMMIT");
+  const auto found = look_up(store, capability);
+  if (found) [[likely]] return *found;
+  switch (found.error().why) {
+    case Failure::Why::stall: return std::unexpected(Outcome::wait(found.error().stall));
+    case Failure::Why::unreadable: return std::unexpected(Outcome::refuse(Result::unreadable));
+    case Failure::Why::void_capability: break;
+  }
+  return std::unexpected(Outcome::refuse(Result::void_capability));
+}
+
+Outcome Kernel::prepare_write(CacheSlot slot, Need need) {
+  assert_that(!committed_, "PREPARE-BEFORE-COMMIT");
+  if (store.is_current(slot)) [[likely]] return Outcome::prepared();
+  if (const auto dirty = store.make_dirty(slot, need); !dirty) return Outcome::wait(dirty.error());
+  return Outcome::prepared();
+}
+
+std::expected<ActivityRef, Outcome> Kernel::prepare_activity(Process& process) {
+  const auto found = find(process.control.activity);
+  if (!found) return std::unexpected(found.error());
+  if (const Outcome o = prepare_write(found->slot, Need::reserve); o.is_obstacle()) {
+    return std::unexpected(o);
+  }
+  return ActivityRef::of(found->slot, found->index);
+}
+
+Commit Kernel::commit() {
+  assert_that(!committed_, "PREPARE-BEFORE-COMMIT");
+  committed_ = true;
+  return Commit{};
+}
+
+void Kernel::set_running(Commit, Process& process, ActivityRef activity) {
+  process.control.state = ProcessState::running;
+  Activity& line = scheduler.at(activity);
+  line.runnable = 1;
+  line.ticket = store.system().next_ticket++;
+}
+
+void Kernel::set_not_running(Commit, Process& process, ActivityRef activity, ProcessState state) {
+  process.control.state = state;
+  scheduler.remove(activity);
+  scheduler.at(activity).runnable = 0;
+}
+
+void Kernel::make_ready(Commit, CacheSlot, ActivityRef activity) { scheduler.make_ready(activity); }
+
+void Kernel::hand_over_to(Commit commit, CacheSlot slot, ActivityRef activity) {
+  // Legal only if nothing of higher priority is ready; one whose priority is not known has to be
+  // looked at first.
+  const uint8_t priority = scheduler.priority(activity);
+  if (priority == Scheduler::priority_unknown || scheduler.highest_ready() > priority) {
+    make_ready(commit, slot, activity);
+    return;
+  }
+  become_current(slot, activity);
+}
+
+void Kernel::become_current(CacheSlot slot, ActivityRef activity) {
+  assert_that(!has_current(), "ONE-CURRENT: nobody is current when somebody becomes so");
+  store.pin(slot);
+  store.pin(activity.slot());
+  current_slot_ = slot;
+  frame_of_current_ = store.bytes(slot);
+  current_activity_ = activity;
+}
+
+void Kernel::leave_current() {
+  release_fpu();
+  store.unpin(current_slot_);
+  store.unpin(current_activity_.slot());
+  current_slot_ = no_slot;
+  current_activity_ = {};
+}
+
+void Kernel::stall_current(WaitChannel channel) {
+  trace.add(TraceEntry::Event::stall, scheduler.at(current_activity_).process.value, channel.value);
+  scheduler.stall(current_activity_, channel, channel == attempt_woken_for_);
+  leave_current();
+}
+
+void Kernel::hold_current_until_commit() {
+  stall_current(WaitChannel::of(WaitChannel::Reason::commit, store.epoch()));
+  request_checkpoint();
+}
+
+void Kernel::release_fpu() {
+  if (!fpu_loaded_) return;
+  machine::fpu_save(current().fpu_area);
+  machine::fpu_disable();
+  fpu_loaded_ = false;
+}
+
+void Kernel::pass_wake_on(WaitChannel channel) {
+  if (channel.reason() != WaitChannel::Reason::receiver) return;
+  const CacheSlot slot = store.find(ObjectId{channel.key()}.frame());
+  if (slot != no_slot && process_at(slot).control.state != ProcessState::receiving) return;
+  scheduler.wake_one(channel);
+}
+
+// A running one stops where it is. One that waits open will wait again when it is continued. One
+// that waits for an answer is told `interrupted`; its resume capabilities are void from here.
+Outcome Kernel::stop_process(CacheSlot slot, Process& process) {
+  ProcessControl& control = process.control;
+  if (control.state == ProcessState::stopped) return Outcome::prepared();
+  if (const Outcome o = prepare_write(slot, Need::reserve); o.is_obstacle()) return o;
+  const auto activity = prepare_activity(process);
+  if (!activity) return activity.error();
+  const Commit committed = commit();
+  const WaitChannel woken_for = scheduler.woken_for(*activity);
+  if (control.state == ProcessState::receiving) {
+    process.registers.rip -= system_call_instruction_bytes;
+  } else if (control.state == ProcessState::waiting) {
+    ++control.call_count;
+    if (control.fault == FaultCode::none) {
+      process.registers.rax = static_cast<uint64_t>(Delivery::reply);
+      set_message_words(process.registers, {static_cast<uint64_t>(Result::interrupted)});
+    }
+  }
+  if (slot == current_slot_) leave_current();
+  set_not_running(committed, process, *activity, ProcessState::stopped);
+  next_step();
+  pass_wake_on(woken_for);
+  return Outcome::prepared();
+}
+
+}  // namespace perdure

@@ -164,6 +164,7 @@ void Kernel::housekeep() {
     maybe_power();
   }
   if (options.chaos_seed != 0) [[unlikely]] make_chaos();
+  if (options.check && pending.timer) [[unlikely]] check_if_asked();
 }
 
 void Kernel::tick() {
@@ -206,6 +207,7 @@ void Kernel::maybe_declare() {
   if (!(checkpoint_requested_ || store.due(begin)) || !store.can_declare()) return;
   if (!store.anything_dirty()) return;
   release_fpu();
+  if (options.check) [[unlikely]] check_if_asked();
   SystemState& system = store.system();
   system.machine_time_ns = machine_time_ns();
   system.wall_seconds = machine::wall_clock_seconds();

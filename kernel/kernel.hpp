@@ -55,6 +55,12 @@ struct Outgoing {
   Pieces bytes;
 };
 
+// The first thing that check_state found wrong.
+struct StateMismatch {
+  std::string_view what;
+  FrameNumber frame;
+};
+
 // Copies as many bytes as both have.
 void copy_pieces(const Pieces& from, const Pieces& to);
 
@@ -139,6 +145,10 @@ class Kernel final : public StoreClient {
   }
   bool has_current() const { return current_slot_ != no_slot; }
 
+  // The invariants between the objects in memory, and of the page tables; nullopt if all hold.
+  // Loops over the whole cache: for --check boots and tests (state_check.cpp).
+  std::optional<StateMismatch> check_state();
+
   // The caller's own memory was not there (Outcome::caller_faulted).
   MemoryFault caller_fault;
   uint64_t caller_fault_address = 0;
@@ -164,6 +174,11 @@ class Kernel final : public StoreClient {
   Outcome call_keeper(Process&, Capability& keeper, const Outgoing&, FaultCode, uint64_t address,
                       uint32_t detail, bool by_space);
   void stop_faulted(Process&, const MemoryFault&, uint64_t address, uint32_t detail);
+
+  // state_check.cpp
+  void check_if_asked();
+  std::string_view check_process(CacheSlot);
+  std::string_view check_activities(CacheSlot);
 
   // destruction.cpp
   Outcome answer_all(Capability*, size_t count);

@@ -21,6 +21,8 @@ bool is_queued(const Activity& activity) {
 
 }  // namespace
 
+bool Scheduler::is_queued(ActivityRef ref) { return perdure::is_queued(at(ref)); }
+
 uint8_t Scheduler::priority(ActivityRef ref) {
   const uint64_t stored = at(ref).volatile_flags & priority_mask;
   return stored == 0 ? priority_unknown : static_cast<uint8_t>(stored - 1);

@@ -62,6 +62,8 @@ class Scheduler {
   unsigned wake_all(WaitChannel);
   bool has_waiter(WaitChannel) const;
 
+  bool is_queued(ActivityRef);  // ready or waiting
+
   bool anything_ready() const { return ready_map_ != 0; }
   // Priority of the first in line; -1 if nobody is ready. Unknown counts as the highest.
   int highest_ready() const;

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+//
+// The whole-state checker: every invariant between the objects that are in memory. It loops over
+// the cache, so it runs only in --check boots (at timer ticks and before each declaration: what
+// is wrong then is never committed) and in tests. `image verify` checks the same of an image.
+#include "kernel/kernel.hpp"
+
+namespace perdure {
+
+// ONE-ACTIVITY, seen from the process.
+std::string_view Kernel::check_process(CacheSlot slot) {
+  const Process& process = process_at(slot);
+  const ProcessControl& control = process.control;
+  const bool runs = control.state == ProcessState::running;
+  if (control.state > ProcessState::waiting) return "a process is in no state that exists";
+  if (slot == current_slot_ && !runs) return "ONE-ACTIVITY: the current process is not running";
+  Capability bound = control.activity;
+  if (bound.is_void()) return runs ? "ONE-ACTIVITY: a running process has no activity" : "";
+  if (store.find(bound.object.frame()) == no_slot) return "";  // not in memory: cannot be checked
+  const auto found = look_up(store, bound);
+  if (!found) return "ONE-ACTIVITY: a process is bound to an activity that does not exist";
+  const Activity& activity = scheduler.at(ActivityRef::of(found->slot, found->index));
+  if (activity.process != ObjectId::of(store.descriptor(slot).number) ||
+      activity.process_version != store.descriptor(slot).identity.source) {
+    return "ONE-ACTIVITY: the activity of a process is bound to another one";
+  }
+  return (activity.runnable != 0) == runs ? "" : "ONE-ACTIVITY: an activity is runnable while its process is not running, or the reverse";
+}
+
+// ... and from the activities: a runnable one is current, or stands in a line; no other one does.
+std::string_view Kernel::check_activities(CacheSlot slot) {
+  const auto& header = *reinterpret_cast<const RowHeader*>(store.bytes(slot));
+  for (unsigned index = 0; index < info(Kind::activity).objects_per_frame; ++index) {
+    if (!(header.allocated >> index & 1)) continue;
+    const ActivityRef ref = ActivityRef::of(slot, index);
+    const Activity& activity = scheduler.at(ref);
+    const bool has_place = ref == current_activity_ || scheduler.is_queued(ref);
+    if ((activity.runnable != 0) != has_place) return "ONE-ACTIVITY: a runnable activity is lost, or one that is not runs";
+    if (activity.runnable && activity.process.value == 0) return "ONE-ACTIVITY: an activity of nobody is runnable";
+  }
+  return "";
+}
+
+std::optional<StateMismatch> Kernel::check_state() {
+  for (CacheSlot slot = 0; slot < store.slot_count(); ++slot) {
+    const FrameDescriptor& frame = store.descriptor(slot);
+    const bool usable = frame.state == FrameState::clean || frame.state == FrameState::dirty;
+    if (!usable || (frame.flags & FrameDescriptor::flag_body_absent)) continue;
+    std::string_view what;
+    if (frame.identity.kind == Kind::process) what = check_process(slot);
+    else if (frame.identity.kind == Kind::activity) what = check_activities(slot);
+    if (!what.empty()) return StateMismatch{what, frame.number};
+  }
+  if (const auto wrong = tables.check_tables()) return StateMismatch{wrong->what, {wrong->address}};
+  if (has_current()) {
+    if (const auto wrong = tables.check(current().space)) return StateMismatch{wrong->what, {wrong->address}};
+  }
+  return std::nullopt;
+}
+
+void Kernel::check_if_asked() {
+  if (const auto wrong = check_state()) bug(wrong->what, wrong->frame);
+}
+
+}  // namespace perdure

@@ -21,10 +21,11 @@ uint64_t checked(uint64_t frame_count) {
   return frame_count;
 }
 
-bank::Arena initialise(std::vector<uint64_t>& memory, uint64_t frame_count) {
-  const auto arena = bank::Arena::initialise(std::as_writable_bytes(std::span(memory)), frame_count);
-  if (!arena) fail("no books can be made for " + std::to_string(frame_count) + " frames");
-  return *arena;
+bank::Genesis begin(std::vector<uint64_t>& memory, uint64_t frame_count, bank::FrameMaker& maker) {
+  const auto genesis =
+      bank::Genesis::begin(std::as_writable_bytes(std::span(memory)), frame_count, maker);
+  if (!genesis) fail("no books can be made for " + std::to_string(frame_count) + " frames");
+  return *genesis;
 }
 
 }  // namespace
@@ -33,10 +34,8 @@ GenesisBanks::GenesisBanks(NewImage& image, const ImageDescription& description)
     : image_(image),
       description_(description),
       memory_(bank::arena_bytes(checked(image.frame_count())) / sizeof(uint64_t)),
-      logic_(initialise(memory_, image.frame_count()), *this) {
-  const auto root = logic_.found_root();
-  if (!root) fail("the store is too small for the root bank");
-  complete(bank::Bank::root, *root);
+      genesis_(begin(memory_, image.frame_count(), *this)) {
+  complete(genesis_.root().facet);
   for (const BankDescription& bank : description_.banks) number_of(bank.name);
 }
 
@@ -55,13 +54,13 @@ bank::Bank GenesisBanks::create(const BankDescription& description) {
   };
   const uint64_t limit = description.limit.value_or(bank_unlimited);
   if (description.parent.is_given()) {
-    const auto made = logic_.create_sub_bank(number_of(description.parent.name), limit);
+    const auto made = genesis_.create_bank(number_of(description.parent.name), limit);
     if (!made) refuse("cannot make the bank", made.error());
-    complete(made->bank, made->facet);
+    complete(made->facet);
     return made->bank;
   }
   if (description.limit) {
-    const auto done = logic_.set_limit(bank::Bank::root, limit);
+    const auto done = genesis_.set_limit(bank::Bank::root, limit);
     if (!done) refuse("cannot limit the bank", done.error());
   }
   return bank::Bank::root;
@@ -69,7 +68,7 @@ bank::Bank GenesisBanks::create(const BankDescription& description) {
 
 Capability GenesisBanks::buy(const Reference& bank, Kind kind) {
   const bank::Bank payer = bank.is_given() ? number_of(bank.name) : bank::Bank::root;
-  const auto place = logic_.allocate(payer, kind);
+  const auto place = genesis_.buy(payer, kind);
   if (!place) {
     const std::string who = bank.is_given() ? "bank '" + bank.name + "'" : "the root bank";
     fail(description_.file_name + ":" + std::to_string(bank.line) + ": " + who + " cannot buy a " +
@@ -80,22 +79,22 @@ Capability GenesisBanks::buy(const Reference& bank, Kind kind) {
 }
 
 Capability GenesisBanks::facet(const std::string& bank, uint64_t restrictions) {
-  const bank::Bank number = number_of(bank);
-  const auto facet = logic_.facet(number, restrictions);
+  const auto facet = genesis_.facet(number_of(bank), restrictions);
   if (!facet) fail("no capability to bank '" + bank + "': " + std::string(name_of(facet.error())));
-  complete(number, *facet);
-  Capability capability = image_.capability_to(frame_number(facet->place.frame), facet->place.index);
+  Capability capability = complete(*facet);
   capability.type = CapabilityType::wrapped;
   return capability;
 }
 
-void GenesisBanks::complete(bank::Bank bank, const bank::Facet& facet) {
-  if (!facet.is_fresh) return;
+Capability GenesisBanks::complete(const bank::GenesisFacet& facet) {
   const Capability control = image_.capability_to(frame_number(facet.place.frame), facet.place.index);
-  Wrapper& wrapper = image_.object<Wrapper>(control);
-  wrapper.target = distinguished_;
-  wrapper.payload = bank_facet_payload(bank::number(bank), facet.restrictions);
-  facets_.push_back(control);
+  if (facet.is_fresh) {
+    Wrapper& wrapper = image_.object<Wrapper>(control);
+    wrapper.target = distinguished_;
+    wrapper.payload = facet.payload;
+    facets_.push_back(control);
+  }
+  return control;
 }
 
 void GenesisBanks::lead_to(const Capability& distinguished) {

@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "spacebank/bank_logic.hpp"
+#include "spacebank/genesis.hpp"
 #include "tools/description.hpp"
 #include "tools/new_image.hpp"
-#include "tools/space_builder.hpp"
+#include "tools/genesis_spaces.hpp"
 
 namespace perdure {
 
@@ -40,14 +40,15 @@ class GenesisBanks : private bank::FrameMaker {
   std::expected<uint64_t, Result> rescind(FrameNumber first, uint64_t count) override;
   Result rescind_object(FrameNumber, unsigned index) override;
 
-  void complete(bank::Bank, const bank::Facet&);
+  // The wrapper behind a facet, filled in if it was just made. → its control capability.
+  Capability complete(const bank::GenesisFacet&);
   bank::Bank create(const BankDescription&);
   bank::Bank number_of(const std::string& name);
 
   NewImage& image_;
   const ImageDescription& description_;
   std::vector<uint64_t> memory_;  // words, for the alignment
-  bank::BankLogic logic_;
+  bank::Genesis genesis_;
   std::map<std::string, bank::Bank> banks_;
   std::vector<Capability> facets_;  // control of each wrapper
   Capability distinguished_;

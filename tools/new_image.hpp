@@ -27,6 +27,8 @@ class NewImage {
 
   uint64_t frame_count() const { return frame_count_; }
   const std::map<FrameNumber, std::unique_ptr<Frame>>& frames() const { return frames_; }
+  // From here on no frame was ever used.
+  uint64_t frontier() const { return frames_.empty() ? 0 : frames_.rbegin()->first.value + 1; }
   Frame& frame(FrameNumber);
 
   // As method::range_make: the strongest capability to a new object of this kind.

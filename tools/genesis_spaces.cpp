@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "tools/space_builder.hpp"
+#include "tools/genesis_spaces.hpp"
 
 #include "tools/tool_error.hpp"
 #include "userland/runtime/layout.hpp"
@@ -16,13 +16,13 @@ void expect_done(const std::expected<void, Result>& done) {
 
 }  // namespace
 
-Capability SpaceBuilder::new_root() {
+Capability GenesisSpaces::new_root() {
   const Capability root = *new_node(layout::root_slot_size);
   image_.object<Node>(root).flags = layout::root_flags;
   return root;
 }
 
-Capability SpaceBuilder::new_text_node(const ProgramPages& program) {
+Capability GenesisSpaces::new_text_node(const ProgramPages& program) {
   const uint8_t slot_size = layout::text_node_slot_size(program.text_page_span());
   Capability top = *new_node(slot_size);
   for (const ProgramPages::TextPage& text : program.text) {
@@ -37,7 +37,7 @@ Capability SpaceBuilder::new_text_node(const ProgramPages& program) {
   return top;
 }
 
-void SpaceBuilder::add_data(const Capability& root, const ProgramPages& program, bool with_bss) {
+void GenesisSpaces::add_data(const Capability& root, const ProgramPages& program, bool with_bss) {
   constexpr uint64_t first = layout::page_of(layout::data_start);
   const uint64_t count = with_bss ? program.data_pages : program.data.size();
   for (uint64_t i = 0; i < count; ++i) {
@@ -46,7 +46,7 @@ void SpaceBuilder::add_data(const Capability& root, const ProgramPages& program,
   }
 }
 
-void SpaceBuilder::add_stack(const Capability& root, uint64_t frames) {
+void GenesisSpaces::add_stack(const Capability& root, uint64_t frames) {
   if (frames > layout::stack_bytes_max / layout::page_bytes) {
     throw ToolError(ExitStatus::usage, "a stack of more than " +
                                            std::to_string(layout::stack_bytes_max) + " bytes");
@@ -55,19 +55,19 @@ void SpaceBuilder::add_stack(const Capability& root, uint64_t frames) {
   for (uint64_t i = 1; i <= frames; ++i) add_page(root, end - i, buy_(Kind::page), Growth::down);
 }
 
-Capability SpaceBuilder::new_page(const PageBytes& bytes) {
+Capability GenesisSpaces::new_page(const PageBytes& bytes) {
   const Capability page = buy_(Kind::page);
   image_.frame(page.object.frame()).bytes = bytes;
   return page;
 }
 
-void SpaceBuilder::add_page(const Capability& root, uint64_t page, const Capability& memory,
-                            Growth growth) {
+void GenesisSpaces::add_page(const Capability& root, uint64_t page, Capability memory, Growth growth) {
+  memory.restrictions |= restriction::no_execute;
   expect_done(space_tree::insert(
       *this, {.node = root, .slot_size = layout::root_slot_size, .page = page, .growth = growth}, memory));
 }
 
-std::expected<Occupant<Capability>, Result> SpaceBuilder::look(const Handle& node, unsigned slot) {
+std::expected<Occupant<Capability>, Result> GenesisSpaces::look(const Handle& node, unsigned slot) {
   using What = Occupant<Handle>::What;
   const Capability& found = image_.object<Node>(node).slots[slot];
   switch (found.type) {
@@ -80,13 +80,13 @@ std::expected<Occupant<Capability>, Result> SpaceBuilder::look(const Handle& nod
   }
 }
 
-std::expected<Capability, Result> SpaceBuilder::new_node(uint8_t slot_size) {
+std::expected<Capability, Result> GenesisSpaces::new_node(uint8_t slot_size) {
   const Capability node = buy_(Kind::node);
   image_.object<Node>(node).slot_size = slot_size;
   return node;
 }
 
-std::expected<void, Result> SpaceBuilder::put(const Handle& node, unsigned slot, const Handle& memory,
+std::expected<void, Result> GenesisSpaces::put(const Handle& node, unsigned slot, const Handle& memory,
                                               uint64_t guard) {
   Capability guarded = memory;
   guarded.payload = guard;

@@ -16,9 +16,9 @@ namespace perdure {
 // Buys an object, and answers the strongest capability to it.
 using Buy = std::function<Capability(Kind)>;
 
-class SpaceBuilder {
+class GenesisSpaces {
  public:
-  SpaceBuilder(NewImage& image, Buy buy) : image_(image), buy_(std::move(buy)) {}
+  GenesisSpaces(NewImage& image, Buy buy) : image_(image), buy_(std::move(buy)) {}
 
   // A root node as every program has it: void but for its flags.
   Capability new_root();
@@ -28,8 +28,8 @@ class SpaceBuilder {
   void add_data(const Capability& root, const ProgramPages&, bool with_bss);
   void add_stack(const Capability& root, uint64_t frames);
   Capability new_page(const PageBytes&);
-  // `page`: from address 0 of the space.
-  void add_page(const Capability& root, uint64_t page, const Capability& memory, Growth);
+  // Data: not executable. `page`: from address 0 of the space.
+  void add_page(const Capability& root, uint64_t page, Capability memory, Growth);
 
   // The tree as space_tree.hpp wants it; a handle is the memory capability itself.
   using Handle = Capability;

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+#include "tools/check_activities.hpp"
+
+#include <cstring>
+#include <map>
+#include <set>
+
+#include "objects/process.hpp"
+#include "objects/rows.hpp"
+
+namespace perdure {
+namespace {
+
+class ActivityCheck {
+ public:
+  ActivityCheck(const FrameReader& frames, Findings& findings) : frames_(frames), findings_(findings) {}
+
+  void everything() {
+    for (uint64_t n = 0; n < frames_.frontier(); ++n) {
+      const Kind kind = frames_.identity({n}).kind;
+      const std::byte* bytes = frames_.bytes({n});
+      if (!bytes) continue;
+      if (kind == Kind::process) process({n}, *reinterpret_cast<const Process*>(bytes));
+      if (kind == Kind::activity) activity_row({n}, bytes);
+    }
+    list();
+  }
+
+ private:
+  void process(FrameNumber number, const Process& process) {
+    const std::string name = name_of_object(Kind::process, ObjectId::of(number));
+    const ProcessState state = process.control.state;
+    if (state > ProcessState::waiting) return findings_.add(name + ": in an unknown state");
+    const Capability& bound = process.control.activity;
+    if (!bound.is_void() && bound.type != CapabilityType::activity) {
+      return findings_.add(name + ": bound to what is no activity");
+    }
+    const auto* activity = frames_.find<Activity>(bound);
+    if (!activity) {
+      if (state != ProcessState::stopped) findings_.add(name + ": started, but has no activity");
+      return;
+    }
+    if (activity->process != ObjectId::of(number) ||
+        activity->process_version != frames_.identity(number).source) {
+      return findings_.add(name + ": its activity is bound to another process");
+    }
+    const bool is_running = state == ProcessState::running;
+    if (is_running && activity->runnable != 1) findings_.add(name + ": runs, but its activity does not");
+    if (!is_running && activity->runnable != 0) findings_.add(name + ": does not run, but its activity does");
+  }
+
+  void activity_row(FrameNumber number, const std::byte* bytes) {
+    rows_.insert(number);
+    const FrameIdentity& identity = frames_.identity(number);
+    for (unsigned i = 0; i < info(Kind::activity).objects_per_frame; ++i) {
+      if (version_of(identity, bytes, i).is_none()) continue;
+      activity(ObjectId::of(number, i), *row_object<Activity>(bytes, i));
+    }
+  }
+
+  void activity(ObjectId id, const Activity& activity) {
+    const std::string name = name_of_object(Kind::activity, id);
+    if (activity.runnable > 1) findings_.add(name + ": neither runnable nor not");
+    if (activity.runnable == 0) return;
+    if (activity.ticket == 0 || activity.ticket >= frames_.system().next_ticket) {
+      findings_.add(name + ": a ticket that was never drawn");
+    } else if (!tickets_.insert(activity.ticket).second) {
+      findings_.add(name + ": another activity has the same ticket");
+    }
+    const auto* process = frames_.find<Process>({.type = CapabilityType::process,
+                                                 .version = activity.process_version,
+                                                 .object = activity.process});
+    if (!process) return findings_.add(name + ": runnable, but its process does not exist");
+    const Capability& bound = process->control.activity;
+    if (bound.object != id || bound.version != activity.version) {
+      findings_.add(name + ": runnable, but its process is bound to another");
+    }
+  }
+
+  // From the head along `next`: every row of activities exactly once, `previous` back.
+  void list() {
+    FrameNumber previous;
+    std::set<FrameNumber> seen;
+    for (FrameNumber at = frames_.system().activity_rows; at.value != 0;) {
+      const std::string name = "restart list, frame " + std::to_string(at.value);
+      if (!rows_.contains(at)) return findings_.add(name + ": no row of activities");
+      if (!seen.insert(at).second) return findings_.add(name + ": stands there twice");
+      RowHeader header;
+      std::memcpy(&header, frames_.bytes(at), sizeof(header));
+      if (header.previous != previous) findings_.add(name + ": linked wrongly backwards");
+      previous = at;
+      at = header.next;
+    }
+    for (const FrameNumber row : rows_) {
+      if (!seen.contains(row)) {
+        findings_.add("row of kind activity, frame " + std::to_string(row.value) +
+                      ": not in the restart list");
+      }
+    }
+  }
+
+  const FrameReader& frames_;
+  Findings& findings_;
+  std::set<FrameNumber> rows_;
+  std::set<uint64_t> tickets_;
+};
+
+}  // namespace
+
+void check_activities(const FrameReader& frames, Findings& findings) {
+  ActivityCheck(frames, findings).everything();
+}
+
+}  // namespace perdure

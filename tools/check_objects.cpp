@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MIT
+#include "tools/check_objects.hpp"
+
+#include <cstring>
+#include <functional>
+#include <set>
+
+#include "objects/process.hpp"
+#include "objects/rows.hpp"
+
+namespace perdure {
+namespace {
+
+bool is_all_zero(const std::byte* bytes, size_t length) {
+  return length == 0 || (bytes[0] == std::byte{0} && std::memcmp(bytes, bytes + 1, length - 1) == 0);
+}
+
+// Calls `each(capability, where)` for all capabilities of one object.
+template <typename Each>
+void for_each_capability(Kind kind, const std::byte* object, Each each) {
+  const auto all = [&](const std::byte* first, size_t count, const char* where) {
+    for (size_t i = 0; i < count; ++i) {
+      Capability capability;
+      std::memcpy(&capability, first + i * sizeof(capability), sizeof(capability));
+      each(capability, std::string(where) + (count > 1 ? " " + std::to_string(i) : ""));
+    }
+  };
+  switch (kind) {
+    case Kind::capability_page: return all(object, capabilities_per_page, "slot");
+    case Kind::process:
+      all(object + offsetof(Process, control) + offsetof(ProcessControl, activity), 1, "activity");
+      all(object + offsetof(Process, space), 1, "space");
+      all(object + offsetof(Process, keeper), 1, "keeper");
+      all(object + offsetof(Process, schedule), 1, "schedule");
+      all(object + offsetof(Process, brand), 1, "brand");
+      return all(object + offsetof(Process, capability_registers), capability_register_count, "register");
+    case Kind::node:
+      all(object + offsetof(Node, keeper), 1, "keeper");
+      return all(object + offsetof(Node, slots), node_slot_count, "slot");
+    case Kind::wrapper: return all(object + offsetof(Wrapper, target), 1, "target");
+    case Kind::endpoint: return all(object + offsetof(Endpoint, receiver), 1, "receiver");
+    case Kind::notice: return all(object + offsetof(Notice, receiver), 1, "receiver");
+    default: return;
+  }
+}
+
+class ObjectCheck {
+ public:
+  ObjectCheck(const FrameReader& frames, Findings& findings) : frames_(frames), findings_(findings) {}
+
+  uint64_t everything() {
+    for (uint64_t n = 0; n < frames_.frontier(); ++n) frame({n});
+    return object_count_;
+  }
+
+ private:
+  void frame(FrameNumber number) {
+    const FrameIdentity& identity = frames_.identity(number);
+    const std::string name = name_of_frame(number, identity.kind);
+    if (identity.source.value > version_source_max) findings_.add(name + ": its version source is near its end");
+    if (identity.kind == Kind::empty) {
+      if (identity.account.value != 0) findings_.add(name + ": empty, but has an account");
+      return;
+    }
+    const std::byte* bytes = frames_.bytes(number);
+    if (!bytes) return;  // reported where it was read
+    nothing_volatile(name, identity.kind, bytes);
+    if (is_row(identity.kind)) row(number, name, identity, bytes);
+    else object(identity.kind, ObjectId::of(number), bytes);
+  }
+
+  static std::string name_of_frame(FrameNumber number, Kind kind) {
+    return (is_row(kind) ? "row of kind " : "") + std::string(info(kind).name) + ", frame " +
+           std::to_string(number.value);
+  }
+
+  void nothing_volatile(const std::string& name, Kind kind, const std::byte* bytes) {
+    alignas(64) std::byte stored[frame_bytes];
+    normalize(kind, bytes, stored);
+    if (std::memcmp(bytes, stored, frame_bytes) != 0) findings_.add(name + ": volatile bytes are stored");
+  }
+
+  void row(FrameNumber number, const std::string& name, const FrameIdentity& identity,
+           const std::byte* bytes) {
+    const Kind kind = identity.kind;
+    RowHeader header;
+    std::memcpy(&header, bytes, sizeof(header));
+    if (header.kind != kind) return findings_.add(name + ": its header names another kind");
+    if (header.layout_revision != info(kind).layout_revision) {
+      return findings_.add(name + ": its header has an unknown layout revision");
+    }
+    const unsigned count = info(kind).objects_per_frame;
+    if (header.allocated >> count != 0) findings_.add(name + ": its map has objects beyond the last");
+    if (kind != Kind::activity && (header.next.value != 0 || header.previous.value != 0)) {
+      findings_.add(name + ": stands in the restart list");
+    }
+    std::set<Version> versions;
+    for (unsigned i = 0; i < count; ++i) place_in_row(number, identity, header, bytes, i, versions);
+  }
+
+  void place_in_row(FrameNumber number, const FrameIdentity& identity, const RowHeader& header,
+                    const std::byte* bytes, unsigned index, std::set<Version>& versions) {
+    const ObjectId id = ObjectId::of(number, index);
+    const std::string name = name_of_object(identity.kind, id);
+    const size_t length = info(identity.kind).object_bytes;
+    const std::byte* place = bytes + row_header_bytes + index * length;
+    if (!(header.allocated >> index & 1)) {
+      if (!is_all_zero(place, length)) findings_.add(name + ": free, but not zero");
+      return;
+    }
+    const Version version = version_of(identity, bytes, index);
+    if (version.is_none()) findings_.add(name + ": allocated, but has no version");
+    else if (version > identity.source) findings_.add(name + ": its version is newer than its frame's source");
+    else if (!versions.insert(version).second) findings_.add(name + ": another object of its row has the same version");
+    object(identity.kind, id, place);
+  }
+
+  void object(Kind kind, ObjectId id, const std::byte* bytes) {
+    ++object_count_;
+    contents(kind, id, bytes);
+    for_each_capability(kind, bytes, [&](const Capability& capability, const std::string& where) {
+      const std::string wrong = wrong_with(capability);
+      if (!wrong.empty()) findings_.add(name_of_object(kind, id) + ", " + where + ": " + wrong);
+    });
+  }
+
+  // Fields that the kernel uses as a number of something.
+  void contents(Kind kind, ObjectId id, const std::byte* bytes) {
+    const auto wrong = [&](const char* what) { findings_.add(name_of_object(kind, id) + ": " + what); };
+    if (kind == Kind::node) {
+      const auto& node = *reinterpret_cast<const Node*>(bytes);
+      if (node.slot_size > node_slot_size_max) wrong("its slot size is too large");
+      if (node.flags & ~Node::flag_pocket) wrong("it has unknown flags");
+    } else if (kind == Kind::wrapper) {
+      const auto& wrapper = *reinterpret_cast<const Wrapper*>(bytes);
+      if (wrapper.flags & ~(Wrapper::flag_blocked | Wrapper::flag_hand_over)) wrong("it has unknown flags");
+    } else if (kind == Kind::endpoint) {
+      const auto& endpoint = *reinterpret_cast<const Endpoint*>(bytes);
+      if (endpoint.flags & ~Endpoint::flag_had_receiver) wrong("it has unknown flags");
+    } else if (kind == Kind::schedule) {
+      const auto& schedule = *reinterpret_cast<const Schedule*>(bytes);
+      if (schedule.priority > priority_max) wrong("its priority is too high");
+    }
+  }
+
+  // What is wrong with a capability; empty: nothing.
+  std::string wrong_with(const Capability& c) const {
+    if (static_cast<unsigned>(c.type) >= capability_type_count) return "a capability of an unknown type";
+    const std::string type = std::string(info(c.type).name) + " capability";
+    if (c.flags != 0) return type + " with unknown flags";
+    if (c.type == CapabilityType::void_capability) {
+      return same_authority(c, Capability{}) ? "" : "void capability that is not all zero";
+    }
+    if (c.type == CapabilityType::range) return wrong_with_range(c);
+    if (!names_object(c.type)) return c.version.is_none() ? "" : type + " that has a version";
+    return wrong_with_object_of(c, type);
+  }
+
+  std::string wrong_with_range(const Capability& c) const {
+    const uint64_t first = c.object.frame().value;
+    const bool fits = first <= frames_.frame_count() && c.payload <= frames_.frame_count() - first;
+    return fits ? "" : "range capability that reaches beyond the store";
+  }
+
+  std::string wrong_with_object_of(const Capability& c, const std::string& type) const {
+    const FrameNumber number = c.object.frame();
+    if (c.is_memory() && (c.restrictions & ~restriction::all)) return type + " with unknown restrictions";
+    if (number.value >= frames_.frame_count()) return type + " to a frame beyond the store";
+    if (c.version.is_none()) return type + " without a version";
+    if (number.value >= frames_.frontier()) return type + " to a frame that was never used";
+    const FrameIdentity& identity = frames_.identity(number);
+    if (c.version > identity.source) return type + " that is newer than its frame's version source";
+    if (c.version != frames_.version_at(c.object)) return "";  // void: destroyed
+    if (identity.kind == info(c.type).object_kind) return "";
+    return type + " that names a " + name_of_object(identity.kind, c.object);
+  }
+
+  const FrameReader& frames_;
+  Findings& findings_;
+  uint64_t object_count_ = 0;
+};
+
+}  // namespace
+
+uint64_t check_objects(const FrameReader& frames, Findings& findings) {
+  return ObjectCheck(frames, findings).everything();
+}
+
+}  // namespace perdure

@@ -15,13 +15,13 @@ constexpr uint64_t flag_ready = 1 << 8;
 constexpr uint64_t flag_waiting = 1 << 9;
 constexpr uint64_t flag_woken = 1 << 10;  // waits_for still says what for
 
-bool is_queued(const Activity& activity) {
+bool stands_in_line(const Activity& activity) {
   return activity.volatile_flags & (flag_ready | flag_waiting);
 }
 
 }  // namespace
 
-bool Scheduler::is_queued(ActivityRef ref) { return perdure::is_queued(at(ref)); }
+bool Scheduler::is_queued(ActivityRef ref) { return stands_in_line(at(ref)); }
 
 uint8_t Scheduler::priority(ActivityRef ref) {
   const uint64_t stored = at(ref).volatile_flags & priority_mask;
@@ -76,7 +76,7 @@ void Scheduler::unlink(Line& line, ActivityRef ref) {
 
 void Scheduler::make_ready(ActivityRef ref, bool at_front) {
   Activity& activity = at(ref);
-  assert_that(!is_queued(activity), "ONE-QUEUE: an activity stands in at most one line");
+  assert_that(!stands_in_line(activity), "ONE-QUEUE: an activity stands in at most one line");
   activity.volatile_flags |= flag_ready;
   Line& line = line_of(ref);
   if (at_front) prepend(line, ref);
@@ -86,7 +86,7 @@ void Scheduler::make_ready(ActivityRef ref, bool at_front) {
 
 void Scheduler::stall(ActivityRef ref, WaitChannel channel, bool at_front) {
   Activity& activity = at(ref);
-  assert_that(!is_queued(activity), "ONE-QUEUE: an activity stands in at most one line");
+  assert_that(!stands_in_line(activity), "ONE-QUEUE: an activity stands in at most one line");
   take_woken_for(ref);
   activity.volatile_flags |= flag_waiting;
   activity.waits_for = channel.value;
@@ -98,7 +98,7 @@ void Scheduler::stall(ActivityRef ref, WaitChannel channel, bool at_front) {
 void Scheduler::remove(ActivityRef ref) {
   Activity& activity = at(ref);
   take_woken_for(ref);
-  if (!is_queued(activity)) return;
+  if (!stands_in_line(activity)) return;
   Line& line = line_of(ref);
   unlink(line, ref);
   if (activity.volatile_flags & flag_ready) {

@@ -42,6 +42,8 @@ void note_writable(Table& table, unsigned index, bool writable) {
 bool PageTables::start(std::span<std::byte> table_memory, Store& store) {
   store_ = &store;
   frames_ = store.bytes(0);
+  const CacheSlot last = store.slot_count() - 1;
+  assert_that(store.bytes(last) == frames_ + last * frame_bytes, "the cache's frames are contiguous");
   return pool_.start(table_memory) >= tables_min;
 }
 
@@ -83,11 +85,12 @@ PhysAddr PageTables::root_for(const Capability& space) {
   return pool_.physical(root);
 }
 
-void PageTables::load(const Capability& space) {
+PhysAddr PageTables::load(const Capability& space) {
   const bool was_stale = loaded_is_stale();
   const TableNumber before = loaded_;
   const PhysAddr root = root_for(space);
   if (was_stale || loaded_ != before) machine::load_root(root);
+  return root;
 }
 
 void PageTables::unload() {

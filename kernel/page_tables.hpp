@@ -57,8 +57,8 @@ class PageTables {
   // takes the least recently used table that is neither on its own way nor the loaded root. The
   // caller loads it at once: from here on it counts as the loaded one.
   PhysAddr root_for(const Capability& space);
-  // root_for and machine::load_root, which is left out if it is loaded and not stale.
-  void load(const Capability& space);
+  // root_for and machine::load_root, which is left out if it is loaded and not stale. The root.
+  PhysAddr load(const Capability& space);
   // The kernel's own root instead, which maps no user memory.
   void unload();
   // Either epoch has moved since the root was loaded: translations that no longer hold may be in

@@ -2,6 +2,7 @@
 #include "kernel/space_walk.hpp"
 
 #include "kernel/lookup.hpp"
+#include "objects/abi.hpp"
 #include "objects/rows.hpp"
 
 namespace perdure {
@@ -13,7 +14,8 @@ constexpr uint64_t low_bits(uint64_t value, unsigned count) {
   return value & ((uint64_t{1} << count) - 1);
 }
 
-// One walk under way: where it is and what the path so far has said.
+// One walk under way: where it is and what the path so far has said. A look-up that succeeds evicts
+// nothing, so the node in which the next capability stands is there until the first that fails.
 class Walk {
  public:
   Walk(Store& store, uint64_t address, Access access)
@@ -31,7 +33,6 @@ class Walk {
   Step follow(Capability&);
   Step enter_node(Capability&);
   WalkOutcome reach_page(Capability&);
-  std::expected<Lookup, Failure> believe(Capability&);
   bool is_guarded_out(const Capability& capability, unsigned span) const {
     return offset_ >> span != capability.payload;
   }
@@ -45,8 +46,6 @@ class Walk {
   uint64_t offset_;            // pages, in the object that the next capability names
   uint8_t restrictions_ = 0;   // of all capabilities of the path so far
   unsigned depth_ = 0;         // nodes entered
-  Lookup holder_;              // where the next capability stands; none: with the caller
-  FrameNumber holder_frame_;
   MemoryFault keeper_;         // only keeper, node and has_keeper
   uint64_t keeper_offset_ = 0; // pages, in keeper_.node
 };
@@ -74,30 +73,17 @@ Walk::Step Walk::follow(Capability& capability) {
   }
 }
 
-// Looking one object up may evict the frame in which the capability to it stands. So a copy is
-// believed, and its hint taken over only if the frame is still there.
-std::expected<Lookup, Failure> Walk::believe(Capability& capability) {
-  if (holder_.slot == no_slot) return look_up(store_, capability);
-  Capability copy = capability;
-  const auto found = look_up(store_, copy);
-  if (found && store_.descriptor(holder_.slot).number == holder_frame_) capability.hint = copy.hint;
-  return found;
-}
-
 Walk::Step Walk::enter_node(Capability& capability) {
   if (depth_++ == walk_depth_max) return {.end = fault(FaultCode::malformed_space)};
-  const Capability entered = capability;
-  const auto found = believe(capability);
+  const auto found = look_up(store_, capability);
   if (!found) return {.end = ended_by(found.error())};
-  holder_ = *found;
-  holder_frame_ = entered.object.frame();
   Node& node = *row_object<Node>(store_.bytes(found->slot), found->index);
   if (node.slot_size > node_slot_size_max) return {.end = fault(FaultCode::malformed_space)};
   const unsigned span = node.slot_size + node_slot_bits;
-  if (is_guarded_out(entered, span)) return {.end = fault(FaultCode::no_memory)};
+  if (is_guarded_out(capability, span)) return {.end = fault(FaultCode::no_memory)};
 
   offset_ = low_bits(offset_, span);
-  note_keeper(entered, node);
+  note_keeper(capability, node);
   const auto slot = static_cast<unsigned>(offset_ >> node.slot_size);
   if (slot == node_pocket_slot && (node.flags & Node::flag_pocket)) {
     return {.end = fault(FaultCode::no_memory)};
@@ -109,7 +95,7 @@ Walk::Step Walk::enter_node(Capability& capability) {
 WalkOutcome Walk::reach_page(Capability& capability) {
   if (is_guarded_out(capability, 0)) return fault(FaultCode::no_memory);
   const bool is_data = capability.type == CapabilityType::page;
-  const auto found = believe(capability);
+  const auto found = look_up(store_, capability);
   if (!found) return ended_by(found.error());
   const PageReached page{
       .slot = found->slot,

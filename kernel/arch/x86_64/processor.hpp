@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+//
+// The processor: which features it has, and the state that makes it a machine for one kernel
+// and many programs: segments, the system-call registers, control registers.
+//
+// Processor is what the gs register points to inside the kernel; entry.S knows its offsets.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernel/arch/x86_64/offsets.h"
+#include "objects/process.hpp"
+
+namespace perdure {
+
+struct Processor {
+  Processor* self = nullptr;        // to find this structure's address through gs
+  Registers* registers = nullptr;   // where the next entry from user mode saves
+  uint64_t stack_top = 0;           // the one kernel stack, empty
+  uint64_t user_rsp = 0;            // for three instructions of system_call_entry
+  uint64_t has_fsgsbase = 0;        // 0 or 1
+};
+static_assert(offsetof(Processor, self) == PROCESSOR_SELF);
+static_assert(offsetof(Processor, registers) == PROCESSOR_REGISTERS);
+static_assert(offsetof(Processor, stack_top) == PROCESSOR_STACK_TOP);
+static_assert(offsetof(Processor, user_rsp) == PROCESSOR_USER_RSP);
+static_assert(offsetof(Processor, has_fsgsbase) == PROCESSOR_HAS_FSGSBASE);
+
+static_assert(offsetof(Registers, rax) == REGISTERS_RAX && offsetof(Registers, rbx) == REGISTERS_RBX);
+static_assert(offsetof(Registers, rcx) == REGISTERS_RCX && offsetof(Registers, rdx) == REGISTERS_RDX);
+static_assert(offsetof(Registers, rsi) == REGISTERS_RSI && offsetof(Registers, rdi) == REGISTERS_RDI);
+static_assert(offsetof(Registers, rbp) == REGISTERS_RBP && offsetof(Registers, rsp) == REGISTERS_RSP);
+static_assert(offsetof(Registers, r8) == REGISTERS_R8 && offsetof(Registers, r9) == REGISTERS_R9);
+static_assert(offsetof(Registers, r10) == REGISTERS_R10 && offsetof(Registers, r11) == REGISTERS_R11);
+static_assert(offsetof(Registers, r12) == REGISTERS_R12 && offsetof(Registers, r13) == REGISTERS_R13);
+static_assert(offsetof(Registers, r14) == REGISTERS_R14 && offsetof(Registers, r15) == REGISTERS_R15);
+static_assert(offsetof(Registers, rip) == REGISTERS_RIP && offsetof(Registers, rflags) == REGISTERS_RFLAGS);
+static_assert(offsetof(Registers, fs_base) == REGISTERS_FS_BASE);
+static_assert(offsetof(Registers, gs_base) == REGISTERS_GS_BASE);
+static_assert(offsetof(Registers, entered_by_system_call) == REGISTERS_ENTERED_BY_SYSTEM_CALL);
+
+// What CPUID said. Without the ones that are not listed here the kernel does not start.
+struct ProcessorFeatures {
+  bool smep = false;
+  bool smap = false;
+  bool umip = false;
+  bool fsgsbase = false;
+  bool avx = false;
+  bool rdrand = false;
+  bool gigabyte_pages = false;
+};
+
+extern Processor processor;
+extern ProcessorFeatures processor_features;
+
+// Segments, task state, gs. First of all, so that exceptions can be reported.
+void set_up_segments();
+// Reads CPUID; refuses to start on a processor that lacks something indispensable.
+void check_processor();
+// CR4, system-call entry, FPU. After the final page tables are loaded.
+void set_up_processor();
+
+// What the XSAVE instructions are asked to treat: a subset of x87, SSE, AVX.
+extern uint64_t fpu_components;
+
+}  // namespace perdure

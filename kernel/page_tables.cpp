@@ -79,23 +79,24 @@ PhysAddr PageTables::root_for(const Capability& space) {
   const TableNumber root = find_or_take(TableKey::of(space, 0, root_level));
   pool_.touch(root);
   bring_up_to_date(root);
-  loaded_ = root;
-  loaded_mapping_epoch_ = mapping_epoch_;
-  loaded_checkpoint_epoch_ = store_->epoch();
   return pool_.physical(root);
 }
 
+// What was loaded keeps its protection until the processor has left it.
 PhysAddr PageTables::load(const Capability& space) {
-  const bool was_stale = loaded_is_stale();
-  const TableNumber before = loaded_;
   const PhysAddr root = root_for(space);
-  if (was_stale || loaded_ != before) machine::load_root(root);
+  const TableNumber number = pool_.number_of(root);
+  if (number == loaded_ && !loaded_is_stale()) return root;
+  machine::load_root(root);
+  loaded_ = number;
+  loaded_mapping_epoch_ = mapping_epoch_;
+  loaded_checkpoint_epoch_ = store_->epoch();
   return root;
 }
 
 void PageTables::unload() {
-  loaded_ = no_table;
   machine::load_root(machine::kernel_root());
+  loaded_ = no_table;
 }
 
 // --- entering a translation ------------------------------------------------------------------------

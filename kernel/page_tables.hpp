@@ -53,11 +53,10 @@ class PageTables {
   // and what is known of each. False if that is not enough for tables_min.
   bool start(std::span<std::byte> table_memory, Store&);
 
-  // The root table of this space, made if need be and true for both epochs. Never fails: it
-  // takes the least recently used table that is neither on its own way nor the loaded root. The
-  // caller loads it at once: from here on it counts as the loaded one.
+  // The root table of this space, made if need be and true for both epochs: to map into. Never
+  // fails: it takes the least recently used table that is not the loaded root. Loads nothing.
   PhysAddr root_for(const Capability& space);
-  // root_for and machine::load_root, which is left out if it is loaded and not stale. The root.
+  // Makes the processor use it, and answers it. Nothing to do if it is loaded and not stale.
   PhysAddr load(const Capability& space);
   // The kernel's own root instead, which maps no user memory.
   void unload();

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+//
+// The table of commands, and what is done with a line before one of them runs.
+#include "userland/shell/commands.hpp"
+
+namespace perdure {
+
+namespace {
+
+constexpr Command table[] = {
+    {"help", "[COMMAND]", "the commands, or one of them", 1, 2, run_help},
+    {"programs", "", "what can be started", 1, 1, run_programs},
+    {"start", "PROGRAM NAME [FRAMES]", "an instance, in a bank of its own with that limit", 3, 4,
+     run_start},
+    {"servers", "", "what was started, and what it does", 1, 1, run_servers},
+    {"banks", "", "the tree of banks: used and limit", 1, 1, run_banks},
+    {"call", "NAME METHOD [ARGUMENTS]", "invokes a server", 3, Words::count_max, run_call},
+    {"destroy", "NAME [-y]", "its bank, and so the server and all that is its; asks unless -y", 2,
+     3, run_destroy},
+    {"checkpoint", "", "takes one now and waits for it", 1, 1, run_checkpoint},
+    {"generations", "", "those in the log", 1, 1, run_generations},
+    {"status", "", "memory, dirty frames, log, last pause", 1, 1, run_status},
+    {"uptime", "", "age of the image, boots, power cuts survived", 1, 1, run_uptime},
+    {"reboot", "[--cut]", "with a checkpoint first; --cut: without", 1, 2, run_reboot},
+    {"poweroff", "", "with a checkpoint first", 1, 1, run_poweroff},
+};
+
+// What people type from habit.
+struct Habit {
+  std::string_view typed;
+  std::string_view meant;
+};
+constexpr Habit habits[] = {
+    {"ps", "servers"},        {"ls", "programs, servers or banks"},
+    {"kill", "destroy"},      {"rm", "destroy"},
+    {"sync", "checkpoint"},   {"exit", "poweroff"},
+    {"quit", "poweroff"},     {"logout", "poweroff"},
+    {"halt", "poweroff"},     {"shutdown", "poweroff"},
+    {"df", "banks"},          {"free", "status"},
+    {"?", "help"},
+};
+
+void say_unknown(Shell& shell, std::string_view name) {
+  for (const Habit& habit : habits) {
+    if (habit.typed == name) {
+      shell.say_error("there is no ", name, " here; what you want is called ", habit.meant);
+      return;
+    }
+  }
+  shell.say_error("unknown command ", name, "; help lists the commands");
+}
+
+void say_usage(Shell& shell, const Command& command) {
+  shell.say("usage: ", command.name, command.arguments.empty() ? "" : " ", command.arguments,
+            "\n  ", command.explanation, "\n");
+}
+
+}  // namespace
+
+std::span<const Command> commands() { return table; }
+
+const Command* find_command(std::string_view name) {
+  for (const Command& command : table) {
+    if (command.name == name) return &command;
+  }
+  return nullptr;
+}
+
+void run_line(Shell& shell, std::string_view line) {
+  const Words words = split_words(line);
+  if (words.count == 0) return;
+  const Command* command = find_command(words.at(0));
+  if (command == nullptr) {
+    say_unknown(shell, words.at(0));
+  } else if (words.count == 2 && words.at(1) == "--help") {
+    say_usage(shell, *command);
+  } else if (words.too_many || words.count < command->least_words ||
+             words.count > command->most_words) {
+    shell.say_error(words.count < command->least_words ? "too few" : "too many",
+                    " words; usage: ", command->name, command->arguments.empty() ? "" : " ",
+                    command->arguments);
+  } else {
+    command->run(shell, words);
+  }
+}
+
+void run_help(Shell& shell, const Words& words) {
+  if (words.count == 2) {
+    const Command* command = find_command(words.at(1));
+    if (command != nullptr) {
+      say_usage(shell, *command);
+    } else {
+      say_unknown(shell, words.at(1));
+    }
+    return;
+  }
+  for (const Command& command : table) {
+    TextBuffer<64> call;
+    call << command.name << ' ' << command.arguments;
+    shell.say(LeftAligned{call.text(), 32}, command.explanation, "\n");
+  }
+  shell.say("Everything persists: pull the plug, and it goes on from the last checkpoint.\n");
+}
+
+}  // namespace perdure

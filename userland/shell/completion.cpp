@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+//
+// Tab: what the word before the cursor could become. Commands, then by command: programs,
+// names of servers, a server's methods.
+#include <algorithm>
+
+#include "userland/shell/commands.hpp"
+
+namespace perdure {
+
+namespace {
+
+// Gathers what begins with the prefix: how many, what all have in common, and their list.
+class Candidates {
+ public:
+  explicit Candidates(std::string_view prefix) : prefix_(prefix) {}
+
+  void offer(std::string_view candidate) {
+    if (candidate.substr(0, prefix_.size()) != prefix_) return;
+    if (count_++ == 0) {
+      common_length_ = candidate.copy(common_, sizeof(common_));
+    } else {
+      const std::string_view common(common_, common_length_);
+      common_length_ = static_cast<size_t>(
+          std::ranges::mismatch(common, candidate).in1 - common.begin());
+    }
+    list_ << candidate << "  ";
+  }
+
+  unsigned count() const { return count_; }
+  // What can be inserted in any case; at least the empty text.
+  std::string_view certain() const {
+    return count_ == 0 ? std::string_view()
+                       : std::string_view(common_, common_length_).substr(prefix_.size());
+  }
+  std::string_view list() const { return list_.text(); }
+
+ private:
+  std::string_view prefix_;
+  unsigned count_ = 0;
+  char common_[64] = {};
+  size_t common_length_ = 0;
+  TextBuffer<900> list_;
+};
+
+void offer_commands(Candidates& candidates) {
+  for (const Command& command : commands()) candidates.offer(command.name);
+}
+
+void offer_programs(Candidates& candidates) {
+  for (unsigned i = 0; const auto recipe = read_recipe_at(i); ++i) {
+    candidates.offer(recipe->name.view());
+  }
+}
+
+void offer_servers(Shell& shell, Candidates& candidates) {
+  for (size_t i = 0; i < shell.names.size(); ++i) {
+    if (!shell.names.at(i).is_destroyed()) candidates.offer(shell.names.at(i).name.view());
+  }
+}
+
+void offer_methods(Shell& shell, std::string_view server, Candidates& candidates) {
+  const auto index = shell.names.find(server);
+  if (!index) return;
+  static char buffer[message_bytes_max];
+  const auto description = describe_server(shell, *index, buffer);
+  if (!description) return;
+  std::string_view lines = method_lines(*description);
+  while (!lines.empty()) {
+    candidates.offer(lines.substr(0, lines.find_first_of(" \n")));
+    lines.remove_prefix(std::min(lines.find('\n'), lines.size() - 1) + 1);
+  }
+}
+
+// `position`: of the word that is being typed, 0 for the command.
+void offer_all(Shell& shell, const Words& words, unsigned position, Candidates& candidates) {
+  const std::string_view command = words.at(0);
+  if (position == 0 || (position == 1 && command == "help")) {
+    offer_commands(candidates);
+  } else if (position == 1 && command == "start") {
+    offer_programs(candidates);
+  } else if (position == 1 && (command == "call" || command == "destroy")) {
+    offer_servers(shell, candidates);
+  } else if (position == 2 && command == "call") {
+    offer_methods(shell, words.at(1), candidates);
+  } else if (position == 1 && command == "reboot") {
+    candidates.offer("--cut");
+  }
+}
+
+}  // namespace
+
+bool complete_word(Shell& shell, LineEditor& editor, TextWriter& echo) {
+  const std::string_view typed = editor.before_cursor();
+  const Words words = split_words(typed);
+  const bool begins_word = typed.empty() || typed.back() == ' ';
+  const unsigned position = begins_word ? words.count : words.count - 1;
+  Candidates candidates(begins_word ? std::string_view() : words.at(position));
+  offer_all(shell, words, position, candidates);
+  if (candidates.count() > 1 && candidates.certain().empty()) {
+    shell.say("\n", candidates.list(), "\n");
+    return true;
+  }
+  editor.insert(candidates.certain(), echo);
+  if (candidates.count() == 1) editor.insert(" ", echo);
+  return false;
+}
+
+}  // namespace perdure

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+//
+// The shell's console over many boots. A console capability belongs to one boot; after a restart
+// reading and writing answer `restarted`. Then the session mints a new capability, announces
+// itself (the restart banner), and goes on with what was to be read or written. So no caller sees
+// the restart, but for was_restarted(), which tells the editor to show its line again.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "userland/runtime/system_objects.hpp"
+
+namespace perdure {
+
+class ConsoleSession {
+ public:
+  using Announce = void (*)(ConsoleSession&, void* context);
+
+  ConsoleSession(DevicesCapability devices, ConsoleCapability console, Announce announce,
+                 void* context)
+      : devices_(devices), console_(console), announce_(announce), context_(context) {}
+
+  // The first boot is announced like any other.
+  void begin() { reopen(); }
+
+  void write(std::string_view text);  // '\n' becomes CR LF
+  // Waits. Nothing: there was a restart meanwhile.
+  std::optional<char> read();
+  // True once after each restart.
+  bool was_restarted();
+
+ private:
+  static constexpr size_t piece_length = 256;
+
+  DevicesCapability devices_;
+  ConsoleCapability console_;
+  Announce announce_;
+  void* context_;
+  ConsoleCapability::Characters typed_ = {};  // read, and not yet taken
+  uint64_t taken_ = 0;
+  bool restarted_ = false;
+  bool is_announcing_ = false;
+  bool announce_again_ = false;
+
+  void reopen();
+  void mint();
+  void write_raw(std::string_view piece);
+};
+
+}  // namespace perdure

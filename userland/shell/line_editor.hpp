@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+//
+// Line editing: characters that a person typed, in; the line, and what to show, out. Pure: it
+// is given one character at a time and appends its echo to a writer. All of its state is in the
+// object, so a line that was half typed at a power cut is half typed after it.
+//
+// The echo uses nothing but printing, backspaces and blanks: it works on any terminal, and a
+// program that watches the line never sees a prompt that is none.
+//
+//   backspace ^H DEL, ^D delete   ^A ^E home end   ^U whole line   ^K to the end   ^W word
+//   arrows: left, right, history   tab: see Event::complete   ^C abandons the line
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "userland/runtime/format.hpp"
+
+namespace perdure {
+
+// The lines that were entered last, each at most once in a row.
+class LineHistory {
+ public:
+  static constexpr size_t line_length_max = 255;
+  static constexpr unsigned capacity = 64;
+
+  void add(std::string_view line);
+  unsigned size() const { return count_; }
+  // 0: the last one entered.
+  std::string_view line(unsigned age) const;
+
+ private:
+  // Not initialized: an entry is written before it is read, and pages that were never touched
+  // cost nothing.
+  struct Entry {
+    uint8_t length;
+    char characters[line_length_max];
+  };
+  Entry entries_[capacity];
+  unsigned next_ = 0;
+  unsigned count_ = 0;
+};
+
+class LineEditor {
+ public:
+  static constexpr size_t length_max = LineHistory::line_length_max;
+
+  enum class Event : uint8_t {
+    none,
+    entered,    // line() is complete; begin a new one with clear()
+    abandoned,  // ^C: line() is empty again
+    complete,   // tab: the caller may insert() the rest of the word before the cursor
+  };
+
+  // Appends to `echo` what the terminal is to be sent (at most echo_length_max characters).
+  Event take(char character, TextWriter& echo);
+  static constexpr size_t echo_length_max = 4 * (length_max + 1);
+
+  std::string_view line() const { return {characters_, length_}; }
+  size_t cursor() const { return cursor_; }
+  std::string_view before_cursor() const { return {characters_, cursor_}; }
+
+  // At the cursor; what does not fit is left away.
+  void insert(std::string_view text, TextWriter& echo);
+  // Writes the whole line and puts the cursor in its place: behind a new prompt.
+  void show(TextWriter& echo) const;
+  // Begins an empty line, after line() was noted in the history.
+  void clear();
+
+ private:
+  enum class Escape : uint8_t { none, begun, bracket, number };
+
+  char characters_[length_max] = {};
+  size_t length_ = 0;
+  size_t cursor_ = 0;
+  Escape escape_ = Escape::none;
+  char escape_number_ = 0;
+  bool after_carriage_return_ = false;
+  // History: 0 is the line being typed, kept in `typed_` while another is shown.
+  unsigned shown_age_ = 0;
+  char typed_[length_max] = {};
+  size_t typed_length_ = 0;
+  LineHistory history_;
+
+  Event take_control(char character, TextWriter& echo);
+  void take_escape(char character, TextWriter& echo);
+  void erase(size_t first, size_t count, TextWriter& echo);
+  void move_to(size_t position, TextWriter& echo);
+  void replace(std::string_view line, TextWriter& echo);
+  void show_history(unsigned age, TextWriter& echo);
+  size_t word_start() const;
+};
+
+}  // namespace perdure

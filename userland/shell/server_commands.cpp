@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: MIT
+//
+// Programs and the servers made of them: programs, start, servers, destroy.
+#include "userland/shell/commands.hpp"
+
+namespace perdure {
+
+namespace {
+
+constexpr uint64_t default_limit = 256;  // frames: 1 MiB
+
+std::string_view state_text(const ProcessCapability::Status& status) {
+  switch (status.state) {
+    case ProcessState::stopped: return "stopped";
+    case ProcessState::running: return "running";
+    case ProcessState::receiving: return "waits for messages";
+    case ProcessState::waiting: return "waits for an answer";
+  }
+  return "unknown";
+}
+
+void say_frames(Shell& shell, uint64_t frames) {
+  shell.say(frames, frames == 1 ? " frame (" : " frames (", ByteCount{frames * frame_bytes}, ")");
+}
+
+void say_start_error(Shell& shell, const StartError& error, std::string_view program,
+                     uint64_t limit) {
+  if (error.result == Result::limit_reached && limit < error.frames_needed) {
+    shell.say_error(program, " needs at least ", error.frames_needed, " frames; ", limit,
+                    " are too few");
+  } else if (error.result == Result::limit_reached || error.result == Result::exhausted) {
+    shell.say_error("the shell's bank has too few frames left: ", program, " needs at least ",
+                    error.frames_needed, ", and 2 for its bank; destroy what is no longer needed");
+  } else {
+    shell.say_error(program, " cannot be started: ", name_of(error.result));
+  }
+}
+
+ProgramStart start_of(uint64_t limit) {
+  return {.parent = shell_register::bank,
+          .limit = limit,
+          .recipe = shell_register::recipe,
+          .discriminator = shell_register::discriminator,
+          .space_keeper = shell_register::space_keeper,
+          .schedule = shell_register::program_schedule,
+          .first_scratch = shell_register::scratch.number,
+          .bank_into = shell_register::server_bank.at,
+          .entry_into = shell_register::server_entry,
+          .process_into = shell_register::server_process.at};
+}
+
+void start(Shell& shell, std::string_view program, std::string_view name, uint64_t limit) {
+  if (auto done = shell.names.reserve(); !done) {
+    shell.say_error("no place for another name: ", name_of(done.error()),
+                    "; destroy what is no longer needed");
+    return;
+  }
+  const auto started = start_program(start_of(limit));
+  if (!started) {
+    say_start_error(shell, started.error(), program, limit);
+    return;
+  }
+  const NamedServer server{.name = Word::of(name),
+                           .program = started->program_name,
+                           .account = started->account,
+                           .limit = limit};
+  const auto index =
+      shell.names.add(server, shell_register::server_bank.at, shell_register::server_entry,
+                      shell_register::server_process.at);
+  if (!index) {
+    (void)shell_register::server_bank.destroy();
+    shell.say_error("the name cannot be kept: ", name_of(index.error()));
+    return;
+  }
+  shell.say(name, " started, with a bank of ");
+  say_frames(shell, limit);
+  shell.say("\n");
+}
+
+void show_server(Shell& shell, NameTable::Index index) {
+  const NamedServer& server = shell.names.at(index);
+  shell.say(LeftAligned{server.name.view(), 17}, LeftAligned{server.program.view(), 17});
+  if (shell.names.fetch(index, NameTable::Which::bank, shell_register::server_bank.at)) {
+    if (const auto status = shell_register::server_bank.status()) {
+      shell.say("used ", status->used, " of ", status->limit, " frames  ");
+    }
+  }
+  if (shell.names.fetch(index, NameTable::Which::process, shell_register::server_process.at)) {
+    if (const auto status = shell_register::server_process.status()) {
+      shell.say(state_text(*status));
+      if (status->state == ProcessState::stopped && status->fault != FaultCode::none) {
+        shell.say(" by a fault at 0x", Hexadecimal{status->fault_address}, ", instruction 0x",
+                  Hexadecimal{status->instruction_pointer});
+      }
+    }
+  }
+  shell.say("\n");
+}
+
+bool confirm_destroy(Shell& shell, const NamedServer& server, uint64_t frames) {
+  shell.say("this destroys ", server.name.view(), " (", server.program.view(),
+            "): its bank with ");
+  say_frames(shell, frames);
+  shell.say(", all that is in it, and every capability to it\n");
+  const std::string_view answer = shell.ask("type yes to go on: ");
+  return answer == "yes" || answer == "y";
+}
+
+}  // namespace
+
+std::optional<RecipeSummary> read_recipe_at(unsigned index) {
+  if (index >= capabilities_per_page) return std::nullopt;
+  if (!shell_register::recipes.fetch(index, shell_register::recipe.at)) return std::nullopt;
+  const auto summary = read_recipe(shell_register::recipe, shell_register::scratch);
+  if (!summary) return std::nullopt;
+  return *summary;
+}
+
+bool fetch_recipe(Shell& shell, std::string_view program) {
+  for (unsigned i = 0;; ++i) {
+    const auto recipe = read_recipe_at(i);
+    if (!recipe) break;
+    if (recipe->name.view() == program) return true;
+  }
+  shell.say_error("there is no program ", program, "; programs lists them");
+  return false;
+}
+
+std::optional<NameTable::Index> find_server(Shell& shell, std::string_view name) {
+  const auto index = shell.names.find(name);
+  if (!index) shell.say_error("there is no server ", name, "; servers lists them");
+  return index;
+}
+
+void run_programs(Shell& shell, const Words&) {
+  for (unsigned i = 0;; ++i) {
+    const auto recipe = read_recipe_at(i);
+    if (!recipe) break;
+    shell.say(LeftAligned{recipe->name.view(), 17}, "needs at least ");
+    say_frames(shell, recipe->least_limit);
+    shell.say("\n");
+  }
+}
+
+void run_start(Shell& shell, const Words& words) {
+  const std::string_view program = words.at(1);
+  const std::string_view name = words.at(2);
+  const auto limit = words.count == 4 ? parse_number(words.at(3)) : default_limit;
+  if (!is_good_name(name)) {
+    shell.say_error("a name has 1 to 16 letters, digits, - or _, and begins with a letter");
+    return;
+  }
+  if (!limit || *limit >= bank_unlimited) {
+    shell.say_error(words.at(3), " is not a number of frames");
+    return;
+  }
+  const auto index = shell.names.find(name);
+  if (index && !shell.names.at(*index).is_destroyed()) {
+    shell.say_error(name, " is in use; choose another name, or destroy it first");
+    return;
+  }
+  if (fetch_recipe(shell, program)) start(shell, program, name, *limit);
+}
+
+void run_servers(Shell& shell, const Words&) {
+  if (shell.names.living_count() == 0) {
+    shell.say("none; start PROGRAM NAME makes one\n");
+    return;
+  }
+  for (NameTable::Index i = 0; i < shell.names.size(); ++i) {
+    if (!shell.names.at(i).is_destroyed()) show_server(shell, i);
+  }
+}
+
+void run_destroy(Shell& shell, const Words& words) {
+  if (words.count == 3 && words.at(2) != "-y") {
+    shell.say_error("unknown option ", words.at(2), "; usage: destroy NAME [-y]");
+    return;
+  }
+  const auto index = find_server(shell, words.at(1));
+  if (!index) return;
+  const NamedServer server = shell.names.at(*index);
+  if (server.is_destroyed()) {
+    shell.say_error(server.name.view(), " is destroyed already");
+    return;
+  }
+  const BankCapability bank = shell_register::server_bank;
+  if (auto done = shell.names.fetch(*index, NameTable::Which::bank, bank.at); !done) {
+    shell.say_result(done.error());
+    return;
+  }
+  const auto status = bank.status();
+  const uint64_t frames = status ? status->used : 0;
+  if (words.count == 2 && !confirm_destroy(shell, server, frames)) {
+    shell.say("nothing was destroyed\n");
+    return;
+  }
+  const auto done = bank.destroy();
+  if (!done && done.error() != Result::void_capability) {
+    shell.say_result(done.error());
+    return;
+  }
+  shell.names.note_destroyed(*index);
+  shell.say(server.name.view(), " destroyed, ");
+  say_frames(shell, frames);
+  shell.say(" returned\n");
+}
+
+}  // namespace perdure

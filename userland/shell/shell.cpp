@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+#include "userland/shell/shell.hpp"
+
+#include "userland/runtime/program.hpp"
+
+namespace perdure {
+
+namespace {
+
+void announce(ConsoleSession&, void* shell) { show_banner(*static_cast<Shell*>(shell)); }
+
+}  // namespace
+
+Shell::Shell()
+    : console(shell_register::devices, shell_register::console, announce, this),
+      names(program_heap(), shell_register::bank, shell_register::table_page,
+            CapabilityPageCapability{shell_register::scratch}) {}
+
+void Shell::show_prompt(const LineEditor& editor, std::string_view line_prompt) {
+  TextBuffer<LineEditor::echo_length_max> echo;
+  echo << line_prompt;
+  editor.show(echo);
+  console.write(echo.text());
+}
+
+// Until a line is entered (it stays in the editor) or abandoned (it is empty).
+void Shell::read_line(LineEditor& editor, std::string_view line_prompt, bool has_completion) {
+  show_prompt(editor, line_prompt);
+  while (true) {
+    if (console.was_restarted()) show_prompt(editor, line_prompt);
+    const auto character = console.read();
+    if (!character) continue;
+    TextBuffer<LineEditor::echo_length_max> echo;
+    const auto event = editor.take(*character, echo);
+    const bool needs_prompt = event == LineEditor::Event::complete && has_completion &&
+                              complete_word(*this, editor, echo);
+    console.write(echo.text());
+    if (needs_prompt) show_prompt(editor, line_prompt);
+    if (event == LineEditor::Event::entered || event == LineEditor::Event::abandoned) return;
+  }
+}
+
+std::string_view Shell::ask(std::string_view question) {
+  answers_.clear();
+  (void)console.was_restarted();
+  read_line(answers_, question, false);
+  return answers_.line();
+}
+
+void Shell::run() {
+  console.begin();
+  while (true) {
+    (void)console.was_restarted();  // the prompt comes in any case
+    read_line(editor_, prompt, true);
+    char line[LineEditor::length_max];
+    const size_t length = editor_.line().copy(line, sizeof(line));
+    editor_.clear();
+    run_line(*this, {line, length});
+  }
+}
+
+// Too large for a stack's first pages, and there for good: so it is not a local variable.
+void program(uint64_t) {
+  static Shell shell;
+  shell.run();
+}
+
+}  // namespace perdure

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+//
+// The shell: what a person at the console talks to. One object, in ordinary memory: the names it
+// was given, the history of lines, the line that is being typed. It persists because everything
+// does; nothing here saves anything.
+#pragma once
+
+#include "userland/shell/console.hpp"
+#include "userland/shell/line_editor.hpp"
+#include "userland/shell/name_table.hpp"
+#include "userland/shell/shell_registers.hpp"
+#include "userland/shell/words.hpp"
+
+namespace perdure {
+
+inline constexpr std::string_view prompt = "perdure> ";
+
+class Shell {
+ public:
+  Shell();
+  [[noreturn]] void run();
+
+  // Writes one piece of text to the console: anything that TextWriter takes.
+  template <typename... Pieces>
+  void say(const Pieces&... pieces) {
+    TextBuffer<1024> text;
+    (text << ... << pieces);
+    console.write(text.text());
+  }
+  // "error: ...\n". What a person reads says what to do.
+  template <typename... Pieces>
+  void say_error(const Pieces&... pieces) {
+    say("error: ", pieces..., "\n");
+  }
+  void say_result(Result result) { say_error(name_of(result)); }
+
+  // Reads one line with its own prompt, outside the history. The view is valid until the next.
+  std::string_view ask(std::string_view question);
+
+  ConsoleSession console;
+  NameTable names;
+
+ private:
+  LineEditor editor_;
+  LineEditor answers_;
+
+  void read_line(LineEditor&, std::string_view line_prompt, bool has_completion);
+  void show_prompt(const LineEditor&, std::string_view line_prompt);
+};
+
+struct Command {
+  std::string_view name;
+  std::string_view arguments;    // as `help` shows them
+  std::string_view explanation;  // one line
+  unsigned least_words = 1;      // the command's own name included
+  unsigned most_words = 1;
+  void (*run)(Shell&, const Words&) = nullptr;
+};
+
+// In the order in which `help` lists them.
+std::span<const Command> commands();
+const Command* find_command(std::string_view name);
+void run_line(Shell&, std::string_view line);
+
+// The restart banner.
+void show_banner(Shell&);
+
+// Tab: inserts what is certain, or lists what is possible. True: a list was printed, so that the
+// prompt has to be shown again.
+bool complete_word(Shell&, LineEditor&, TextWriter& echo);
+
+}  // namespace perdure

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+//
+// What a person typed, taken apart; and arguments for a server that the shell knows only by its
+// description. Pure.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <string_view>
+
+#include "userland/runtime/describe.hpp"
+#include "userland/runtime/format.hpp"
+
+namespace perdure {
+
+// The words of a line, separated by blanks. The views lie in the line.
+struct Words {
+  static constexpr unsigned count_max = 16;
+  std::string_view word[count_max];
+  unsigned count = 0;
+  bool too_many = false;
+
+  std::string_view at(unsigned index) const { return index < count ? word[index] : std::string_view(); }
+};
+Words split_words(std::string_view line);
+
+// Decimal, or hexadecimal after 0x; nothing if it is no number or too large.
+std::optional<uint64_t> parse_number(std::string_view text);
+
+// A name that a person may give: 1 to 16 letters, digits, `-` and `_`, a letter first.
+bool is_good_name(std::string_view text);
+
+// The message that calls `method` with these arguments. The error is a sentence for the person.
+struct ArgumentError {
+  enum class Why : uint8_t { count, number, word, unsupported };
+  Why why = Why::count;
+  unsigned argument = 0;  // which; for all but `count`
+};
+std::expected<Message, ArgumentError> build_call(const MethodDescription& method,
+                                                 std::span<const std::string_view> arguments);
+
+// "c1 add N:number"
+void write_usage(TextWriter& out, std::string_view server, const MethodDescription& method);
+void write_error(TextWriter& out, std::string_view server, const MethodDescription& method,
+                 std::span<const std::string_view> arguments, ArgumentError error);
+
+// The answer's words as the description's type says; nothing for `nothing`.
+void write_answer(TextWriter& out, const MethodDescription& method, const Message& answer);
+
+}  // namespace perdure

@@ -178,12 +178,6 @@ std::expected<Facet, Result> BankLogic::facet(Bank bank, uint64_t restrictions) 
   return Facet{place, complete, true};
 }
 
-void BankLogic::forget(Bank bank, const Facet& facet) {
-  const Frame row = arena_.at(bank).facets;
-  if (maker_.rescind_object(frame_number(row), facet.place.index) != Result::ok) return;
-  arena_.at(row).allocated &= ~(uint64_t{1} << facet.place.index);
-}
-
 std::expected<void, Result> BankLogic::set_limit(Bank bank, uint64_t limit) {
   if (limit > bank_unlimited) return unexpected(Result::bad_argument);
   if (tree_.is_dying(bank)) return unexpected(Result::dying);

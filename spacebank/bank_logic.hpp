@@ -75,8 +75,6 @@ class BankLogic {
 
   std::expected<NewBank, Result> create_sub_bank(Bank parent, uint64_t limit);
   std::expected<Facet, Result> facet(Bank, uint64_t restrictions);
-  // Takes a fresh facet back whose target could not be set.
-  void forget(Bank, const Facet&);
 
   std::expected<void, Result> set_limit(Bank, uint64_t limit);
   BankStatus status(Bank) const;

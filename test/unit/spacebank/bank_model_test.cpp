@@ -207,7 +207,6 @@ class ModelRun {
     expect((facet->restrictions & restrictions) == restrictions, "restriction lost");
     const Version version = real_.range.version(frame_number(facet->place.frame), facet->place.index);
     expect(!version.is_none(), "no wrapper was made");
-    if (facet->is_fresh && one_in(4)) real_.logic.forget(bank, *facet);
   }
 
   void begin_destroy() {

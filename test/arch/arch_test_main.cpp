@@ -2,7 +2,8 @@
 //
 // Tries to break the start of the machine: runs every part in turn, with what the command line
 // asks for. `verdict=N` is the number to end with when all has held; `console` waits for a typed
-// line; `fault=NAME` provokes an exception in the kernel and expects to be told of it.
+// line; `fault=NAME` provokes an exception in the kernel and expects to be told of it; `reset`
+// starts the machine again instead of ending.
 #include "test/arch/arch_test.hpp"
 
 #include <cstring>
@@ -13,6 +14,7 @@ namespace {
 
 constinit int verdict = 0;
 constinit bool expects_bug = false;
+constinit bool ends_in_reset = false;
 constinit uint64_t next_page = 0;
 constinit uint64_t pages_end = 0;
 
@@ -74,6 +76,7 @@ void give_memory(const BootInfo& info) {
 
 void finish() {
   print(TextLine{}.text("arch_test: ok, verdict ").decimal(static_cast<uint64_t>(verdict)));
+  if (ends_in_reset) machine::reset();
   machine::power_off(verdict);
 }
 
@@ -83,6 +86,8 @@ void kernel_main(const BootInfo& info, Disk& disk) {
   using namespace arch_test;
   print(TextLine{}.text("arch_test: command line: ").text(info.command_line));
   verdict = number(option(info.command_line, "verdict="));
+  check(!ends_in_reset, "a restarted machine remembers nothing");
+  ends_in_reset = info.command_line.find("reset") != std::string_view::npos;
   give_memory(info);
   test_memory_map(info);
   test_protections();

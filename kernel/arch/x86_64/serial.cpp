@@ -41,12 +41,14 @@ void set_up_serial() {
   is_present = instruction::in8(scratch) == 0x5a;
   if (!is_present) return;
   instruction::out8(interrupt_enable, 0);
+  instruction::out8(line_control, 0x03);
+  serial_interrupt();  // what was typed before we started; switching the buffers on empties them
   instruction::out8(line_control, 0x80);  // 115200 baud: divisor 1
   instruction::out8(data, 1);
   instruction::out8(interrupt_enable, 0);
   instruction::out8(line_control, 0x03);  // 8 bits, no parity, 1 stop bit
-  instruction::out8(fifo_control, 0x01);  // on; what was typed before we started is kept
-  instruction::out8(modem_control, 0x0b); // ready, and the interrupt line connected
+  instruction::out8(fifo_control, 0x01);  // buffers on, interrupt from the first byte
+  instruction::out8(modem_control, 0x0b);  // ready, and the interrupt line connected
 }
 
 void enable_serial_interrupt() {

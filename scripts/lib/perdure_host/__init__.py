@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: MIT
+"""What the scripts and the tests share on the host: building, images, the emulator.
+
+  workplace.py  where things are, setting up, building
+  arguments.py  options of the scripts
+  image.py      disk images: making, checking, who uses one
+  boot_iso.py   the ISO that GRUB boots, one for each kernel command line
+  emulator.py   QEMU's command line, and what its end means
+  monitor_events.py  why QEMU ended
+  console.py    reading and typing at a serial console
+  machine.py    a machine under test: console, monitor, power cut
+  shell.py      the guest's shell, seen from the other end of the line
+  write_log.py  what a machine wrote to its disk, and every disk that a power cut could leave
+  testing.py    what a system test is given
+"""

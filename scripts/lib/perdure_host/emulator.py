@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: MIT
+"""QEMU's command line, and what its end means.
+
+The guest leaves through the isa-debug-exit device, so that an orderly end can be told from every
+other one: QEMU itself answers 0 for a kill and for a triple fault alike. The device turns the
+guest's number N into QEMU's exit status 2N + 1.
+"""
+
+import os
+import pathlib
+
+from .workplace import EXIT_FAILED, EXIT_KILLED, EXIT_REFUSED
+
+QEMU = "qemu-system-x86_64"
+
+# The numbers of kernel/kernel.hpp (exit_code_...), and of a machine that the kernel cannot use.
+GUEST_ORDERLY = 0x10
+GUEST_BUG = 0x11
+GUEST_REFUSED = 0x12
+GUEST_UNSUITABLE = 1
+
+STATUS_OF_GUEST = {
+    GUEST_ORDERLY: 0,
+    GUEST_BUG: EXIT_FAILED,
+    GUEST_REFUSED: EXIT_REFUSED,
+    GUEST_UNSUITABLE: EXIT_REFUSED,
+}
+
+
+def guest_number(qemu_status):
+    """The number with which the guest left, or None if it did not leave."""
+    return qemu_status >> 1 if qemu_status > 1 and qemu_status & 1 else None
+
+
+def accelerator():
+    """KVM only where it is the real thing: /dev/kvm also exists where ring 0 is emulated."""
+    chosen = os.environ.get("PERDURE_ACCEL")
+    if chosen:
+        return chosen
+    modules = any(pathlib.Path("/sys/module", name).exists() for name in ("kvm_intel", "kvm_amd"))
+    return "kvm" if modules and os.access("/dev/kvm", os.R_OK | os.W_OK) else "tcg"
+
+
+def machine_words(memory_mib, accel):
+    return ["-machine", "q35", "-accel", accel, "-cpu", "max", "-m", str(memory_mib),
+            "-display", "none", "-vga", "none", "-nic", "none",
+            "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"]
+
+
+def quoted(path):
+    """A file name inside an option of QEMU: a comma is doubled."""
+    return str(path).replace(",", ",,")
+
+
+def disk_words(image, write_log=None, throttle=None):
+    """The disk. With a write log, each write and flush is recorded there (an existing file).
+    With a throttle, so many requests a second at most."""
+    words = ["-blockdev", f"driver=file,node-name=file,filename={quoted(image)}",
+             "-blockdev", "driver=raw,node-name=raw,file=file"]
+    top = "raw"
+    if write_log:
+        words += ["-blockdev", f"driver=file,node-name=logfile,filename={quoted(write_log)}",
+                  "-blockdev", f"driver=blklogwrites,node-name=log,file={top},log=logfile,"
+                               "log-sector-size=512"]
+        top = "log"
+    if throttle:
+        words += ["-object", f"throttle-group,id=slow,x-iops-total={throttle}",
+                  "-blockdev", f"driver=throttle,node-name=throttled,throttle-group=slow,file={top}"]
+        top = "throttled"
+    # An error of the host's disk is the guest's to know: QEMU's own way is to stop the machine.
+    return words + ["-device", f"virtio-blk-pci,id=disk,drive={top},disable-legacy=on,"
+                               "werror=report,rerror=report"]
+
+
+def direct_boot_words(kernel, kernel_arguments):
+    """By the PVH note: no firmware, no GRUB, some 80 ms."""
+    return ["-kernel", str(kernel), "-append", " ".join(kernel_arguments)]
+
+
+def script_status(qemu_status):
+    """Exit status of scripts/run for an end that was neither a reset nor a triple fault."""
+    number = guest_number(qemu_status)
+    if number is not None:
+        return STATUS_OF_GUEST.get(number, number)
+    # 1 is QEMU's own: it told why it could not start, or go on.
+    return EXIT_FAILED if qemu_status == 1 else EXIT_KILLED

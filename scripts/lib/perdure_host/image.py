@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: MIT
+"""Disk images: making one, looking before we boot one, and who uses it.
+
+What is right and wrong about an image is decided by the kernel's own code in `scripts/perdure`;
+here stands only how it is called.
+"""
+
+import fcntl
+import os
+import re
+import struct
+import subprocess
+
+from .workplace import BUILD, EXIT_REFUSED, EXIT_USAGE, ROOT, SCRIPTS, Refusal
+
+DESCRIPTION = ROOT / "userland" / "image.description"
+PROGRAMS = BUILD / "userland"
+
+# fcntl's names for locks that belong to the open file, as QEMU takes them on its images. Python's
+# standard library has them from 3.9 on some builds only.
+F_OFD_GETLK = 36
+FLOCK_FORMAT = "hhqqi4x"  # type, whence, start, length, process; padded as the kernel has it
+
+
+def tool(*words, **options):
+    """Runs `scripts/perdure WORDS`, with both outputs caught."""
+    return subprocess.run([SCRIPTS / "perdure", *map(str, words)], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+
+
+def one_line(text):
+    lines = [line for line in text.splitlines() if line.strip()]
+    return lines[0] if lines else "no reason was given"
+
+
+def in_use(path):
+    """True if a running machine (or anybody else) has a lock on the file."""
+    with open(path, "rb+") as file:
+        wanted = struct.pack(FLOCK_FORMAT, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+        answer = fcntl.fcntl(file, F_OFD_GETLK, wanted)
+        return struct.unpack(FLOCK_FORMAT, answer)[0] != fcntl.F_UNLCK
+
+
+def make(path, description=DESCRIPTION, size=None, log_size=None):
+    """Makes generation 0 of a new image, over whatever the file held."""
+    if not path.parent.is_dir():
+        raise Refusal(f"no directory for the image: {path.parent}", EXIT_REFUSED)
+    if path.exists() and in_use(path):
+        raise Refusal(f"{path} is in use by another machine", EXIT_REFUSED)
+    words = ["image", "build", path, description, "--programs", PROGRAMS]
+    words += ["--size", size] if size else []
+    words += ["--log-size", log_size] if log_size else []
+    words += ["--force"] if path.exists() else []
+    result = tool(*words)
+    if result.returncode != 0:
+        raise Refusal(bare(one_line(result.stderr or result.stdout)), result.returncode)
+
+
+def refuse_unless_bootable(path):
+    """One line and status 3 for whatever cannot be booted. Only reads."""
+    if not path.exists():
+        raise Refusal(f"no image at {path}", EXIT_REFUSED)
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise Refusal(f"{path} cannot be read and written", EXIT_REFUSED)
+    if not path.is_file():
+        raise Refusal(f"{path} is not a file", EXIT_REFUSED)
+    if in_use(path):
+        raise Refusal(f"{path} is in use by another machine", EXIT_REFUSED)
+    result = tool("image", "info", path)
+    if result.returncode == EXIT_USAGE:
+        raise Refusal(bare(one_line(result.stderr)))
+    if result.returncode != 0:
+        raise Refusal(bare(one_line(result.stderr or result.stdout)), EXIT_REFUSED)
+
+
+def bare(line):
+    """Without the name of the tool in front: our own script's stands there already."""
+    return re.sub(r"^(scripts/)?perdure: ", "", line)
+
+
+def verify(path):
+    """(whether the image is sound, the last line of what the verifier says)."""
+    result = tool("image", "verify", path)
+    lines = (result.stdout + result.stderr).strip().splitlines()
+    return result.returncode == 0, lines[-1] if lines else f"status {result.returncode}"
+
+
+def verified_generation(path):
+    """The generation that recovery finds in a sound image; raises AssertionError if it is not."""
+    sound, line = verify(path)
+    found = re.fullmatch(r"image verified: \d+ objects, \d+ banks, generation (\d+)", line)
+    assert sound and found, f"{path}: {line}"
+    return int(found[1])

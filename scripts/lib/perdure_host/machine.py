@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: MIT
+"""A machine under test: QEMU, its console, its monitor, and the power switch.
+
+Booted by the PVH note, without firmware and GRUB, because a test boots often. Console and monitor
+are sockets on which we listen, so that not one byte is lost.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+from . import emulator
+from .console import Console, ConsoleClosed, Unexpected
+from .workplace import KERNEL
+
+DEFAULT_MEMORY_MIB = 128
+DEFAULT_SECONDS = 60
+
+
+class Machine:
+    def __init__(self, image, arguments=(), memory_mib=DEFAULT_MEMORY_MIB, write_log=None,
+                 throttle=None, keep_transcript=None, further=()):
+        self.image = pathlib.Path(image) if image else None
+        self._transcript = keep_transcript
+        self._directory = tempfile.mkdtemp(prefix="perdure-")
+        self._process = None
+        words = [emulator.QEMU, *emulator.machine_words(memory_mib, "tcg"), "-nodefaults",
+                 *emulator.direct_boot_words(KERNEL, arguments), "-no-reboot",
+                 "-d", "cpu_reset", "-D", self._file("qemu.log"),
+                 "-chardev", f"socket,id=console,path={self._file('console')}",
+                 "-serial", "chardev:console",
+                 "-chardev", f"socket,id=monitor,path={self._file('monitor')}",
+                 "-mon", "chardev=monitor,mode=control"]
+        if image:
+            words += emulator.disk_words(image, write_log, throttle)
+        try:
+            self._start([*words, *further])
+        except BaseException:
+            self.kill()
+            raise
+
+    def _file(self, name):
+        return os.path.join(self._directory, name)
+
+    def _start(self, words):
+        listeners = [self._listen(name) for name in ("console", "monitor")]
+        with open(self._file("qemu.err"), "wb") as errors:
+            self._process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=errors,
+                                             stderr=errors)
+        console, monitor = [self._accept(listener) for listener in listeners]
+        self.console = Console(console)
+        self._monitor = monitor.makefile("rw", encoding="utf-8")
+        self._monitor.readline()  # the greeting
+        self.monitor("qmp_capabilities")
+
+    def _listen(self, name):
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(self._file(name))
+        listener.listen(1)
+        listener.settimeout(0.2)
+        return listener
+
+    def _accept(self, listener):
+        end = time.monotonic() + 30
+        with listener:
+            while time.monotonic() < end:
+                try:
+                    connection = listener.accept()[0]
+                    connection.settimeout(30)
+                    return connection
+                except socket.timeout:
+                    if self._process.poll() is not None:
+                        break
+        raise ConsoleClosed("QEMU did not start: " + self.qemu_errors())
+
+    def qemu_errors(self):
+        return pathlib.Path(self._file("qemu.err")).read_text(errors="replace").strip()
+
+    # --- the console ------------------------------------------------------------------------
+
+    def expect(self, pattern, seconds=DEFAULT_SECONDS):
+        return self.console.expect(pattern, seconds)
+
+    def type(self, text):
+        self.console.type(text)
+
+    # --- the monitor ------------------------------------------------------------------------
+
+    def monitor(self, command, **arguments):
+        """One QMP command, and its answer."""
+        request = {"execute": command, "arguments": arguments} if arguments else {"execute": command}
+        self._monitor.write(json.dumps(request) + "\n")
+        self._monitor.flush()
+        while True:
+            line = self._monitor.readline()
+            if not line:
+                raise ConsoleClosed("QEMU's monitor has gone")
+            answer = json.loads(line)
+            if "error" in answer:
+                raise AssertionError(f"QEMU: {answer['error']}")
+            if "return" in answer:
+                return answer["return"]
+
+    def pause(self):
+        self.monitor("stop")
+
+    def resume(self):
+        self.monitor("cont")
+
+    def registers(self):
+        """The monitor's text on the processor's registers."""
+        return self.monitor("human-monitor-command", **{"command-line": "info registers"})
+
+    def disk_counts(self):
+        """(completed writes, completed flushes, bytes written) since the start of QEMU."""
+        for device in self.monitor("query-blockstats"):
+            if device.get("qdev", "").find("disk") >= 0:
+                stats = device["stats"]
+                return stats["wr_operations"], stats["flush_operations"], stats["wr_bytes"]
+        raise AssertionError("QEMU knows no disk")
+
+    # --- the end ------------------------------------------------------------------------------
+
+    def kill(self):
+        """As if the plug were pulled, as far as the machine can tell. The host's cache survives,
+        so that no write is lost: for that see write_log.py."""
+        if self._process:
+            if self._process.poll() is None:
+                self._process.send_signal(signal.SIGKILL)
+            self._process.wait()
+        self._tidy()
+
+    def wait_end(self, seconds=DEFAULT_SECONDS):
+        """Waits until QEMU ends by itself; returns its exit status."""
+        end = time.monotonic() + seconds
+        while self._process.poll() is None and time.monotonic() < end:
+            if not self.console.closed:
+                self.console.read(0.1)
+            else:
+                time.sleep(0.02)
+        if self._process.poll() is None:
+            raise Unexpected(f"the machine did not end in {seconds} s; {self.console.tail()}")
+        self.console.drain(0.1)
+        return self._process.returncode
+
+    def expect_end(self, guest_number, seconds=DEFAULT_SECONDS):
+        """The guest leaves with this number."""
+        status = self.wait_end(seconds)
+        found = emulator.guest_number(status)
+        assert found == guest_number, (
+            f"the machine ended with {self.describe_end(status)}, expected was {guest_number}; "
+            + self.console.tail())
+        self._tidy()
+
+    def describe_end(self, status):
+        number = emulator.guest_number(status)
+        if number is not None:
+            return f"number {number}"
+        log = pathlib.Path(self._file("qemu.log"))
+        fault = log.exists() and "Triple fault" in log.read_text(errors="replace")
+        return "a triple fault" if fault else f"status {status} of QEMU itself {self.qemu_errors()}"
+
+    def is_running(self):
+        return self._process is not None and self._process.poll() is None
+
+    def _tidy(self):
+        if self._transcript and hasattr(self, "console"):
+            with open(self._transcript, "a") as transcript:
+                transcript.write(self.console.text + "\n--- the machine ended ---\n")
+            self._transcript = None
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.kill()

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: MIT
+"""The parts of the test suite, and the tests in each: a name, a command, a time limit.
+
+  unit        executables of the build, on the host: pure logic, and the kernel on a fake machine
+  simulation  the checkpointer on a simulated disk, cut after every write
+  system      test/system: the real thing in QEMU
+  chaos       the same, with caches dropped at random (those with CHAOS = False left out)
+  crash       test/crash: every disk that a power cut can leave
+  docs        test/docs: layers, and what the documents claim
+"""
+
+import dataclasses
+import json
+import re
+import subprocess
+import sys
+
+from .workplace import BUILD, ROOT, Refusal
+
+PARTS = ("unit", "simulation", "system", "chaos", "crash", "docs")
+HOST_TIME_LIMIT_SECONDS = 300
+LONG_FACTOR = 10
+
+
+@dataclasses.dataclass
+class Test:
+    part: str
+    name: str
+    command: list
+    seconds: int
+    environment: dict
+    needs_directory: bool = False
+
+
+def tests_of(part, options):
+    if part in ("unit", "simulation"):
+        return host_tests(part, options)
+    if part == "docs":
+        return docs_tests()
+    return machine_tests(part, options)
+
+
+def host_tests(part, options):
+    """What meson knows as tests; those of the suite `simulation` are that part."""
+    listed = subprocess.run(["meson", "introspect", "--tests", BUILD], stdout=subprocess.PIPE,
+                            text=True)
+    if listed.returncode != 0:
+        raise Refusal("meson does not know its tests")
+    found = []
+    for test in json.loads(listed.stdout):
+        suites = [suite.rpartition(":")[2] for suite in test["suite"]]
+        if ("simulation" in suites) != (part == "simulation"):
+            continue
+        environment = dict(test["env"], PERDURE_SEED=str(options.seed))
+        if options.long:
+            environment["PERDURE_LONG"] = "1"
+        limit = max(test["timeout"] or 0, HOST_TIME_LIMIT_SECONDS)
+        found.append(Test(part, test["name"], test["cmd"], limit, environment))
+    return found
+
+
+def machine_tests(part, options):
+    found = []
+    for file in sorted((ROOT / "test" / ("crash" if part == "crash" else "system")).glob("*.py")):
+        text = file.read_text()
+        if part == "chaos" and re.search(r"^CHAOS = False$", text, re.MULTILINE):
+            continue
+        command = [sys.executable, file, "--seed", options.seed]
+        command += ["--chaos"] if part == "chaos" else []
+        command += ["--long"] if options.long else []
+        limit = int(re.search(r"^TIME_LIMIT_SECONDS = (\d+)$", text, re.MULTILINE)[1])
+        limit *= 2 if part == "chaos" else 1
+        found.append(Test(part, file.stem, command, limit, python_path(), needs_directory=True))
+    return found
+
+
+def docs_tests():
+    return [Test("docs", file.stem, [sys.executable, file], HOST_TIME_LIMIT_SECONDS, python_path())
+            for file in sorted((ROOT / "test" / "docs").glob("*.py"))]
+
+
+def python_path():
+    return {"PYTHONPATH": str(ROOT / "scripts" / "lib"), "PYTHONDONTWRITEBYTECODE": "1"}

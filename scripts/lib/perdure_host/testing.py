@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: MIT
+"""What a system test is given: a directory, a random source with a seed, images and machines.
+
+A test is a file in test/system or test/crash with a function `test(lab)` and the line
+`if __name__ == "__main__": main(test)`. scripts/test runs it in a process of its own, with the
+time limit TIME_LIMIT_SECONDS of the file, and ends every machine that it leaves.
+"""
+
+import argparse
+import pathlib
+import random
+import sys
+import traceback
+
+from . import image
+from .shell import Shell
+
+DEFAULT_SIZE = "32M"
+DEFAULT_LOG_SIZE = "4M"
+
+
+class Lab:
+    def __init__(self, directory, seed, chaos=False, long=False):
+        self.directory = pathlib.Path(directory)
+        self.seed = seed
+        self.random = random.Random(seed)
+        self.chaos = chaos
+        self.long = long
+        self._machines = []
+
+    def new_image(self, name="perdure.img", description=image.DESCRIPTION, size=DEFAULT_SIZE,
+                  log_size=DEFAULT_LOG_SIZE):
+        path = self.directory / name
+        image.make(path, description, size, log_size)
+        return path
+
+    def start(self, path, *arguments, kind=Shell, check=True, **options):
+        """A machine that has just been switched on. `check`: the kernel's own checks are on."""
+        words = list(arguments)
+        words += ["check"] if check else []
+        words += [f"chaos={self.random.randrange(1, 2**63)}"] if self.chaos else []
+        machine = kind(path, words, keep_transcript=self.directory / "console.txt", **options)
+        self._machines.append(machine)
+        return machine
+
+    def boot(self, path, *arguments, **options):
+        """A machine that shows its first prompt; its banner is `machine.banner`."""
+        machine = self.start(path, *arguments, **options)
+        machine.banner = machine.boot()
+        return machine
+
+    def verdict(self):
+        """A number for the kernel's command line, with which an orderly power-off has to leave:
+        chosen here, so that no end of the machine by accident is taken for success."""
+        number = self.random.choice([n for n in range(2, 128) if n not in (0x10, 0x11, 0x12)])
+        return number, f"verdict={number}"
+
+    def switch_off_everything(self):
+        for machine in self._machines:
+            machine.kill()
+
+
+def main(test):
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--directory", required=True)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--chaos", action="store_true")
+    parser.add_argument("--long", action="store_true")
+    options = parser.parse_args()
+    lab = Lab(options.directory, options.seed, options.chaos, options.long)
+    try:
+        test(lab)
+        status = 0
+    except Exception as error:  # a verdict has to come whatever happened
+        where = traceback.extract_tb(error.__traceback__)
+        stops = [stop for stop in where if stop.filename == sys.argv[0]]
+        line = f"line {stops[-1].lineno}: {stops[-1].line}\n" if stops else ""
+        print(f"{line}{type(error).__name__}: {error}")
+        if not isinstance(error, AssertionError):
+            traceback.print_exc(file=sys.stdout)
+        status = 1
+    finally:
+        lab.switch_off_everything()
+    sys.exit(status)
+
+

@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: MIT
+"""scripts/check_layers finds nothing wrong."""
+
+import subprocess
+import sys
+
+from perdure_host.workplace import SCRIPTS
+
+sys.exit(subprocess.run([SCRIPTS / "check_layers"]).returncode)

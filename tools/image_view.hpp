@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+//
+// The newest generation of an image, as recovery sees it: for each frame the entry of the log,
+// else its tag (LOG-BEFORE-TAG). Opening reads the root, the generation's header, its summaries
+// and the tags; bodies are read, and their checksums compared, when they are asked for.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "checkpoint/layout.hpp"
+#include "tools/findings.hpp"
+#include "tools/frame_reader.hpp"
+#include "tools/image_file.hpp"
+
+namespace perdure {
+
+class ImageView final : public FrameReader {
+ public:
+  // Throws ToolError if there is nothing to look at. What is wrong and leaves the rest readable
+  // is in findings().
+  explicit ImageView(const ImageFile&);
+
+  const Root& root() const { return root_; }
+  // Of the newest generation, while it is in the log.
+  const std::optional<GenerationHeader>& header() const { return header_; }
+  uint64_t frames_in_log() const { return frames_in_log_; }
+  Findings& findings() { return findings_; }
+
+  uint64_t frame_count() const override { return root_.geometry.frames; }
+  uint64_t frontier() const override { return records_.size(); }
+  Generation generation() const override { return root_.newest_generation; }
+  const SystemState& system() const override { return root_.system; }
+  const FrameIdentity& identity(FrameNumber number) const override {
+    return records_[number.value].identity;
+  }
+  const std::byte* bytes(FrameNumber) const override;
+
+ private:
+  // What is known of one frame.
+  struct Record {
+    enum class Body : uint8_t { none, unread, good, bad };
+    FrameIdentity identity;
+    uint64_t checksum = 0;
+    uint64_t block = 0;          // of the body, on the disk
+    mutable Body body = Body::none;  // none: reads as zero
+    bool is_in_log = false;
+    bool is_lost = false;        // its tag cannot be read
+  };
+
+  void read_tags();
+  const TagFrame* choose_tag_frame(uint64_t index);
+  void read_tag(FrameNumber, const Tag&);
+  void read_log();
+  std::vector<SegmentReference> read_references(const GenerationHeader&) const;
+  void read_segment(const SegmentReference&);
+  void read_entry(const SummaryEntry&);
+  bool is_valid(FrameNumber, Kind, uint8_t revision, const char* what);
+  const std::byte* log_block(uint64_t place, const char* what) const;
+  void report_lost_frames();
+
+  const ImageFile& file_;
+  Findings findings_;
+  Root root_;
+  std::optional<GenerationHeader> header_;
+  std::vector<Record> records_;
+  uint64_t frames_in_log_ = 0;
+  uint64_t entry_count_ = 0;
+};
+
+}  // namespace perdure

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+//
+// Everything that recovery and a running machine rely on, checked: roots, header, summaries, tags
+// (by opening), then the bodies, the objects, the activities and the bank's books.
+#pragma once
+
+#include <functional>
+
+#include "tools/findings.hpp"
+#include "tools/frame_reader.hpp"
+
+namespace perdure {
+
+struct Verification {
+  uint64_t objects = 0;
+  uint64_t banks = 0;
+  bool has_bank_server = false;
+  bool books_compared = false;  // not if the bank server was in the middle of a request
+};
+
+using ShowProgress = std::function<void(uint64_t done, uint64_t all)>;
+
+Verification verify_frames(const FrameReader&, Findings&, const ShowProgress& = {});
+
+}  // namespace perdure

@@ -42,9 +42,11 @@ class Unpacker {
   T take() {
     if constexpr (std::same_as<T, PassedCapability>) {
       return {message_.received[capability_++]};
+    } else if constexpr (std::same_as<T, bool>) {
+      return message_.words[word_++] != 0;  // any word can arrive; not every one is a bool
     } else {
       T value;
-      std::memcpy(&value, &message_.words[word_], sizeof(T));
+      std::memcpy(static_cast<void*>(&value), &message_.words[word_], sizeof(T));
       word_ += words_of<T>();
       return value;
     }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "userland/shell/shell.hpp"
 
+#include <new>
+
 #include "userland/runtime/program.hpp"
 
 namespace perdure {
@@ -59,10 +61,11 @@ void Shell::run() {
   }
 }
 
-// Too large for a stack's first pages, and there for good: so it is not a local variable.
+// Too large for a stack's first pages, and there for good: so it is not a local variable; and
+// never destroyed, so that it is not an ordinary static one.
 void program(uint64_t) {
-  static Shell shell;
-  shell.run();
+  alignas(Shell) static std::byte place[sizeof(Shell)];
+  (new (place) Shell)->run();
 }
 
 }  // namespace perdure

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+//
+// Tries to make line and picture disagree: everything the editor echoes goes to a terminal of
+// one line, which must show the editor's line, with the cursor in its place, after every key of
+// long random sequences.
+#include "userland/shell/line_editor.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <memory>
+#include <random>
+#include <string>
+
+using namespace perdure;
+
+namespace {
+
+using Event = LineEditor::Event;
+
+struct Terminal {
+  std::string cells;
+  size_t cursor = 0;
+
+  void take(std::string_view echo) {
+    for (const char c : echo) {
+      if (c == '\b') {
+        REQUIRE(cursor > 0);
+        --cursor;
+      } else if (c == '\n') {
+        cells.clear();
+        cursor = 0;
+      } else if (c != '\a') {
+        REQUIRE(c >= ' ');
+        if (cursor == cells.size()) cells.push_back(' ');
+        cells[cursor++] = c;
+      }
+    }
+  }
+  std::string shown() const {
+    const size_t end = cells.find_last_not_of(' ');
+    return end == std::string::npos ? "" : cells.substr(0, end + 1);
+  }
+};
+
+struct Session {
+  std::unique_ptr<LineEditor> editor{new LineEditor()};
+  Terminal terminal;
+
+  Event key(char character) {
+    TextBuffer<LineEditor::echo_length_max> echo;
+    const Event event = editor->take(character, echo);
+    CHECK_FALSE(echo.is_truncated());
+    terminal.take(echo.text());
+    return event;
+  }
+  Event type(std::string_view keys) {
+    Event last = Event::none;
+    for (const char c : keys) last = key(c);
+    return last;
+  }
+  std::string enter(std::string_view keys) {
+    type(keys);
+    REQUIRE(key('\r') == Event::entered);
+    std::string line(editor->line());
+    editor->clear();
+    return line;
+  }
+};
+
+std::string without_trailing_blanks(std::string_view line) {
+  const size_t end = line.find_last_not_of(' ');
+  return std::string(end == std::string_view::npos ? std::string_view() : line.substr(0, end + 1));
+}
+
+}  // namespace
+
+TEST_CASE("keys") {
+  Session s;
+  CHECK(s.enter("status") == "status");
+  CHECK(s.enter("stauts\b\b\btus") == "status");
+  CHECK(s.enter("rubbish\x15" "banks") == "banks");
+  CHECK(s.enter("anks\x01" "b") == "banks");
+  CHECK(s.enter("call c1 get\x17\x17" "c2 get") == "call c2 get");
+  CHECK(s.enter("bnks\x1b[D\x1b[D\x1b[Da") == "banks");
+  CHECK(s.enter("banksX\x1b[D\x1b[3~") == "banks");
+  CHECK(s.enter("anks\x1b[Hb\x1b[F!") == "banks!");
+  CHECK(s.enter("banks and more\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D\x0b") == "banks");
+}
+
+TEST_CASE("carriage return, line feed, and both together end one line") {
+  Session s;
+  CHECK(s.type("a\r") == Event::entered);
+  s.editor->clear();
+  CHECK(s.type("\n") == Event::none);
+  CHECK(s.type("b\n") == Event::entered);
+  s.editor->clear();
+  CHECK(s.type("\n") == Event::entered);
+}
+
+TEST_CASE("history, and the line that was being typed") {
+  Session s;
+  s.enter("first");
+  s.enter("second");
+  s.enter("second");
+  s.type("thi");
+  s.type("\x1b[A");
+  CHECK(s.editor->line() == "second");
+  s.type("\x1b[A");
+  CHECK(s.editor->line() == "first");
+  s.type("\x1b[A");
+  CHECK(s.editor->line() == "first");
+  s.type("\x1b[B\x1b[B");
+  CHECK(s.editor->line() == "thi");
+  s.type("\x1b[B");
+  CHECK(s.editor->line() == "thi");
+  for (unsigned i = 0; i < 3 * LineHistory::capacity; ++i) s.enter("line " + std::to_string(i));
+  CHECK(s.enter("\x1b[A") == "line 191");
+}
+
+TEST_CASE("abandon, tab, and what is no text") {
+  Session s;
+  s.type("destroy everything");
+  CHECK(s.type("\x03") == Event::abandoned);
+  CHECK(s.editor->line().empty());
+  s.type("ca");
+  CHECK(s.type("\t") == Event::complete);
+  CHECK(s.type("\x80\xff\x07") == Event::none);
+  CHECK(s.editor->line() == "ca");
+}
+
+TEST_CASE("a line that is too long loses its end and nothing else") {
+  Session s;
+  s.type(std::string(LineEditor::length_max + 10, 'x'));
+  CHECK(s.editor->line().size() == LineEditor::length_max);
+  s.type("\x01\x7f" "y\x1b[A");
+  CHECK(s.editor->line() == std::string(LineEditor::length_max, 'x'));
+}
+
+TEST_CASE("after a restart the line is shown as it was") {
+  Session s;
+  s.type("call c1 gt\x1b[D");
+  TextBuffer<LineEditor::echo_length_max> echo;
+  s.editor->show(echo);
+  Terminal fresh;
+  fresh.take(echo.text());
+  CHECK(fresh.shown() == "call c1 gt");
+  CHECK(fresh.cursor == s.editor->cursor());
+}
+
+TEST_CASE("random keys: the terminal shows the line") {
+  const std::string_view keys[] = {"a", "b", " ", "word", "\b", "\x7f", "\x01", "\x05", "\x15",
+                                   "\x0b", "\x17", "\x04", "\x1b[A", "\x1b[B", "\x1b[C", "\x1b[D",
+                                   "\x1bOD", "\x1b[H", "\x1b[F", "\x1b[3~", "\x1b[1;5C", "\x10",
+                                   "\x0e", "\x02", "\x06", "\x1bx", "\r", "\x03", "a longer text "};
+  for (unsigned seed = 0; seed < 20; ++seed) {
+    INFO("seed " << seed);
+    std::mt19937 random(seed);
+    Session s;
+    for (unsigned i = 0; i < 2000; ++i) {
+      const Event event = s.type(keys[random() % std::size(keys)]);
+      if (event == Event::entered) s.editor->clear();
+      REQUIRE(s.terminal.shown() == without_trailing_blanks(s.editor->line()));
+      REQUIRE(s.terminal.cursor == s.editor->cursor());
+    }
+  }
+}

@@ -211,16 +211,13 @@ TableNumber PageTables::find_or_take(const TableKey& key) {
 TableNumber PageTables::take_victim() {
   TableNumber victim = pool_.oldest();
   if (victim == loaded_) victim = pool_.newer_than(victim);
-  Table& table = pool_.at(victim);
+  const Table& table = pool_.at(victim);
   if (!table.in_use) return victim;
   unlink(victim);
   empty(victim);
   std::memset(pool_.entries(victim), 0, frame_bytes);  // the kernel's half of a former root
-  const bool may_be_in_use = is_loaded_space(table.key);
+  if (is_loaded_space(table.key)) machine::flush_translations();
   pool_.release(victim);
-  table.mapping_epoch = 0;
-  table.parent = 0;
-  if (may_be_in_use) machine::flush_translations();
   return victim;
 }
 
@@ -248,9 +245,7 @@ void PageTables::unmap(CacheSlot slot) {
   Table& table = pool_.at(number);
   uint64_t& entry = pool_.entries(number)[index];
   // It may have been the other one that went when there were two.
-  const bool is_remembered = table.in_use && table.key.level == 0 &&
-                             table.mapping_epoch == mapping_epoch_ && pte::is_present(entry) &&
-                             slot_of(entry) == slot;
+  const bool is_remembered = table.key.level == 0 && pte::is_present(entry) && slot_of(entry) == slot;
   if (descriptor.mapping_count > 1 || !is_remembered) return forget_all();
   entry = 0;
   note_writable(table, index, false);

@@ -107,17 +107,26 @@ std::unexpected<FakePageFault> FakeMachine::fault(uint64_t address, bool write, 
       FakePageFault{.address = address, .write = write, .execute = execute, .present = present});
 }
 
+void FakeMachine::Rights::restrict_by(uint64_t entry) {
+  writable &= pte::is_writable(entry);
+  executable &= pte::is_executable(entry);
+  user &= pte::is_user(entry);
+}
+
+bool FakeMachine::Rights::allows_more_than(const Rights& other) const {
+  return (writable && !other.writable) || (executable && !other.executable) || (user && !other.user);
+}
+
 // Levels 3 to 1, from memory.
-std::optional<FakeMachine::CachedWalk> FakeMachine::walk_to_leaf_table(uint64_t address) {
+std::optional<FakeMachine::CachedWalk> FakeMachine::walk_to_leaf_table(uint64_t address,
+                                                                       bool mark_accessed) const {
   CachedWalk result{.leaf_table = root_, .rights = {}};
   for (unsigned level = pte::levels - 1; level > 0; --level) {
     uint64_t& entry = *entry_in(result.leaf_table, address, level);
     if (!pte::is_present(entry)) return std::nullopt;
     if (pte::is_large(entry)) stop_test("a large page in user memory");
-    entry |= pte::accessed;
-    result.rights.writable &= pte::is_writable(entry);
-    result.rights.executable &= pte::is_executable(entry);
-    result.rights.user &= pte::is_user(entry);
+    if (mark_accessed) entry |= pte::accessed;
+    result.rights.restrict_by(entry);
     result.leaf_table = pte::address_of(entry);
   }
   return result;
@@ -144,16 +153,15 @@ std::expected<std::byte*, FakePageFault> FakeMachine::access(uint64_t address, b
   ++counters.table_walks;
   const uint64_t region = address >> pte::covered_bits(1);
   if (!cached_walks_.contains(region)) {
-    const auto found = walk_to_leaf_table(address);
+    const auto found = walk_to_leaf_table(address, true);
     if (!found) return fault(address, write, execute, false);
     cached_walks_[region] = *found;
   }
   const CachedWalk upper = cached_walks_[region];
   uint64_t& entry = *entry_in(upper.leaf_table, address, 0);
   if (!pte::is_present(entry)) return fault(address, write, execute, false);
-  const Rights rights{.writable = upper.rights.writable && pte::is_writable(entry),
-                      .executable = upper.rights.executable && pte::is_executable(entry),
-                      .user = upper.rights.user && pte::is_user(entry)};
+  Rights rights = upper.rights;
+  rights.restrict_by(entry);
   if (!allows(rights)) return fault(address, write, execute, true);
   entry |= pte::accessed | (write ? pte::dirty : 0);
   table_at(pte::address_of(entry));  // within memory
@@ -162,13 +170,28 @@ std::expected<std::byte*, FakePageFault> FakeMachine::access(uint64_t address, b
 }
 
 uint64_t FakeMachine::entry_at(uint64_t address) const {
-  uint64_t table = root_;
-  for (unsigned level = pte::levels - 1; level > 0; --level) {
-    const uint64_t entry = *entry_in(table, address, level);
-    if (!pte::is_present(entry)) return 0;
-    table = pte::address_of(entry);
+  const auto upper = walk_to_leaf_table(address, false);
+  return upper ? *entry_in(upper->leaf_table, address, 0) : 0;
+}
+
+std::optional<uint64_t> FakeMachine::stale_translation() const {
+  for (const auto& [region, cached] : cached_walks_) {
+    const uint64_t address = region << pte::covered_bits(1);
+    const auto now = walk_to_leaf_table(address, false);
+    if (!now || now->leaf_table != cached.leaf_table || cached.rights.allows_more_than(now->rights)) {
+      return address;
+    }
   }
-  return *entry_in(table, address, 0);
+  for (const auto& [page, cached] : cached_pages_) {
+    const uint64_t address = page << pte::covered_bits(0);
+    const auto upper = walk_to_leaf_table(address, false);
+    const uint64_t entry = upper ? *entry_in(upper->leaf_table, address, 0) : 0;
+    if (!pte::is_present(entry) || pte::address_of(entry) != cached.physical) return address;
+    Rights now = upper->rights;
+    now.restrict_by(entry);
+    if (cached.rights.allows_more_than(now)) return address;
+  }
+  return std::nullopt;
 }
 
 // --- time, console, leaving ------------------------------------------------------------------------

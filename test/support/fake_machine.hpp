@@ -106,6 +106,9 @@ class FakeMachine {
   }
   // The leaf entry that a walk from the loaded root finds now, past all caches; 0 if none.
   uint64_t entry_at(uint64_t address) const;
+  // An address for which something is cached that the tables in memory do not say (any more), or
+  // that allows more than they do: a flush was forgotten, or is still to come.
+  std::optional<uint64_t> stale_translation() const;
 
   // --- time ---------------------------------------------------------------------------------
   void advance(uint64_t ns);                 // raises the timer if a tick is due
@@ -159,6 +162,8 @@ class FakeMachine {
     bool writable = true;
     bool executable = true;
     bool user = true;
+    void restrict_by(uint64_t entry);
+    bool allows_more_than(const Rights&) const;
   };
   struct CachedPage {
     uint64_t physical = 0;
@@ -175,7 +180,7 @@ class FakeMachine {
 
   std::expected<std::byte*, FakePageFault> access(uint64_t address, bool write, bool execute);
   std::unexpected<FakePageFault> fault(uint64_t address, bool write, bool execute, bool present);
-  std::optional<CachedWalk> walk_to_leaf_table(uint64_t address);
+  std::optional<CachedWalk> walk_to_leaf_table(uint64_t address, bool mark_accessed) const;
   uint64_t* table_at(uint64_t physical) const;
   uint64_t* entry_in(uint64_t table, uint64_t address, unsigned level) const;
   [[noreturn]] void leave(const Departure&);

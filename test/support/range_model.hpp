@@ -65,6 +65,7 @@ class RangeModel final : public bank::FrameMaker {
   bool is_void(const Capability& capability) const {
     return version(capability.object.frame(), capability.object.index()) != capability.version;
   }
+  std::byte* bytes(FrameNumber frame) { return bytes_.at(frame.value).data(); }
   uint64_t frame_count() const { return identities_.size(); }
 
   uint64_t refuses_in = 0;       // the so-many-th operation from now is refused; 0: none

@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: MIT
+#include "spacebank/bank_server.hpp"
+
+#include <algorithm>
+#include <string_view>
+
+#include "userland/runtime/interface.hpp"
+
+namespace perdure::bank {
+namespace {
+
+using std::unexpected;
+
+// The server's own use of its capability registers, besides bank_register.
+constexpr CapabilityRegister own_page{8};  // slot 0: the resume capability of the sweeper
+constexpr CapabilityRegister sold[bank_allocate_count_max] = {{9}, {10}, {11}};
+constexpr CapabilityRegister facet_control{12};
+constexpr CapabilityRegister facet_client{13};
+constexpr CapabilityRegister asker_page{14};
+constexpr CapabilityRegister asker{15};
+constexpr unsigned resume_slot = 0;  // of own_page and of asker pages
+
+constexpr RangeCapability range_capability{{{bank_register::range}}};
+constexpr EndpointCapability endpoint_capability{{{bank_register::endpoint}}};
+constexpr CapabilityRegister given = registers::argument[0];
+
+// Most steps of a sweep that are made before the asker's call is put aside.
+constexpr unsigned steps_at_once = 32;
+
+constexpr std::string_view description =
+    "bank\n"
+    "allocate kind:number count:number -> capabilities\n"
+    "free object:capability -> nothing\n"
+    "create_sub_bank limit:number -> capability\n"
+    "set_limit limit:number -> nothing\n"
+    "status -> words\n"
+    "usage kind:number -> number\n"
+    "destroy -> nothing\n"
+    "verify bank:capability -> words\n"
+    "identify object:capability -> number\n"
+    "reduce restrictions:number -> capability\n"
+    "list after:number -> words\n";
+
+// What a buyer of this kind of object gets: the first type that names one.
+CapabilityType strongest_type(Kind kind) {
+  for (unsigned type = 1; type < capability_type_count; ++type) {
+    if (capability_type_table[type].object_kind == kind) return static_cast<CapabilityType>(type);
+  }
+  return CapabilityType::void_capability;
+}
+
+Result result_of(const std::expected<void, Result>& done) {
+  return done ? Result::ok : done.error();
+}
+
+// A refusal here means that the kernel does not keep its word about an object that it has just
+// made: our own bug. The process faults, and is there to be looked at.
+void must_succeed(const Answer<>& done) {
+  if (!done) __builtin_trap();
+}
+
+}  // namespace
+
+const BankServer::MethodRow BankServer::methods[] = {
+    {method::type, 0, &BankServer::type},
+    {method::describe, 0, &BankServer::describe},
+    {method::bank_allocate, bank_restriction::may_not_allocate, &BankServer::allocate},
+    {method::bank_free, bank_restriction::may_not_free, &BankServer::free},
+    {method::bank_create_sub_bank, bank_restriction::may_not_allocate, &BankServer::create_sub_bank},
+    {method::bank_set_limit, bank_restriction::may_not_change_limit, &BankServer::set_limit},
+    {method::bank_status, bank_restriction::may_not_see_limit, &BankServer::status},
+    {method::bank_usage, bank_restriction::may_not_see_limit, &BankServer::usage},
+    {method::bank_destroy, bank_restriction::may_not_destroy, &BankServer::destroy},
+    {method::bank_verify, 0, &BankServer::verify},
+    {method::bank_identify, 0, &BankServer::identify},
+    {method::bank_reduce, 0, &BankServer::reduce},
+    {method::bank_list, bank_restriction::may_not_see_limit, &BankServer::list},
+};
+
+BankServer::BankServer(Arena arena)
+    : arena_(arena), range_(range_capability), logic_(arena, range_), sweep_(arena, range_) {}
+
+// --- the loop's two halves -----------------------------------------------------------------
+
+void BankServer::prepare_to_receive(Message& message) {
+  std::ranges::copy(registers::argument, message.received);
+  message.buffer = {};
+}
+
+CapabilityRegister BankServer::serve(Message& message) {
+  const bool is_call = message.delivery == Delivery::call;
+  if (!is_call && message.delivery != Delivery::send) {
+    message = {};
+    return registers::nothing;
+  }
+  Message answer;
+  const std::optional<Result> result = answer_request(message, answer);
+  if (!result || *result != Result::ok) answer = {};
+  answer.words[0] = static_cast<uint64_t>(result.value_or(Result::ok));
+  message = answer;
+  return is_call && result ? registers::resume : registers::nothing;
+}
+
+std::optional<Result> BankServer::answer_request(const Message& asked, Message& answer) {
+  const bool is_call = asked.delivery == Delivery::call;
+  if (asked.entry_payload == sweeper_entry_payload && !asked.has_wrapper_payload) {
+    return serve_sweeper(is_call);
+  }
+  if (asked.entry_payload != bank_entry_payload || !asked.has_wrapper_payload) {
+    return Result::missing_right;
+  }
+  BankRequest request{.bank = Bank{static_cast<uint32_t>(asked.wrapper_payload)},
+                      .restrictions = asked.wrapper_payload >> 32,
+                      .is_call = is_call};
+  std::ranges::copy(asked.words, request.words);
+  return arena_.has(request.bank) ? dispatch(request, answer) : Result::void_capability;
+}
+
+std::optional<Result> BankServer::dispatch(const BankRequest& request, Message& answer) {
+  for (const MethodRow& method : methods) {
+    if (method.code != request.words[0]) continue;
+    if (method.forbidden_by & request.restrictions) return Result::missing_right;
+    return (this->*method.handler)(request, answer);
+  }
+  return Result::unknown_method;
+}
+
+// --- methods ---------------------------------------------------------------------------------
+
+std::optional<Result> BankServer::type(const BankRequest& request, Message& answer) {
+  answer.words[1] = bank_interface_code;
+  answer.words[2] = request.restrictions;
+  return Result::ok;
+}
+
+std::optional<Result> BankServer::describe(const BankRequest&, Message& answer) {
+  answer.bytes = std::as_bytes(std::span(description));
+  return Result::ok;
+}
+
+std::optional<Result> BankServer::allocate(const BankRequest& request, Message& answer) {
+  const uint64_t kind = request.words[1];
+  const uint64_t count = request.words[2];
+  if (kind >= kind_count || count == 0 || count > bank_allocate_count_max) {
+    return Result::bad_argument;
+  }
+  Place places[bank_allocate_count_max];
+  range_.deliver_into(sold[0]);
+  const auto done =
+      logic_.allocate(request.bank, static_cast<Kind>(kind), std::span(places, count));
+  if (done) std::copy_n(sold, count, answer.sent);
+  return result_of(done);
+}
+
+std::optional<Result> BankServer::free(const BankRequest& request, Message&) {
+  const auto object = range_capability.identify(given);
+  if (!object) return object.error();
+  if (object->type != strongest_type(object->kind)) return Result::wrong_type;
+  const Place place{Frame{static_cast<uint32_t>(object->frame)}, object->index};
+  return result_of(logic_.free(request.bank, place, object->kind));
+}
+
+std::optional<Result> BankServer::create_sub_bank(const BankRequest& request, Message& answer) {
+  range_.deliver_into(facet_control);
+  const auto made = logic_.create_sub_bank(request.bank, request.words[1]);
+  if (!made) return made.error();
+  answer.words[1] = number(made->bank);
+  return pass_facet(made->bank, made->facet, answer);
+}
+
+std::optional<Result> BankServer::set_limit(const BankRequest& request, Message&) {
+  return result_of(logic_.set_limit(request.bank, request.words[1]));
+}
+
+std::optional<Result> BankServer::status(const BankRequest& request, Message& answer) {
+  const BankStatus status = logic_.status(request.bank);
+  answer.words[1] = status.used;
+  answer.words[2] = status.limit;
+  answer.words[3] = status.effective_limit;
+  answer.words[4] = status.banks_below;
+  answer.words[5] = number(request.bank);
+  return Result::ok;
+}
+
+std::optional<Result> BankServer::usage(const BankRequest& request, Message& answer) {
+  if (request.words[1] >= kind_count) return Result::bad_argument;
+  answer.words[1] = logic_.used_by_kind(request.bank, static_cast<Kind>(request.words[1]));
+  return Result::ok;
+}
+
+std::optional<Result> BankServer::verify(const BankRequest&, Message& answer) {
+  const auto asked = endpoint_capability.identify(given);
+  const bool is_facet = asked && asked->how == Identified::through_one_wrapper &&
+                        asked->entry_payload == bank_entry_payload;
+  if (!is_facet) return Result::ok;
+  const Bank bank{static_cast<uint32_t>(asked->wrapper_payload)};
+  const uint64_t frame = ObjectId{asked->wrapper_object}.frame().value;
+  if (!arena_.has(bank) || number(arena_.at(bank).facets) != frame) return Result::ok;
+  answer.words[1] = 1;
+  answer.words[2] = asked->wrapper_payload >> 32;
+  answer.words[3] = number(bank);
+  return Result::ok;
+}
+
+std::optional<Result> BankServer::identify(const BankRequest& request, Message& answer) {
+  const auto object = range_capability.identify(given);
+  if (!object) return object.error();
+  const auto payer = logic_.payer(request.bank, Frame{static_cast<uint32_t>(object->frame)});
+  if (!payer) return payer.error();
+  answer.words[1] = number(*payer);
+  return Result::ok;
+}
+
+std::optional<Result> BankServer::reduce(const BankRequest& request, Message& answer) {
+  range_.deliver_into(facet_control);
+  const auto facet = logic_.facet(request.bank, request.restrictions | request.words[1]);
+  return facet ? pass_facet(request.bank, *facet, answer) : facet.error();
+}
+
+std::optional<Result> BankServer::list(const BankRequest& request, Message& answer) {
+  if (request.words[1] > bank_unlimited) return Result::not_found;
+  const auto next = logic_.list(request.bank, Bank{static_cast<uint32_t>(request.words[1])});
+  if (!next) return next.error();
+  answer.words[1] = number(next->bank);
+  answer.words[2] = next->depth;
+  answer.words[3] = next->used;
+  answer.words[4] = next->limit;
+  answer.words[5] = next->is_dying;
+  return Result::ok;
+}
+
+Result BankServer::pass_facet(Bank bank, const Facet& facet, Message& answer) {
+  const WrapperCapability wrapper{{facet_control}};
+  if (facet.is_fresh) {
+    must_succeed(wrapper.set_payload(bank_facet_payload(number(bank), facet.restrictions)));
+    must_succeed(wrapper.set_target({bank_register::distinguished}));
+  } else {
+    const uint64_t frame = number(facet.place.frame);
+    const auto again = range_capability.recap(frame, facet.place.index, facet_control);
+    if (!again) return again.error();
+  }
+  const auto client = wrapper.client(facet_client);
+  if (!client) return client.error();
+  answer.sent[0] = facet_client;
+  return Result::ok;
+}
+
+// --- destruction -----------------------------------------------------------------------------
+
+// Who sent (rather than called) waits for no answer.
+std::optional<Result> BankServer::destroy(const BankRequest& request, Message&) {
+  const Bank bank = request.bank;
+  if (auto begun = sweep_.begin(bank); !begun) return begun.error();
+  for (unsigned i = 0; i < steps_at_once; ++i) {
+    if (!sweep_one_step()) break;
+    if (!arena_.has(bank)) return Result::ok;
+  }
+  if (!request.is_call) {
+    wake_sweeper();
+    return Result::ok;
+  }
+  const Result kept = keep_asker(bank);
+  wake_sweeper();
+  if (kept != Result::ok) return kept;
+  return {};
+}
+
+Result BankServer::keep_asker(Bank bank) {
+  range_.deliver_into(asker_page);
+  const auto page = sweep_.keep_asker(bank);
+  if (!page) return page.error();
+  const auto kept = CapabilityPageCapability{{{asker_page}}}.store(resume_slot, registers::resume);
+  return kept ? Result::ok : kept.error();
+}
+
+bool BankServer::sweep_one_step() {
+  using State = SweepResult::State;
+  const auto done = sweep_.step();
+  // The disk cannot give what the kernel must read to destroy it. The bank stays dying; the next
+  // destruction tries again.
+  if (!done || done->state == State::idle) return false;
+  return done->state != State::empty || finish_and_answer(done->bank);
+}
+
+// The asker is taken out of its page first: when a capability page is rescinded, the kernel
+// answers `destroyed` through every resume capability that is still in it.
+bool BankServer::finish_and_answer(Bank bank) {
+  const bool has_asker = sweep_.has_asker(bank);
+  if (has_asker) {
+    const CapabilityPageCapability page{{{asker_page}}};
+    if (!range_capability.recap(sweep_.asker_page(bank).value, 0, asker_page)) return false;
+    if (!page.fetch(resume_slot, asker)) return false;
+    if (!page.store(resume_slot, registers::nothing)) return false;
+  }
+  const Result result = result_of(sweep_.finish(bank));
+  Message answer{.words = {static_cast<uint64_t>(result)}};
+  if (has_asker) (void)send(asker, answer);
+  return result == Result::ok;
+}
+
+void BankServer::wake_sweeper() {
+  if (!sweeper_is_kept_) return;
+  if (!CapabilityPageCapability{{{own_page}}}.fetch(resume_slot, asker)) return;
+  sweeper_is_kept_ = false;
+  Message answer;
+  (void)send(asker, answer);
+}
+
+// One step of the sweep for each call. With nothing left to do, the call is kept.
+std::optional<Result> BankServer::serve_sweeper(bool is_call) {
+  if (!is_call) return {};
+  if (sweep_one_step()) return Result::ok;
+  must_succeed(CapabilityPageCapability{{{own_page}}}.store(resume_slot, registers::resume));
+  sweeper_is_kept_ = true;
+  return {};
+}
+
+// --- start -----------------------------------------------------------------------------------
+
+Answer<> BankServer::begin(uint64_t sweeper_instruction, uint64_t sweeper_stack) {
+  const CapabilityRegister activity = sold[0];
+  const ProcessCapability sweeper{{sold[1]}};
+  range_.deliver_into(own_page);
+  if (auto done = logic_.allocate(Bank::root, Kind::capability_page); !done) return unexpected(done.error());
+  range_.deliver_into(activity);
+  if (auto done = logic_.allocate(Bank::root, Kind::activity); !done) return unexpected(done.error());
+  range_.deliver_into(sweeper.at);
+  if (auto done = logic_.allocate(Bank::root, Kind::process); !done) return unexpected(done.error());
+
+  Registers values;
+  values.rip = sweeper_instruction;
+  values.rsp = sweeper_stack;
+  Answer<> done = sweeper.set_registers(values);
+  if (done) done = sweeper.store(process_slot::space, {bank_register::space});
+  if (done) done = sweeper.store(process_slot::schedule, {bank_register::schedule});
+  if (done) done = endpoint_capability.entry(sweeper_entry_payload, facet_client);
+  if (done) done = sweeper.store(sweeper_entry_register.number, facet_client);
+  if (done) done = sweeper.start(activity);
+  return done;
+}
+
+}  // namespace perdure::bank

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+//
+// The bank as a server: turns messages into calls of the logic and capabilities into places, and
+// back. It waits for nobody but the kernel: it never invokes a capability that a client gave
+// (verify, identify and free ask the kernel what it is), and its answers never stall.
+//
+// Whom it believes: a delivery through exactly its distinguished entry (entry payload
+// bank_entry_payload, which is never handed out bare) and a wrapper. The payload of that wrapper
+// names the bank and the restrictions; nobody else holds the wrapper's control.
+//
+// Destruction goes on while others are served, by the *sweeper*: a second process of the bank
+// that does nothing but call the bank, for ever. Each of its calls is one step of the sweep, and
+// stands in line with the calls of all others; while there is nothing to sweep, its call is kept
+// and not answered. A small bank is gone before the asker's own call returns.
+//
+// The books are ordinary persistent memory: after a power cut the server goes on in the middle
+// of whatever it was doing, and needs no code for that.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "spacebank/bank_logic.hpp"
+#include "spacebank/bank_sweep.hpp"
+#include "spacebank/interface.hpp"
+#include "spacebank/server_range.hpp"
+
+namespace perdure::bank {
+
+// The entry payload of the sweeper. Held by that process alone.
+inline constexpr uint64_t sweeper_entry_payload = 0x70656577'73;
+// The sweeper's only capability: that entry.
+inline constexpr CapabilityRegister sweeper_entry_register{8};
+
+// A request that is believed.
+struct BankRequest {
+  Bank bank = Bank::none;
+  uint64_t restrictions = 0;
+  uint64_t words[message_word_count] = {};
+  bool is_call = false;
+};
+
+class BankServer {
+ public:
+  explicit BankServer(Arena);
+  BankServer(const BankServer&) = delete;
+  BankServer& operator=(const BankServer&) = delete;
+
+  // Once in its life: buys from the root bank what the server needs for itself, and starts the
+  // sweeper at an instruction and a stack in the server's own memory.
+  Answer<> begin(uint64_t sweeper_instruction, uint64_t sweeper_stack);
+
+  // Where the next message is to deliver capabilities: to be set before each wait.
+  static void prepare_to_receive(Message&);
+  // Answers one delivery in place. → the register of the capability to reply to.
+  CapabilityRegister serve(Message&);
+
+ private:
+  using Handler = std::optional<Result> (BankServer::*)(const BankRequest&, Message& answer);
+  struct MethodRow {
+    uint64_t code;
+    uint64_t forbidden_by;  // bank_restriction
+    Handler handler;
+  };
+  static const MethodRow methods[];
+
+  // Nothing: the answer comes later.
+  std::optional<Result> answer_request(const Message& asked, Message& answer);
+  std::optional<Result> dispatch(const BankRequest&, Message& answer);
+  std::optional<Result> serve_sweeper(bool is_call);
+
+  std::optional<Result> type(const BankRequest&, Message& answer);
+  std::optional<Result> describe(const BankRequest&, Message& answer);
+  std::optional<Result> allocate(const BankRequest&, Message& answer);
+  std::optional<Result> free(const BankRequest&, Message& answer);
+  std::optional<Result> create_sub_bank(const BankRequest&, Message& answer);
+  std::optional<Result> set_limit(const BankRequest&, Message& answer);
+  std::optional<Result> status(const BankRequest&, Message& answer);
+  std::optional<Result> usage(const BankRequest&, Message& answer);
+  std::optional<Result> destroy(const BankRequest&, Message& answer);
+  std::optional<Result> verify(const BankRequest&, Message& answer);
+  std::optional<Result> identify(const BankRequest&, Message& answer);
+  std::optional<Result> reduce(const BankRequest&, Message& answer);
+  std::optional<Result> list(const BankRequest&, Message& answer);
+
+  // Puts the client capability of a facet into the register that answers send. The wrapper's
+  // control is in the register for it if the facet is fresh.
+  Result pass_facet(Bank, const Facet&, Message& answer);
+  Result keep_asker(Bank);
+  void wake_sweeper();
+  // → was there something to do, and was it done?
+  bool sweep_one_step();
+  bool finish_and_answer(Bank);
+
+  Arena arena_;
+  ServerRange range_;
+  BankLogic logic_;
+  BankSweep sweep_;
+  bool sweeper_is_kept_ = false;  // its call waits to be answered
+};
+
+}  // namespace perdure::bank

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+//
+// The bank's FrameMaker in the running system: the server's range capability. The objects that
+// are made arrive in a row of capability registers, one after the other.
+#pragma once
+
+#include "spacebank/frame_maker.hpp"
+#include "userland/runtime/kernel_objects.hpp"
+
+namespace perdure::bank {
+
+class ServerRange final : public FrameMaker {
+ public:
+  explicit ServerRange(RangeCapability range) : range_(range) {}
+
+  // The next object that is made goes into this register, the one after it into the next.
+  void deliver_into(CapabilityRegister first) { into_ = first; }
+
+  Result make(FrameNumber frame, Kind kind, Account account, unsigned index) override {
+    const auto made = range_.make(frame.value, kind, account.value, index, into_);
+    if (!made) return made.error();
+    ++into_.number;
+    return Result::ok;
+  }
+
+  std::expected<uint64_t, Result> rescind(FrameNumber first, uint64_t count) override {
+    return range_.rescind(first.value, count);
+  }
+
+  Result rescind_object(FrameNumber frame, unsigned index) override {
+    const auto done = range_.rescind_object(frame.value, index);
+    return done ? Result::ok : done.error();
+  }
+
+ private:
+  RangeCapability range_;
+  CapabilityRegister into_;
+};
+
+}  // namespace perdure::bank

@@ -218,6 +218,8 @@ void VirtioBlock::set_up_queue() {
   slot_count_ = size / descriptors_per_slot;
   for (unsigned slot = 0; slot < slot_count_; ++slot) free_slots_[free_count_++] = static_cast<uint8_t>(slot);
 
+  shared.available.index = 0;
+  shared.used.index = 0;
   at<uint16_t>(common_, queue_size) = size;
   at<uint16_t>(common_, queue_vector) = 0;
   if (at<uint16_t>(common_, queue_vector) != 0) refuse_disk("it takes no interrupt");

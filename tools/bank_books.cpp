@@ -18,7 +18,7 @@ bool holds_whole_store(const FrameReader& frames, const Process& process) {
 }
 
 const std::byte* arena_page(const FrameReader& frames, const Process& process, uint64_t index) {
-  const uint64_t page = layout::page_of(bank_arena_address) + index;
+  const uint64_t page = layout::page_of(layout::arena_start) + index;
   return frames.find<std::byte>(page_in_space(frames, process.space, page));
 }
 
@@ -34,6 +34,13 @@ bool is_bank_server(const FrameReader& frames, FrameNumber number) {
   const auto* process = reinterpret_cast<const Process*>(frames.bytes(number));
   return process && holds_whole_store(frames, *process) &&
          begins_books(arena_page(frames, *process, 0));
+}
+
+bool in_same_space(const FrameReader& frames, FrameNumber a, FrameNumber b) {
+  const auto space = [&](FrameNumber number) {
+    return reinterpret_cast<const Process*>(frames.bytes(number))->space;
+  };
+  return same_authority(space(a), space(b));
 }
 
 std::string wrong_with_frame(const FrameReader& frames, bank::Arena arena, FrameNumber number) {
@@ -79,6 +86,7 @@ std::optional<BankBooks> BankBooks::find(const FrameReader& frames, Findings& fi
   std::optional<BankBooks> found;
   for (uint64_t n = 0; n < frames.frontier(); ++n) {
     if (!is_bank_server(frames, {n})) continue;
+    if (found && in_same_space(frames, {n}, found->server_)) continue;  // a helper of the server
     if (found) {
       findings.add("process " + std::to_string(n) + ": a second bank server; the first is process " +
                    std::to_string(found->server_.value));

@@ -98,10 +98,10 @@ void Genesis::make_arena(const ProcessDescription& from, GenesisSpaces& space, B
                       "the arena of '" + from.name + "' is larger than " +
                           std::to_string(layout::arena_bytes_max / frame_bytes) + " frames");
   }
-  constexpr uint64_t first = layout::page_of(layout::arena_start);
+  built.space = count > 0 ? space.new_arena_root(built.root) : built.root;
   for (uint64_t i = 0; i < count; ++i) {
     built.arena.push_back(banks_.buy(from.bank, Kind::page));
-    space.add_page(built.root, first + i, built.arena.back(), Growth::up);
+    space.add_arena_page(built.space, i, built.arena.back());
   }
 }
 
@@ -177,7 +177,7 @@ void Genesis::fill_process(const ProcessDescription& from) {
   process.registers.rsp = layout::initial_stack_pointer;
   process.registers.rdi = from.argument;
   process.registers.rflags = initial_rflags;
-  process.space = built.root;
+  process.space = built.space;
   process.keeper = resolve(from.keeper);
   process.brand = resolve(from.brand);
   if (from.schedule.is_given()) process.schedule = schedules_.at(from.schedule.name);
@@ -234,7 +234,7 @@ Capability Genesis::resolve(const CapabilityDescription& c) {
     case What::range_all:
       return {.type = CapabilityType::range, .payload = image_.frame_count()};
     case What::process: return processes_.at(c.name).control;
-    case What::space: capability = processes_.at(c.name).root; break;
+    case What::space: capability = processes_.at(c.name).space; break;
     case What::endpoint: return endpoints_.at(c.name);
     case What::entry: return as(CapabilityType::entry, endpoints_.at(c.name), c.number);
     case What::notice: return notices_.at(c.name);

@@ -37,7 +37,8 @@ class Genesis {
   };
   struct BuiltProcess {
     Capability control;
-    Capability root;  // of its space
+    Capability root;   // the node of its program's regions
+    Capability space;  // the root, or what stands above it for an arena
     Capability activity;
     std::vector<Capability> arena;
   };

@@ -63,8 +63,19 @@ Capability GenesisSpaces::new_page(const PageBytes& bytes) {
 
 void GenesisSpaces::add_page(const Capability& root, uint64_t page, Capability memory, Growth growth) {
   memory.restrictions |= restriction::no_execute;
+  const uint8_t slot_size = image_.object<Node>(root).slot_size;
   expect_done(space_tree::insert(
-      *this, {.node = root, .slot_size = layout::root_slot_size, .page = page, .growth = growth}, memory));
+      *this, {.node = root, .slot_size = slot_size, .page = page, .growth = growth}, memory));
+}
+
+Capability GenesisSpaces::new_arena_root(const Capability& root) {
+  const Capability node = *new_node(layout::arena_root_slot_size);
+  (void)put(node, layout::arena_root_program_slot, root, 0);
+  return node;
+}
+
+void GenesisSpaces::add_arena_page(const Capability& arena_root, uint64_t index, const Capability& memory) {
+  add_page(arena_root, layout::page_of(layout::arena_start) + index, memory, Growth::up);
 }
 
 std::expected<Occupant<Capability>, Result> GenesisSpaces::look(const Handle& node, unsigned slot) {

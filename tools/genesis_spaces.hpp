@@ -28,8 +28,9 @@ class GenesisSpaces {
   void add_data(const Capability& root, const ProgramPages&, bool with_bss);
   void add_stack(const Capability& root, uint64_t frames);
   Capability new_page(const PageBytes&);
-  // Data: not executable. `page`: from address 0 of the space.
-  void add_page(const Capability& root, uint64_t page, Capability memory, Growth);
+  // The taller space of a program with an arena, around its root.
+  Capability new_arena_root(const Capability& root);
+  void add_arena_page(const Capability& arena_root, uint64_t index, const Capability& memory);
 
   // The tree as space_tree.hpp wants it; a handle is the memory capability itself.
   using Handle = Capability;
@@ -38,6 +39,9 @@ class GenesisSpaces {
   std::expected<void, Result> put(const Handle& node, unsigned slot, const Handle& memory, uint64_t guard);
 
  private:
+  // Data: not executable. `page`: from address 0 of the space.
+  void add_page(const Capability& root, uint64_t page, Capability memory, Growth);
+
   NewImage& image_;
   Buy buy_;
 };

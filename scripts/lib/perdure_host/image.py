@@ -11,10 +11,11 @@ import re
 import struct
 import subprocess
 
-from .workplace import BUILD, EXIT_REFUSED, EXIT_USAGE, ROOT, SCRIPTS, Refusal
+from .workplace import BUILD, EXIT_REFUSED, EXIT_USAGE, ROOT, Refusal
 
 DESCRIPTION = ROOT / "userland" / "image.description"
 PROGRAMS = BUILD / "userland"
+TOOL = BUILD / "tools" / "perdure"
 
 # fcntl's names for locks that belong to the open file, as QEMU takes them on its images. Python's
 # standard library has them from 3.9 on some builds only.
@@ -22,10 +23,10 @@ F_OFD_GETLK = 36
 FLOCK_FORMAT = "hhqqi4x"  # type, whence, start, length, process; padded as the kernel has it
 
 
-def tool(*words, **options):
-    """Runs `scripts/perdure WORDS`, with both outputs caught."""
-    return subprocess.run([SCRIPTS / "perdure", *map(str, words)], stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+def tool(*words):
+    """As `scripts/perdure WORDS`, after a build; both outputs are caught."""
+    return subprocess.run([TOOL, *map(str, words)], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def one_line(text):
@@ -88,6 +89,11 @@ def verify(path):
 def verified_generation(path):
     """The generation that recovery finds in a sound image; raises AssertionError if it is not."""
     sound, line = verify(path)
+    assert sound, f"{path}: {line}"
+    return verified_generation_of(line)
+
+
+def verified_generation_of(line):
     found = re.fullmatch(r"image verified: \d+ objects, \d+ banks, generation (\d+)", line)
-    assert sound and found, f"{path}: {line}"
+    assert found, line
     return int(found[1])

@@ -3,7 +3,7 @@
 
   unit        executables of the build, on the host: pure logic, and the kernel on a fake machine
   simulation  the checkpointer on a simulated disk, cut after every write
-  system      test/system: the real thing in QEMU
+  system      test/system and test/arch: the real thing in QEMU
   chaos       the same, with caches dropped at random (those with CHAOS = False left out)
   crash       test/crash: every disk that a power cut can leave
   docs        test/docs: layers, and what the documents claim
@@ -18,8 +18,8 @@ import sys
 from .workplace import BUILD, ROOT, Refusal
 
 PARTS = ("unit", "simulation", "system", "chaos", "crash", "docs")
-HOST_TIME_LIMIT_SECONDS = 300
-LONG_FACTOR = 10
+BUILT_TIME_LIMIT_SECONDS = 300
+PART_OF_SUITE = {"simulation": "simulation", "machine": "system"}  # all others: unit
 
 
 @dataclasses.dataclass
@@ -33,35 +33,34 @@ class Test:
 
 
 def tests_of(part, options):
-    if part in ("unit", "simulation"):
-        return host_tests(part, options)
     if part == "docs":
         return docs_tests()
-    return machine_tests(part, options)
+    return built_tests(part, options) + machine_tests(part, options)
 
 
-def host_tests(part, options):
-    """What meson knows as tests; those of the suite `simulation` are that part."""
+def built_tests(part, options):
+    """What meson knows as tests, by their suite."""
     listed = subprocess.run(["meson", "introspect", "--tests", BUILD], stdout=subprocess.PIPE,
                             text=True)
     if listed.returncode != 0:
         raise Refusal("meson does not know its tests")
     found = []
     for test in json.loads(listed.stdout):
-        suites = [suite.rpartition(":")[2] for suite in test["suite"]]
-        if ("simulation" in suites) != (part == "simulation"):
+        suites = {suite.rpartition(":")[2] for suite in test["suite"]}
+        if part not in {PART_OF_SUITE.get(suite, "unit") for suite in suites or {"unit"}}:
             continue
         environment = dict(test["env"], PERDURE_SEED=str(options.seed))
         if options.long:
             environment["PERDURE_LONG"] = "1"
-        limit = max(test["timeout"] or 0, HOST_TIME_LIMIT_SECONDS)
+        limit = max(test["timeout"] or 0, BUILT_TIME_LIMIT_SECONDS)
         found.append(Test(part, test["name"], test["cmd"], limit, environment))
     return found
 
 
 def machine_tests(part, options):
     found = []
-    for file in sorted((ROOT / "test" / ("crash" if part == "crash" else "system")).glob("*.py")):
+    folder = {"system": "system", "chaos": "system", "crash": "crash"}.get(part)
+    for file in sorted((ROOT / "test" / folder).glob("*.py")) if folder else ():
         text = file.read_text()
         if part == "chaos" and re.search(r"^CHAOS = False$", text, re.MULTILINE):
             continue
@@ -75,7 +74,7 @@ def machine_tests(part, options):
 
 
 def docs_tests():
-    return [Test("docs", file.stem, [sys.executable, file], HOST_TIME_LIMIT_SECONDS, python_path())
+    return [Test("docs", file.stem, [sys.executable, file], BUILT_TIME_LIMIT_SECONDS, python_path())
             for file in sorted((ROOT / "test" / "docs").glob("*.py"))]
 
 

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: MIT
+"""An image that is missing, empty, truncated, garbage, of another version, or in use: one clear
+line and exit status 3 from scripts/run and from scripts/perdure, and not one byte is changed. The
+kernel itself, given such a disk, refuses too."""
+
+import hashlib
+import subprocess
+
+from perdure_host.emulator import GUEST_REFUSED, GUEST_UNSUITABLE
+from perdure_host.testing import main
+from perdure_host.workplace import SCRIPTS
+
+TIME_LIMIT_SECONDS = 300
+CHAOS = False
+
+ROOT_COPIES = (0, 32, 64, 96)  # blocks: checkpoint/geometry.hpp
+BLOCK = 4096
+
+
+def test(lab):
+    good = lab.new_image("good.img")
+    content = good.read_bytes()
+    refused = {
+        "empty": b"",
+        "tiny": content[:1000],
+        "truncated": content[:len(content) // 2],
+        "garbage": bytes(lab.random.randrange(256) for _ in range(1 << 16)) * 64,
+        "zeros": bytes(len(content)),
+        "other_version": with_other_version(content),
+    }
+    for name, wrong in refused.items():
+        path = lab.directory / f"{name}.img"
+        path.write_bytes(wrong)
+        scripts_refuse(path)
+        if len(wrong) >= BLOCK:
+            kernel_refuses(lab, path)
+    nowhere = lab.directory / "nowhere" / "x.img"
+    refuses_in_one_line([SCRIPTS / "run", "--disk", nowhere])
+    refuses_in_one_line([SCRIPTS / "perdure", "image", "info", nowhere])
+    no_disk = lab.start(None)
+    no_disk.expect("perdure: ")
+    no_disk.expect_end(GUEST_UNSUITABLE)
+    used_by_another(lab, good)
+
+
+def with_other_version(content):
+    """As a release of the future would write it: only the version and the checksum differ."""
+    changed = bytearray(content)
+    for block in ROOT_COPIES:
+        changed[block * BLOCK + 8] ^= 0x40  # the format version follows the magic number
+    return bytes(changed)
+
+
+def scripts_refuse(path):
+    before = digest(path)
+    refuses_in_one_line([SCRIPTS / "run", "--disk", path])
+    for verb in ("info", "verify", "generations", "list"):
+        refuses_in_one_line([SCRIPTS / "perdure", "image", verb, path])
+    assert digest(path) == before, f"{path} was changed"
+
+
+def kernel_refuses(lab, path):
+    before = digest(path)
+    machine = lab.start(path)
+    machine.expect(r"perdure: image refused: \S.*\n")
+    machine.expect_end(GUEST_REFUSED)
+    assert digest(path) == before, f"{path} was changed by the kernel"
+
+
+def used_by_another(lab, path):
+    machine = lab.boot(path, "interval=0")
+    for command in ([SCRIPTS / "run", "--disk", path],
+                    [SCRIPTS / "run", "--fresh", "--yes", "--disk", path],
+                    [SCRIPTS / "perdure", "image", "verify", path]):
+        line = refuses_in_one_line(command)
+        assert "in use" in line, line
+    assert "started" in machine.run("start counter c1")
+
+
+def refuses_in_one_line(command):
+    result = subprocess.run(list(map(str, command)), stdin=subprocess.DEVNULL, timeout=120, text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    told = f"{command} ended with {result.returncode}: {result.stdout!r} {result.stderr!r}"
+    assert result.returncode == 3, told
+    assert len(result.stderr.splitlines()) == 1, told
+    return result.stderr
+
+
+def digest(path):
+    return hashlib.sha256(path.read_bytes()).digest()
+
+
+if __name__ == "__main__":
+    main(test)

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: MIT
+#include "checkpoint/fetcher.hpp"
+
+#include "checkpoint/require.hpp"
+
+namespace perdure {
+namespace {
+
+using Reason = WaitChannel::Reason;
+constexpr uint8_t all_zero = FrameDescriptor::flag_all_zero;
+constexpr uint8_t body_absent = FrameDescriptor::flag_body_absent;
+constexpr uint8_t awaited = FrameDescriptor::flag_awaited;
+
+void clear(FrameDescriptor& descriptor, uint8_t flag) {
+  descriptor.flags &= static_cast<uint8_t>(~flag);
+}
+
+Absent stall(WaitChannel::Reason reason, uint64_t key = 0) {
+  return {Absent::Why::stall, {WaitChannel::of(reason, key)}};
+}
+
+// A tag or an entry that no kernel of ours has written: the checksum holds, the contents do not.
+bool is_plausible(const FrameIdentity& identity, uint8_t revision) {
+  return is_valid_kind(static_cast<uint8_t>(identity.kind)) &&
+         identity.source.value < version_source_max && revision == info(identity.kind).layout_revision;
+}
+
+}  // namespace
+
+void Fetcher::open(CacheSlot slots) {
+  *this = {};
+  slots_ = slots;
+}
+
+std::expected<CacheSlot, Absent> Fetcher::obtain(StoreParts& parts, FrameNumber number,
+                                                 bool identity_only) {
+  if (number.value >= parts.geometry.frames) return std::unexpected(Absent{Absent::Why::out_of_range, {}});
+  const CacheSlot known = parts.cache.lookup(number);
+  if (known != no_slot) return resident(parts, known, identity_only);
+  if (fetching_ >= fetches_max) {
+    queue_wanted_ = true;
+    return std::unexpected(stall(Reason::disk_queue));
+  }
+  const CacheSlot slot = take_slot(parts, number);
+  if (slot == no_slot) {
+    cache_wanted_ = true;
+    hand_steps_left_ = sweep_steps(4);
+    return std::unexpected(stall(Reason::cache_space));
+  }
+  if (!begin(parts, slot, identity_only)) {
+    parts.cache.vacate(slot);
+    queue_wanted_ = true;
+    return std::unexpected(stall(Reason::disk_queue));
+  }
+  return resident(parts, slot, identity_only);
+}
+
+// The frame has a slot: in whatever state that is.
+std::expected<CacheSlot, Absent> Fetcher::resident(StoreParts& parts, CacheSlot slot,
+                                                   bool identity_only) {
+  FrameDescriptor& descriptor = parts.cache[slot];
+  const uint64_t number = descriptor.number.value;
+  if (descriptor.state == FrameState::clean && descriptor.flags & body_absent && !identity_only) {
+    if (fetching_ >= fetches_max || !begin(parts, slot, false)) {
+      queue_wanted_ = true;
+      return std::unexpected(stall(Reason::disk_queue));
+    }
+  }
+  switch (descriptor.state) {
+    case FrameState::fetching:
+      if (!identity_only) clear(descriptor, body_absent);
+      return std::unexpected(stall(Reason::frame, number));
+    case FrameState::unreadable:
+      clear(descriptor, awaited);
+      return std::unexpected(Absent{Absent::Why::unreadable, {}});
+    default:
+      clear(descriptor, awaited);
+      descriptor.flags |= FrameDescriptor::flag_referenced;
+      return slot;
+  }
+}
+
+CacheSlot Fetcher::take_slot(StoreParts& parts, FrameNumber number) {
+  const CacheSlot vacant = parts.cache.take_vacant(number);
+  if (vacant != no_slot) return vacant;
+  const CacheSlot victim = parts.cache.find_victim(parts.committed_epoch, steps_per_call);
+  if (victim == no_slot) return no_slot;
+  evict(parts, victim);
+  return parts.cache.take_vacant(number);
+}
+
+bool Fetcher::evict(StoreParts& parts, CacheSlot slot) {
+  if (!parts.cache.is_evictable(slot, parts.committed_epoch)) return false;
+  parts.client->unmap(slot);
+  parts.cache.vacate(slot);
+  return true;
+}
+
+bool Fetcher::make_room_step(StoreParts& parts) {
+  if (!cache_wanted_ || hand_steps_left_ == 0) return false;
+  hand_steps_left_ -= hand_steps_left_ < steps_per_call ? hand_steps_left_ : steps_per_call;
+  const CacheSlot victim = parts.cache.find_victim(parts.committed_epoch, steps_per_call);
+  if (victim == no_slot) return hand_steps_left_ > 0;
+  evict(parts, victim);
+  cache_wanted_ = false;
+  hand_steps_left_ = 0;
+  parts.client->wake(WaitChannel::of(Reason::cache_space));
+  return true;
+}
+
+// From state fetching or clean, to fetching or further. False: no tag buffer, nothing has changed.
+bool Fetcher::begin(StoreParts& parts, CacheSlot slot, bool identity_only) {
+  FrameDescriptor& descriptor = parts.cache[slot];
+  const FrameNumber number = descriptor.number;
+  const SummaryEntry* entry = parts.directory.find(number);
+  const uint64_t tag_frame = tag_frame_of(number);
+  const bool never_used = !entry && tag_frame >= parts.roots.current().frontier;
+  std::optional<unsigned> buffer;
+  if (!entry && !never_used) {
+    buffer = parts.tags.request(parts.io, parts.geometry, tag_frame);
+    if (!buffer) return false;
+  }
+  descriptor.state = FrameState::fetching;
+  descriptor.flags = identity_only ? body_absent : 0;
+  ++fetching_;
+  if (entry) {
+    from_log(parts, slot, *entry);
+  } else if (never_used) {
+    descriptor.identity = {};
+    descriptor.flags = all_zero;
+    finish(parts, slot, FrameState::clean);
+  } else if (parts.tags[*buffer].state == TagBuffer::State::loading) {
+    parts.tags.add_waiter(*buffer, parts.cache, slot);
+  } else {
+    from_tag(parts, slot, parts.tags[*buffer]);
+  }
+  return true;
+}
+
+void Fetcher::from_log(StoreParts& parts, CacheSlot slot, const SummaryEntry& entry) {
+  FrameDescriptor& descriptor = parts.cache[slot];
+  descriptor.identity = entry.identity();
+  if (!is_plausible(descriptor.identity, entry.revision)) {
+    return unreadable(parts, slot, "a summary entry makes no sense");
+  }
+  if (!entry.has_body()) {
+    descriptor.flags = all_zero;
+    finish(parts, slot, FrameState::clean);
+  } else if (descriptor.flags & body_absent) {
+    finish(parts, slot, FrameState::clean);
+  } else {
+    read_body(parts, slot, parts.geometry.log_block(entry.place), entry.checksum,
+              IoPurpose::body_read_log);
+  }
+}
+
+void Fetcher::from_tag(StoreParts& parts, CacheSlot slot, const TagBuffer& buffer) {
+  FrameDescriptor& descriptor = parts.cache[slot];
+  if (buffer.state == TagBuffer::State::damaged) {
+    return unreadable(parts, slot, "the tag of a frame is damaged");
+  }
+  if (buffer.state != TagBuffer::State::valid) {
+    return unreadable(parts, slot, "the tag of a frame cannot be read");
+  }
+  const Tag& tag = buffer.frame().tags[tag_index_of(descriptor.number)];
+  descriptor.identity = {tag.source, tag.account, tag.kind};
+  if (tag.flags & Tag::flag_lost) return unreadable(parts, slot, "the tag of a frame is lost");
+  if (!is_plausible(descriptor.identity, tag.revision)) {
+    return unreadable(parts, slot, "the tag of a frame makes no sense");
+  }
+  if (tag.kind == Kind::empty || tag.flags & Tag::flag_all_zero) {
+    descriptor.flags = all_zero;
+    finish(parts, slot, FrameState::clean);
+  } else if (descriptor.flags & body_absent) {
+    finish(parts, slot, FrameState::clean);
+  } else {
+    read_body(parts, slot, parts.geometry.home_block(descriptor.number), tag.checksum,
+              IoPurpose::body_read_home);
+  }
+}
+
+void Fetcher::read_body(StoreParts& parts, CacheSlot slot, BlockIndex place, uint64_t checksum,
+                        IoPurpose purpose) {
+  parts.io.start({.operation = DiskRequest::Operation::read,
+                  .block = place.value,
+                  .block_count = 1,
+                  .memory = parts.cache.body(slot)},
+                 purpose, slot, checksum);
+}
+
+void Fetcher::body_ended(StoreParts& parts, const IoResult& result) {
+  const CacheSlot slot = result.argument;
+  if (result.failed) return unreadable(parts, slot, "a frame cannot be read");
+  const std::span<const std::byte, block_bytes> body(parts.cache.body(slot), block_bytes);
+  if (body_checksum(body, parts.cache[slot].number) != result.context) {
+    return unreadable(parts, slot, "a frame is damaged");
+  }
+  finish(parts, slot, FrameState::clean);
+}
+
+void Fetcher::tag_ended(StoreParts& parts, const IoResult& result) {
+  if (!parts.tags.read_ended(result, parts.geometry, parts.store_id, parts.directory)) return;
+  const unsigned index = result.argument / 2;
+  TagBuffer& buffer = parts.tags[index];
+  CacheSlot waiter = buffer.waiters;
+  buffer.waiters = no_slot;
+  while (waiter != no_slot) {
+    const CacheSlot next = parts.cache[waiter].list_next;
+    parts.cache[waiter].list_next = no_slot;
+    from_tag(parts, waiter, buffer);
+    waiter = next;
+  }
+  // Neither an error nor damage is remembered: who asks again, later, reads again.
+  if (buffer.state != TagBuffer::State::valid && buffer.pins == 0) parts.tags.forget(index);
+  if (queue_wanted_) {
+    queue_wanted_ = false;
+    parts.client->wake(WaitChannel::of(Reason::disk_queue));
+  }
+}
+
+void Fetcher::finish(StoreParts& parts, CacheSlot slot, FrameState state) {
+  FrameDescriptor& descriptor = parts.cache[slot];
+  // Upgraded while only the identity was on its way, or the reverse: what is there decides.
+  descriptor.state = state;
+  descriptor.flags |= awaited;
+  --fetching_;
+  parts.client->wake(WaitChannel::of(Reason::frame, descriptor.number.value));
+  if (queue_wanted_) {
+    queue_wanted_ = false;
+    parts.client->wake(WaitChannel::of(Reason::disk_queue));
+  }
+}
+
+void Fetcher::unreadable(StoreParts& parts, CacheSlot slot, const char* why) {
+  parts.client->warning(why, parts.cache[slot].number.value);
+  finish(parts, slot, FrameState::unreadable);
+}
+
+}  // namespace perdure

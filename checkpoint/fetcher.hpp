@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+//
+// Brings frames into the cache. Truth for frame n: its descriptor, else the log's directory, else
+// its tag (invariant LOG-BEFORE-TAG); above the frontier there is nothing to read at all.
+//
+//   vacant --obtain--> fetching: [waits for its tag frame] -> [reads its body] --> clean
+//                                       |                          |
+//                                       +---- damage, error -------+--> unreadable
+//
+// While fetching, flag_body_absent says that only the identity is wanted.
+#pragma once
+
+#include <expected>
+
+#include "checkpoint/parts.hpp"
+#include "checkpoint/store_client.hpp"
+
+namespace perdure {
+
+class Fetcher {
+ public:
+  std::expected<CacheSlot, Absent> obtain(StoreParts&, FrameNumber, bool identity_only);
+  // A body_read_* or tag_read has ended.
+  void body_ended(StoreParts&, const IoResult&);
+  void tag_ended(StoreParts&, const IoResult&);
+
+  bool evict(StoreParts&, CacheSlot);
+  // While somebody was refused for want of a slot: looks for one, and wakes. True: more to look at.
+  bool make_room_step(StoreParts&);
+  void may_have_room() { hand_steps_left_ = cache_wanted_ ? sweep_steps(2) : 0; }
+  void open(CacheSlot slots);
+
+ private:
+  static constexpr unsigned steps_per_call = 64;
+  static constexpr unsigned fetches_max = IoQueue::fetches_max;
+  uint64_t sweep_steps(unsigned sweeps) const { return uint64_t{slots_} * sweeps; }
+
+  std::expected<CacheSlot, Absent> resident(StoreParts&, CacheSlot, bool identity_only);
+  CacheSlot take_slot(StoreParts&, FrameNumber);
+  bool begin(StoreParts&, CacheSlot, bool identity_only);
+  void from_log(StoreParts&, CacheSlot, const SummaryEntry&);
+  void from_tag(StoreParts&, CacheSlot, const TagBuffer&);
+  void read_body(StoreParts&, CacheSlot, BlockIndex, uint64_t checksum, IoPurpose);
+  void finish(StoreParts&, CacheSlot, FrameState);
+  void unreadable(StoreParts&, CacheSlot, const char* why);
+
+  unsigned fetching_ = 0;
+  CacheSlot slots_ = 0;
+  bool queue_wanted_ = false;      // somebody waits on disk_queue
+  bool cache_wanted_ = false;      // somebody waits on cache_space
+  uint64_t hand_steps_left_ = 0;   // how much further the clock is worth turning for them
+};
+
+}  // namespace perdure

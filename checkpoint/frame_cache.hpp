@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+//
+// The cache of frames: descriptors, bodies, a hash from frame number to slot, the list of vacant
+// slots, and the clock that chooses what to evict. Divided once at boot (P6).
+//
+// Invariant STAGED-STAYS: a frame whose newest copy in the log is not yet part of a committed
+// generation is not evicted, because if the attempt fails the frame in memory is the only copy.
+// Such a frame is clean, and its epoch is above the committed one; a commit raises that number,
+// and so lets all of them go at once, without visiting any.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "checkpoint/descriptor.hpp"
+
+namespace perdure {
+
+class FrameCache {
+ public:
+  // Sizes agree, `heads` has a power of two.
+  void open(std::span<FrameDescriptor> descriptors, std::span<CacheSlot> heads, std::byte* bodies);
+
+  FrameDescriptor& operator[](CacheSlot slot) { return descriptors_[slot]; }
+  const FrameDescriptor& operator[](CacheSlot slot) const { return descriptors_[slot]; }
+  std::byte* body(CacheSlot slot) { return bodies_ + size_t{slot} * frame_bytes; }
+  CacheSlot size() const { return static_cast<CacheSlot>(descriptors_.size()); }
+  CacheSlot resident() const { return resident_; }
+
+  // In whatever state, or no_slot.
+  CacheSlot lookup(FrameNumber number) const {
+    CacheSlot slot = heads_[bucket_of(number)];
+    while (slot != no_slot && descriptors_[slot].number != number) slot = descriptors_[slot].hash_next;
+    return slot;
+  }
+
+  // A vacant slot becomes one that holds `number`, in state fetching. no_slot if there is none.
+  CacheSlot take_vacant(FrameNumber number);
+  // Any slot that is on no list becomes vacant.
+  void vacate(CacheSlot);
+
+  bool is_evictable(CacheSlot, uint32_t committed_epoch) const;
+  // Moves the clock's hand by at most `steps`. no_slot if it passed no victim.
+  CacheSlot find_victim(uint32_t committed_epoch, unsigned steps);
+
+ private:
+  size_t bucket_of(FrameNumber number) const {
+    return number.value * 0x9E3779B97F4A7C15 >> hash_shift_;
+  }
+
+  std::span<FrameDescriptor> descriptors_;
+  std::span<CacheSlot> heads_;
+  std::byte* bodies_ = nullptr;
+  unsigned hash_shift_ = 63;
+  CacheSlot vacant_ = no_slot;  // linked by list_next
+  CacheSlot hand_ = 0;
+  CacheSlot resident_ = 0;
+};
+
+// A doubly linked list through list_next and list_previous, in order of arrival.
+struct FrameList {
+  CacheSlot first = no_slot;
+  CacheSlot last = no_slot;
+  uint64_t count = 0;
+
+  void append(FrameCache&, CacheSlot);
+  void remove(FrameCache&, CacheSlot);
+};
+
+}  // namespace perdure

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: MIT
+#include "checkpoint/log_writer.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "checkpoint/require.hpp"
+
+namespace perdure {
+namespace {
+
+constexpr uint32_t blocks_for_entries(uint32_t entries) {
+  return static_cast<uint32_t>((entries + summary_entries_per_block - 1) / summary_entries_per_block);
+}
+
+}  // namespace
+
+uint32_t LogWriter::Buffer::summary_blocks() const { return blocks_for_entries(entries); }
+
+void LogWriter::open(const Geometry& geometry, std::byte* memory,
+                     std::span<SegmentReference> references, uint64_t boot_epoch) {
+  *this = {};
+  geometry_ = geometry;
+  memory_ = memory;
+  references_ = references;
+  next_sequence_ = boot_epoch << 32 | 1;
+}
+
+void LogWriter::continue_behind(uint64_t place) {
+  next_segment_ = static_cast<uint32_t>((place / geometry_.segment_blocks + 1) % geometry_.log_segments);
+}
+
+void LogWriter::begin(Generation generation, Generation parent, const SystemState& system) {
+  require(!filling(), "one generation is written at a time");
+  generation_ = generation;
+  parent_ = parent;
+  system_ = system;
+  reference_count_ = 0;
+  entry_count_ = 0;
+  failed_ = false;
+}
+
+LogWriter::Buffer* LogWriter::filling() {
+  for (Buffer& buffer : buffers_) {
+    if (buffer.filling) return &buffer;
+  }
+  return nullptr;
+}
+
+bool LogWriter::can_finish() const {
+  // The header may need a segment of its own.
+  return std::ranges::any_of(buffers_, [](const Buffer& buffer) {
+    return !buffer.filling && buffer.writes_left == 0;
+  });
+}
+
+bool LogWriter::can_stage() const {
+  return can_finish() || std::ranges::any_of(buffers_, [this](const Buffer& buffer) {
+           return buffer.filling && fits(buffer, true);
+         });
+}
+
+LogWriter::Buffer& LogWriter::open_segment() {
+  for (Buffer& buffer : buffers_) {
+    if (buffer.filling || buffer.writes_left > 0) continue;
+    require(reference_count_ < references_.size(), "a generation that was begun fits in the log");
+    buffer = {.filling = true, .segment = next_segment_, .sequence = next_sequence_++};
+    next_segment_ = (next_segment_ + 1) % geometry_.log_segments;
+    return buffer;
+  }
+  require(false, "can_stage() was asked");
+  __builtin_unreachable();
+}
+
+std::byte* LogWriter::block(const Buffer& buffer, uint32_t index) {
+  const size_t number = static_cast<size_t>(&buffer - buffers_.data());
+  return memory_ + (number * geometry_.segment_blocks + index) * block_bytes;
+}
+
+SummaryBlock& LogWriter::summary(const Buffer& buffer, uint32_t index) {
+  return *reinterpret_cast<SummaryBlock*>(block(buffer, geometry_.segment_blocks - 1 - index));
+}
+
+bool LogWriter::fits(const Buffer& buffer, bool with_body) const {
+  return buffer.bodies + (with_body ? 1 : 0) + blocks_for_entries(buffer.entries + 1) <=
+         geometry_.segment_blocks;
+}
+
+uint64_t LogWriter::stage(StoreParts& parts, const FrameToStage& frame) {
+  const bool with_body = frame.body && frame.identity.kind != Kind::empty;
+  Buffer* current = filling();
+  if (current && !fits(*current, with_body)) {
+    close(parts, *current);
+    current = nullptr;
+  }
+  Buffer& buffer = current ? *current : open_segment();
+  SummaryEntry entry{.number = frame.number,
+                     .source = frame.identity.source,
+                     .account = frame.identity.account,
+                     .kind = frame.identity.kind,
+                     .revision = info(frame.identity.kind).layout_revision,
+                     .flags = with_body ? uint16_t{0} : SummaryEntry::flag_all_zero};
+  if (with_body) {
+    std::byte* body = block(buffer, buffer.bodies);
+    normalize(frame.identity.kind, frame.body, body);
+    entry.checksum = body_checksum(std::span<const std::byte, block_bytes>(body, block_bytes), frame.number);
+    entry.place = static_cast<uint32_t>(place_of(buffer, buffer.bodies++));
+  }
+  SummaryBlock& block = summary(buffer, buffer.entries / summary_entries_per_block);
+  const uint32_t index = buffer.entries++ % summary_entries_per_block;
+  if (index == 0) {
+    std::memset(static_cast<void*>(&block), 0, sizeof(block));
+    block.store_id = parts.store_id;
+    block.generation = generation_;
+    block.sequence = buffer.sequence;
+    block.magic = SummaryBlock::magic_value;
+  }
+  block.entries[index] = entry;
+  block.count = index + 1;
+  ++entry_count_;
+  require(parts.directory.insert(entry), "a frame is in a generation once, and the directory is large enough");
+  return entry.checksum;
+}
+
+// The bodies and what ends the segment: one write if they meet, else two.
+void LogWriter::close(StoreParts& parts, Buffer& buffer) {
+  const uint32_t summary_blocks = buffer.summary_blocks();
+  for (uint32_t i = 0; i < summary_blocks; ++i) {
+    seal(summary(buffer, i), geometry_.log_block(place_of(buffer, geometry_.segment_blocks - 1 - i)));
+  }
+  if (buffer.header_blocks == 0) {
+    references_[reference_count_++] = {buffer.segment, summary_blocks, buffer.sequence};
+  }
+  buffer.filling = false;
+  const uint32_t tail = summary_blocks + buffer.header_blocks;
+  const uint32_t tail_first = geometry_.segment_blocks - tail;
+  if (buffer.bodies == tail_first) {
+    write_blocks(parts, buffer, 0, geometry_.segment_blocks);
+  } else {
+    if (buffer.bodies > 0) write_blocks(parts, buffer, 0, buffer.bodies);
+    write_blocks(parts, buffer, tail_first, tail);
+  }
+}
+
+void LogWriter::write_blocks(StoreParts& parts, Buffer& buffer, uint32_t first, uint32_t count) {
+  ++buffer.writes_left;
+  parts.io.start({.operation = DiskRequest::Operation::write,
+                  .block = geometry_.log_block(place_of(buffer, first)).value,
+                  .block_count = count,
+                  .memory = block(buffer, first)},
+                 IoPurpose::segment_write, static_cast<uint32_t>(&buffer - buffers_.data()));
+}
+
+void LogWriter::finish(StoreParts& parts) {
+  Buffer* current = filling();
+  if (current) {
+    const bool inlined = current->entries <= header_inline_entries_max;
+    const auto header = static_cast<uint32_t>(header_blocks(reference_count_ + 1));
+    if (current->bodies + (inlined ? 0 : current->summary_blocks()) + header > geometry_.segment_blocks) {
+      close(parts, *current);
+      current = nullptr;
+    }
+  }
+  Buffer& last = current ? *current : open_segment();
+  build_header(parts, last);
+  close(parts, last);
+}
+
+// The header stands above the summary blocks of its segment, or, if its few entries fit in it,
+// in their place.
+void LogWriter::build_header(StoreParts& parts, Buffer& buffer) {
+  const bool inlined = buffer.entries <= header_inline_entries_max;
+  const uint32_t inline_count = inlined ? buffer.entries : 0;
+  SummaryEntry entries[header_inline_entries_max];
+  if (inline_count > 0) std::memcpy(static_cast<void*>(entries), summary(buffer, 0).entries, inline_count * sizeof(SummaryEntry));
+  if (inlined) buffer.entries = 0;
+  references_[reference_count_++] = {buffer.segment, buffer.summary_blocks(), buffer.sequence};
+  const uint32_t first = geometry_.segment_blocks - 1 - buffer.summary_blocks();
+  auto& header = *reinterpret_cast<GenerationHeader*>(block(buffer, first));
+  std::memset(static_cast<void*>(&header), 0, sizeof(header));
+  header.store_id = parts.store_id;
+  header.generation = generation_;
+  header.sequence = buffer.sequence;
+  header.magic = GenerationHeader::magic_value;
+  header.inline_count = inline_count;
+  header.parent = parent_;
+  header.entry_count = entry_count_;
+  header.reference_count = static_cast<uint32_t>(reference_count_);
+  header.system = system_;
+  std::memcpy(static_cast<void*>(header.inline_entries), entries, inline_count * sizeof(SummaryEntry));
+  std::memcpy(header.references, references_.data(),
+              std::min(reference_count_, header_references_max) * sizeof(SegmentReference));
+  buffer.header_blocks = static_cast<uint32_t>(header_blocks(reference_count_));
+  build_chain(parts, buffer, first);
+  header_place_ = place_of(buffer, first);
+  seal(header, geometry_.log_block(header_place_));
+  header_checksum_ = header.checksum;
+}
+
+void LogWriter::build_chain(StoreParts& parts, Buffer& buffer, uint32_t first_block) {
+  size_t done = header_references_max;
+  for (uint32_t i = 1; i < buffer.header_blocks; ++i) {
+    auto& chain = *reinterpret_cast<HeaderChainBlock*>(block(buffer, first_block - i));
+    std::memset(static_cast<void*>(&chain), 0, sizeof(chain));
+    chain.store_id = parts.store_id;
+    chain.generation = generation_;
+    chain.sequence = buffer.sequence;
+    chain.magic = HeaderChainBlock::magic_value;
+    chain.index = i;
+    const size_t count = std::min(reference_count_ - done, chain_references_max);
+    std::memcpy(chain.references, references_.data() + done, count * sizeof(SegmentReference));
+    done += count;
+    seal(chain, geometry_.log_block(place_of(buffer, first_block - i)));
+  }
+}
+
+void LogWriter::abandon() {
+  if (Buffer* buffer = filling()) buffer->filling = false;
+}
+
+void LogWriter::ended(const IoResult& result) {
+  --buffers_[result.argument].writes_left;
+  failed_ = failed_ || result.failed;
+}
+
+}  // namespace perdure

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+//
+// Writes a generation into the log. A frame is *staged*: normalized and copied into one of two
+// staging buffers, each as large as a segment, and its checksum taken there. So nothing is ever
+// in flight from the cache, no writer waits for a device, and what is written is what was
+// checksummed. A full buffer is written as a segment while the other one is filled.
+//
+//   buffer:  | bodies ->      ...      <- header | <- summary blocks |
+//
+// All segments are free when a generation begins (the last one is at home), so they are taken in
+// turn, round and round.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+#include "checkpoint/parts.hpp"
+
+namespace perdure {
+
+// A frame as it is to be written. No body: it reads as zero.
+struct FrameToStage {
+  FrameNumber number;
+  FrameIdentity identity;
+  const std::byte* body = nullptr;
+};
+
+class LogWriter {
+ public:
+  static constexpr unsigned buffer_count = 2;
+  // The last report of an assertion is put together there, too.
+  static constexpr uint32_t report_blocks_max = buffer_count * segment_blocks_min < report_blocks
+                                                    ? buffer_count * segment_blocks_min
+                                                    : report_blocks;
+  static constexpr size_t memory_bytes(const Geometry& geometry) {
+    return size_t{buffer_count} * geometry.segment_blocks * block_bytes;
+  }
+
+  void open(const Geometry&, std::byte* memory, std::span<SegmentReference> references,
+            uint64_t boot_epoch);
+  std::byte* memory() { return memory_; }  // the migration's, while no generation is being written
+
+  // Between begin() and finish(), or abandon().
+  void begin(Generation, Generation parent, const SystemState&);
+  bool can_stage() const;  // else wait until a segment is written
+  uint64_t stage(StoreParts&, const FrameToStage&);  // → checksum of the normalized body
+  bool can_finish() const;      // the same
+  void finish(StoreParts&);     // writes the last segment, with the header
+  void abandon();               // what is in flight still completes
+  void ended(const IoResult&);  // a segment_write
+
+  bool is_writing(const IoQueue& io) const { return io.in_flight(IoPurpose::segment_write) > 0; }
+  bool has_failed() const { return failed_; }  // a write of this generation
+  uint64_t entry_count() const { return entry_count_; }
+  uint64_t header_place() const { return header_place_; }
+  uint64_t header_checksum() const { return header_checksum_; }
+  size_t segments_used() const { return reference_count_; }
+  void continue_behind(uint64_t place);  // of recovery: where the last header stands
+
+ private:
+  struct Buffer {
+    uint32_t writes_left = 0;
+    bool filling = false;
+    uint32_t bodies = 0;
+    uint32_t entries = 0;
+    uint32_t header_blocks = 0;
+    uint32_t segment = 0;
+    uint64_t sequence = 0;
+
+    uint32_t summary_blocks() const;
+  };
+  Buffer* filling();
+  Buffer& open_segment();
+  std::byte* block(const Buffer&, uint32_t index);
+  SummaryBlock& summary(const Buffer&, uint32_t index);
+  uint64_t place_of(const Buffer& buffer, uint32_t index) const {
+    return uint64_t{buffer.segment} * geometry_.segment_blocks + index;
+  }
+  bool fits(const Buffer&, bool with_body) const;
+  void close(StoreParts&, Buffer&);
+  void write_blocks(StoreParts&, Buffer&, uint32_t first, uint32_t count);
+  void build_header(StoreParts&, Buffer&);
+  void build_chain(StoreParts&, Buffer&, uint32_t first_block);
+
+  Geometry geometry_;
+  std::byte* memory_ = nullptr;
+  std::span<SegmentReference> references_;
+  std::array<Buffer, buffer_count> buffers_{};
+  uint32_t next_segment_ = 0;
+  uint64_t next_sequence_ = 0;   // of segments: boot epoch in the upper half, so it never repeats
+  Generation generation_;
+  Generation parent_;
+  SystemState system_;
+  size_t reference_count_ = 0;
+  uint64_t entry_count_ = 0;
+  uint64_t header_place_ = 0;
+  uint64_t header_checksum_ = 0;
+  bool failed_ = false;
+};
+
+}  // namespace perdure

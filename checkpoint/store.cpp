@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+//
+// The store's public face; its start is in store_open.cpp.
+#include "checkpoint/store.hpp"
+
+#include <cstring>
+
+#include "checkpoint/require.hpp"
+
+namespace perdure {
+
+std::byte* Store::bytes(CacheSlot slot) {
+  FrameDescriptor& descriptor = parts_.cache[slot];
+  std::byte* body = parts_.cache.body(slot);
+  if (descriptor.flags & FrameDescriptor::flag_all_zero) {
+    std::memset(body, 0, frame_bytes);
+    descriptor.flags &= static_cast<uint8_t>(~FrameDescriptor::flag_all_zero);
+  }
+  return body;
+}
+
+std::expected<CacheSlot, Absent> Store::obtain(FrameNumber number, CacheSlot hint) {
+  if (const CacheSlot slot = find(number, hint); slot != no_slot) {
+    FrameDescriptor& descriptor = parts_.cache[slot];
+    descriptor.flags &= static_cast<uint8_t>(~FrameDescriptor::flag_awaited);
+    descriptor.flags |= FrameDescriptor::flag_referenced;
+    return slot;
+  }
+  return fetcher_.obtain(parts_, number, false);
+}
+
+std::expected<CacheSlot, Absent> Store::obtain_identity(FrameNumber number) {
+  return fetcher_.obtain(parts_, number, true);
+}
+
+std::expected<void, Stall> Store::make_dirty(CacheSlot slot, Need need) {
+  return checkpointer_.make_dirty(parts_, slot, need);
+}
+
+void Store::become_all_zero(CacheSlot slot) {
+  require(is_current(slot), "only a current frame is written to");
+  FrameDescriptor& descriptor = parts_.cache[slot];
+  descriptor.flags |= FrameDescriptor::flag_all_zero;
+  descriptor.flags &= static_cast<uint8_t>(~FrameDescriptor::flag_body_absent);
+}
+
+void Store::pin(CacheSlot slot) {
+  require(parts_.cache[slot].pins < 0xffff, "pins are counted");
+  ++parts_.cache[slot].pins;
+}
+
+void Store::unpin(CacheSlot slot) {
+  require(parts_.cache[slot].pins > 0, "only what is pinned is unpinned");
+  if (--parts_.cache[slot].pins == 0) fetcher_.may_have_room();
+}
+
+bool Store::drop(CacheSlot slot) { return fetcher_.evict(parts_, slot); }
+
+CacheSlot Store::random_droppable(uint64_t random) {
+  constexpr CacheSlot looked_at = 16;
+  for (CacheSlot i = 0; i < looked_at; ++i) {
+    const auto slot = static_cast<CacheSlot>((random + i) % slot_count());
+    if (parts_.cache.is_evictable(slot, parts_.committed_epoch)) return slot;
+  }
+  return no_slot;
+}
+
+Generation Store::declare(uint64_t now_ns, uint64_t wall_seconds) {
+  return checkpointer_.declare(parts_, now_ns, wall_seconds);
+}
+
+bool Store::poll(uint64_t now_ns) {
+  constexpr unsigned completions_per_poll = 16;
+  unsigned taken = 0;
+  while (taken < completions_per_poll && take_completion()) ++taken;
+  const Generation committed = committed_generation();
+  const bool stepped = checkpointer_.step(parts_, now_ns);
+  // A commit or the end of a failure makes frames clean.
+  if (stepped && (committed != committed_generation() || can_declare())) fetcher_.may_have_room();
+  const bool looking = fetcher_.make_room_step(parts_);
+  return taken == completions_per_poll || stepped || looking;
+}
+
+bool Store::take_completion() {
+  const auto result = parts_.io.next_result();
+  if (!result) return false;
+  switch (result->purpose) {
+    case IoPurpose::body_read_home:
+    case IoPurpose::body_read_log:
+      fetcher_.body_ended(parts_, *result);
+      break;
+    case IoPurpose::tag_read:
+      fetcher_.tag_ended(parts_, *result);
+      break;
+    case IoPurpose::root_write:
+    case IoPurpose::root_read:
+    case IoPurpose::root_flush:
+      parts_.roots.ended(parts_.io, *result);
+      break;
+    default:
+      checkpointer_.ended(parts_, *result);
+      break;
+  }
+  return true;
+}
+
+bool Store::wait_for_root() {
+  while (parts_.roots.is_busy()) static_cast<void>(take_completion());
+  return parts_.roots.state() == RootWriter::State::done;
+}
+
+Store::State Store::state() const {
+  switch (checkpointer_.phase()) {
+    case Checkpointer::Phase::idle:
+      return State::idle;
+    case Checkpointer::Phase::staging:
+    case Checkpointer::Phase::draining:
+    case Checkpointer::Phase::returning:
+      return State::stabilizing;
+    case Checkpointer::Phase::migrating:
+      return State::migrating;
+    default:
+      return State::committing;
+  }
+}
+
+bool Store::write_clean_mark() {
+  require(can_declare(), "the clean mark comes last");
+  Root root = this->root();
+  root.clean = 1;
+  root.next_generation = checkpointer_.next_generation();
+  parts_.roots.start(parts_.io, root);
+  return wait_for_root();
+}
+
+void Store::fill_status(SystemStatus& status) const {
+  const Root& root = this->root();
+  status.committed_generation = root.newest_generation.value;
+  status.committed_at_wall_seconds = root.system.wall_seconds;
+  status.interval_ms = settings_.interval_ns / 1'000'000;
+  status.boot_epoch = root.boot_epoch;
+  status.boots = root.boots;
+  status.power_cuts = root.power_cuts;
+  status.frames_in_store = parts_.geometry.frames;
+  status.frames_in_cache = parts_.cache.size();
+  status.frames_resident = parts_.cache.resident();
+  status.frames_dirty = checkpointer_.dirty_count();
+  status.log_segments = parts_.geometry.log_segments;
+  status.log_segments_used = checkpointer_.segments_used(parts_);
+  status.last_generation_frames = root.generation_frames;
+  status.store_id = root.store_id;
+  status.resumed_generation = resumed_generation_.value;
+  status.resumed_at_wall_seconds = resumed_at_wall_seconds_;
+  status.failed_commits = checkpointer_.failed_commits();
+}
+
+size_t Store::generations(std::span<GenerationStatus> result) const {
+  if (result.empty()) return 0;
+  const Root& root = this->root();
+  result[0] = {.generation = root.newest_generation.value,
+               .wall_seconds = root.system.wall_seconds,
+               .frames = root.generation_frames,
+               .in_log = root.unmigrated};
+  return 1;
+}
+
+}  // namespace perdure

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+//
+// The words in which the store and the kernel talk: what the store asks of the kernel, and the
+// answers of the store. The store itself: checkpoint/store.hpp.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "checkpoint/descriptor.hpp"
+#include "checkpoint/wait.hpp"
+#include "objects/ids.hpp"
+
+namespace perdure {
+
+// What the store asks of the kernel.
+class StoreClient {
+ public:
+  // Whoever waits for this tries again.
+  virtual void wake(WaitChannel) = 0;
+  // Removes every hardware entry that maps this frame; the slot is about to hold another one.
+  virtual void unmap(CacheSlot) = 0;
+  // A generation is durable; or, with `failed`, it could not be made so: warn loudly. The system
+  // runs on, nothing in memory is lost, and the next attempt, under a new number, includes it.
+  virtual void committed(Generation, bool failed) = 0;
+  // Something is wrong with the disk that costs time or a frame, and not the machine. `what` is
+  // static text, `number` the block or frame it is about.
+  virtual void warning(std::string_view what, uint64_t number) = 0;
+  // A frame of the pending generation breaks an invariant: our own bug. The kernel asserts; the
+  // generation is never committed.
+  virtual void bug(std::string_view what, FrameNumber) = 0;
+
+ protected:
+  ~StoreClient() = default;
+};
+
+// Who may use the last of a pool: ordinary data pages stop before the reserve is touched, so that
+// processes, activities and capability-bearing frames can always go on.
+enum class Need : uint8_t { ordinary, reserve };
+
+enum class OpenError : uint8_t { not_an_image, other_version, damaged, too_small_memory, disk_failed };
+
+struct OpenFailure {
+  OpenError error;
+  std::string_view what;  // the first thing found wrong, static text
+};
+
+struct StoreSettings {
+  uint64_t interval_ns = 0;  // between checkpoints; 0: never by the clock
+  bool check = false;        // debug help: checksum of each frozen frame at the cut, compared when
+                             // it is staged. A declaration then loops over the frames
+};
+
+// Why a frame cannot be had.
+struct Absent {
+  enum class Why : uint8_t { stall, unreadable, out_of_range };
+  Why why = Why::stall;
+  Stall stall;  // if why is stall
+};
+
+}  // namespace perdure

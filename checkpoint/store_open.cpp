@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT
+//
+// The store's start, and the writing of its last report: the two things that wait for the disk
+// with requests of their own.
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <optional>
+
+#include "checkpoint/recovery.hpp"
+#include "checkpoint/require.hpp"
+#include "checkpoint/store.hpp"
+
+namespace perdure {
+namespace {
+
+// Takes pieces from the front of the memory. Everything that is handed out was counted before.
+class Carver {
+ public:
+  explicit Carver(std::span<std::byte> memory) : at_(memory.data()), left_(memory.size()) {
+    align(block_bytes);
+  }
+  void align(size_t to) {
+    const size_t over = reinterpret_cast<uintptr_t>(at_) % to;
+    if (over != 0) skip(to - over);
+  }
+  std::byte* take(size_t bytes) {
+    std::byte* piece = at_;
+    skip(bytes);
+    return piece;
+  }
+  template <typename Item>
+  std::span<Item> take_array(size_t count) {
+    align(64);
+    return {reinterpret_cast<Item*>(take(count * sizeof(Item))), count};
+  }
+  size_t left() const { return left_; }
+  bool is_short() const { return short_; }
+
+ private:
+  void skip(size_t bytes) {
+    if (bytes > left_) {
+      short_ = true;
+      return;
+    }
+    at_ += bytes;
+    left_ -= bytes;
+  }
+  std::byte* at_;
+  size_t left_;
+  bool short_ = false;
+};
+
+constexpr CacheSlot slots_min = 16;
+constexpr uint64_t slots_max = uint64_t{1} << 26;
+
+struct MemoryPlan {
+  std::byte* staging = nullptr;
+  std::byte* tags = nullptr;
+  std::byte* roots = nullptr;
+  std::span<SegmentReference> references;
+  std::span<Directory::Item> items;
+  std::span<uint32_t> order;
+  std::span<uint32_t> item_heads;
+  std::byte* copy_bodies = nullptr;
+  std::span<FrozenCopy> copies;
+  std::byte* bodies = nullptr;
+  std::span<FrameDescriptor> descriptors;
+  std::span<CacheSlot> heads;
+  std::span<uint64_t> checks;
+};
+
+// None: too little. What does not depend on the size of the memory first, then as many frames
+// as the rest holds.
+std::optional<MemoryPlan> divide(std::span<std::byte> memory, const Geometry& geometry, bool check) {
+  Carver carver(memory);
+  MemoryPlan plan;
+  const size_t items = geometry.generation_entries_max();
+  plan.staging = carver.take(LogWriter::memory_bytes(geometry));
+  plan.tags = carver.take(TagCache::memory_bytes);
+  plan.roots = carver.take(RootWriter::memory_bytes);
+  plan.references = carver.take_array<SegmentReference>(geometry.log_segments);
+  plan.items = carver.take_array<Directory::Item>(items);
+  plan.order = carver.take_array<uint32_t>(items);
+  plan.item_heads = carver.take_array<uint32_t>(std::bit_ceil(items + 2));
+  carver.align(block_bytes);
+  // A frame, its descriptor, its share of the hash (at most two heads), its checksum, and a
+  // sixteenth of a copy buffer.
+  constexpr size_t per_slot = frame_bytes + sizeof(FrameDescriptor) + 2 * sizeof(CacheSlot) +
+                              sizeof(uint64_t) + (frame_bytes + sizeof(FrozenCopy)) / 16;
+  constexpr size_t rounding = 16 * block_bytes + 4 * 64;
+  if (carver.is_short() || carver.left() < rounding + slots_min * per_slot) return {};
+  const uint64_t slots = std::min((carver.left() - rounding) / per_slot, slots_max);
+  const size_t copies = std::clamp<size_t>(slots / 16, 4, 1024);
+  plan.bodies = carver.take(slots * frame_bytes);
+  plan.copy_bodies = carver.take(copies * frame_bytes);
+  plan.copies = carver.take_array<FrozenCopy>(copies);
+  plan.descriptors = carver.take_array<FrameDescriptor>(slots);
+  plan.heads = carver.take_array<CacheSlot>(std::bit_ceil(slots));
+  if (check) plan.checks = carver.take_array<uint64_t>(slots);
+  require(!carver.is_short(), "memory was counted before it was divided");
+  return plan;
+}
+
+Root boot_root(const Root& found) {
+  Root root = found;
+  root.clean = 0;
+  ++root.boots;
+  ++root.boots_since_commit;
+  ++root.boot_epoch;
+  if (!found.clean) {
+    ++root.power_cuts;
+    // The last boot may have begun the attempt with this number, and left no trace of it.
+    ++root.next_generation.value;
+  }
+  return root;
+}
+
+}  // namespace
+
+std::expected<void, OpenFailure> Store::open(Disk& disk, std::span<std::byte> memory,
+                                             StoreClient& client, const StoreSettings& settings,
+                                             uint64_t) {
+  const auto too_small = std::unexpected(
+      OpenFailure{OpenError::too_small_memory, "the memory is too small for this image"});
+  Carver first(memory);
+  std::byte* buffer = first.take(block_bytes);
+  if (first.is_short()) return too_small;
+  const auto found = read_roots(disk, buffer);
+  if (!found) return std::unexpected(found.error());
+  const auto plan = divide(memory, found->root.geometry, settings.check);
+  if (!plan || memory.size() < found->root.least_memory_bytes) return too_small;
+
+  disk_ = &disk;
+  settings_ = settings;
+  parts_ = {};
+  parts_.client = &client;
+  parts_.geometry = found->root.geometry;
+  parts_.store_id = found->root.store_id;
+  parts_.io.open(disk);
+  parts_.cache.open(plan->descriptors, plan->heads, plan->bodies);
+  parts_.tags.open(plan->tags);
+  parts_.directory.open(plan->items, plan->order, plan->item_heads);
+  parts_.roots.open(plan->roots);
+  parts_.roots.adopt(found->root, found->slot);
+  if (found->root.unmigrated) {
+    const auto read = read_generation(disk, found->root, plan->staging, parts_.directory);
+    if (!read) return std::unexpected(read.error());
+  }
+  // Nothing is written to the log before this boot's epoch is durable: the sequences of segments
+  // are drawn from it.
+  const Root root = boot_root(found->root);
+  parts_.roots.start(parts_.io, root);
+  if (!wait_for_root()) return std::unexpected(OpenFailure{OpenError::disk_failed, "the root cannot be written"});
+  fetcher_.open(parts_.cache.size());
+  checkpointer_.open(parts_, settings, plan->copies, plan->copy_bodies, plan->staging,
+                     plan->references, plan->checks);
+  checkpointer_.resume(parts_, root.next_generation);
+  resumed_generation_ = root.newest_generation;
+  resumed_at_wall_seconds_ = root.system.wall_seconds;
+  return {};
+}
+
+// The staging buffers serve: whatever was in them will never be committed.
+void Store::write_report(std::span<const std::byte> text) {
+  if (!disk_) return;
+  std::byte* area = checkpointer_.report_buffer();
+  constexpr size_t area_bytes = size_t{LogWriter::report_blocks_max} * block_bytes;
+  std::memset(area, 0, area_bytes);
+  const size_t length = make_report({area, area_bytes}, text, root().boot_epoch, committed_generation());
+  constexpr uint64_t own_token = ~uint64_t{0};
+  constexpr uint64_t patience = 50'000'000;  // polls; the disk may be what is broken
+  const DiskRequest requests[] = {
+      {DiskRequest::Operation::write, report_start.value,
+       static_cast<uint32_t>((length + block_bytes - 1) / block_bytes), area, own_token},
+      {.operation = DiskRequest::Operation::flush, .token = own_token}};
+  uint64_t polls = 0;
+  for (const DiskRequest& request : requests) {
+    while (!disk_->submit(request) && ++polls < patience) static_cast<void>(disk_->poll());
+    for (bool ended = false; !ended && ++polls < patience;) {
+      const auto completion = disk_->poll();
+      ended = completion && completion->token == own_token;
+    }
+  }
+}
+
+}  // namespace perdure

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+//
+// A few tag frames in memory, and the rule by which one of the two copies on the disk is believed.
+//
+// The migration of generation m writes each tag frame that it touches once, over the copy that is
+// *not* the newest durable one, with sequence m. The two copies of an untouched tag frame are
+// both whole. So:
+//  - both valid: the higher sequence holds the truth;
+//  - one valid, and a generation that is not yet migrated touches the tag frame: the other one
+//    may be torn by that migration, which will be done again; the valid one is believed (the
+//    frames in which the two differ are all in the log's directory, and nobody asks here);
+//  - one valid, otherwise: damage. Nobody can say whether the other one was newer, and believing
+//    an old version source would revive void capabilities: its frames are unreadable.
+//  - none valid: damage.
+// A copy that cannot be read now (an I/O error) decides nothing; it is tried again later.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "checkpoint/directory.hpp"
+#include "checkpoint/frame_cache.hpp"
+#include "checkpoint/io_queue.hpp"
+#include "checkpoint/layout.hpp"
+
+namespace perdure {
+
+struct TagBuffer {
+  enum class State : uint8_t {
+    empty,
+    loading,   // both copies are being read
+    valid,
+    damaged,   // see above
+    failed,    // I/O error; nobody keeps it in this state for long
+  };
+  State state = State::empty;
+  uint8_t reads_left = 0;
+  uint8_t content = 0;           // the copy whose bytes are believed
+  bool read_failed[2] = {};
+  bool other_whole = false;      // the other copy on the disk is valid, too
+  bool used_lately = false;      // for the clock
+  uint16_t pins = 0;
+  uint64_t index = 0;
+  CacheSlot waiters = no_slot;   // fetching frames, linked by list_next
+  TagFrame* copies[2] = {};
+
+  const TagFrame& frame() const { return *copies[content]; }
+};
+
+class TagCache {
+ public:
+  static constexpr unsigned buffer_count = 16;
+  static constexpr unsigned loads_max = 8;
+  static constexpr size_t memory_bytes = buffer_count * 2 * block_bytes;
+
+  void open(std::byte* memory);
+  TagBuffer& operator[](unsigned buffer) { return buffers_[buffer]; }
+
+  // The buffer for tag frame `index`, which may be loading now. None: try again later.
+  std::optional<unsigned> request(IoQueue&, const Geometry&, uint64_t index);
+  // A tag_read has ended. True if the buffer is no longer loading: serve its waiters.
+  // `unmigrated`: the directory holds frames that are not yet at home.
+  bool read_ended(const IoResult&, const Geometry&, uint64_t store_id, const Directory& unmigrated);
+  void add_waiter(unsigned buffer, FrameCache&, CacheSlot);
+  void forget(unsigned buffer) { buffers_[buffer].state = TagBuffer::State::empty; }
+
+  // Which copy the migration of `generation` must write: never the newest durable one.
+  static unsigned copy_to_write(const TagBuffer&, Generation generation);
+  // It was written.
+  static void was_written(TagBuffer&, unsigned copy, const TagFrame& content);
+
+ private:
+  std::optional<unsigned> choose_buffer();
+  void judge(TagBuffer&, const Geometry&, uint64_t store_id, const Directory& unmigrated);
+
+  std::array<TagBuffer, buffer_count> buffers_{};
+  unsigned hand_ = 0;
+  unsigned loading_ = 0;
+};
+
+}  // namespace perdure

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: MIT
+//
+// The shell as a person meets it: lines are typed at a console that the test holds, power is cut
+// in between, and what was written is compared with what the commands promise.
+#include "test/support/sample_recipe.hpp"
+#include "userland/interfaces/counter.hpp"
+#include "userland/runtime/server.hpp"
+#include "userland/shell/shell.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <map>
+#include <memory>
+
+namespace perdure {
+
+Heap& program_heap() {
+  static std::vector<std::byte> region(1 << 22);
+  static Heap heap(region);
+  return heap;
+}
+
+}  // namespace perdure
+
+using namespace perdure;
+
+namespace {
+
+Answer<uint64_t> add(uint64_t& value, const Request&, uint64_t number) { return value += number; }
+Answer<uint64_t> get(uint64_t& value, const Request&) { return value; }
+
+struct World {
+  FakeUserlandKernel kernel;
+  std::map<const FakeObject*, uint64_t> counters;
+  std::unique_ptr<Shell> shell;
+
+  World() {
+    auto put = [&](unsigned number, FakeCapability capability) {
+      kernel.at({static_cast<uint8_t>(number)}) = capability;
+    };
+    put(4, kernel.bank_capability(kernel.root_bank()));
+    CHECK(BankCapability{CapabilityRegister{4}}.create_sub_bank(1000, {3}));
+    FakeCapability recipes = kernel.make(CapabilityType::capability_page);
+    recipes.object->slots[0] = make_recipe(kernel, {.name = "counter"});
+    recipes.object->slots[1] = make_recipe(kernel, {.name = "idle"});
+    put(5, recipes);
+    put(6, {.type = CapabilityType::checkpoint});
+    put(7, {.type = CapabilityType::devices});
+    put(8, {.type = CapabilityType::clock});
+    put(9, {.type = CapabilityType::discriminator});
+    put(10, {.type = CapabilityType::entry, .object = kernel.make(CapabilityType::endpoint).object});
+    put(11, kernel.make(CapabilityType::schedule));
+    kernel.answer_entry = [&](const FakeObject& endpoint, Message& message) {
+      answer_request<Counter, add, get>(counters[&endpoint], message);
+    };
+    kernel.status.store_id = 0xabc;
+    kernel.status.interval_ms = 3000;
+    shell = std::make_unique<Shell>();
+  }
+
+  // Types all of it, runs until all is taken → what was written, without carriage returns.
+  std::string type(std::initializer_list<std::string_view> pieces) {
+    kernel.written.clear();
+    for (const std::string_view piece : pieces) kernel.typed.emplace_back(piece);
+    CHECK_THROWS_AS(shell->run(), EndOfScript);
+    std::string text = kernel.written;
+    std::erase(text, '\r');
+    return text;
+  }
+  // One line → what the command wrote: between its echo and the next prompt.
+  std::string command(const std::string& line) {
+    std::string text = type({line + "\r"});
+    const size_t echo = text.find(std::string(prompt) + line + "\n");
+    REQUIRE(echo != std::string::npos);
+    text.erase(0, echo + prompt.size() + line.size() + 1);
+    REQUIRE(text.ends_with(prompt));
+    text.erase(text.size() - prompt.size());
+    return text;
+  }
+};
+
+bool has(const std::string& text, std::string_view piece) {
+  INFO(text);
+  CHECK(text.find(piece) != std::string::npos);
+  return true;
+}
+
+}  // namespace
+
+TEST_CASE("the tour of the README") {
+  World world;
+  has(world.command("start counter c1"), "c1 started, with a bank of 256 frames");
+  CHECK(world.command("call c1 add 42") == "42\n");
+  CHECK(world.command("call c1 get") == "42\n");
+  CHECK(world.command("checkpoint") == "checkpoint 1 committed\n");
+  const std::string banks = world.command("banks");
+  CHECK(banks.starts_with("root "));
+  has(banks, " of 100000 frames");
+  has(banks, "\n  shell ");
+  has(banks, "\n    c1 ");
+  has(world.command("servers"), "c1               counter          used ");
+}
+
+TEST_CASE("the banner at the first boot") {
+  World world;
+  const std::string first = world.type({"call c1 g"});
+  has(first, "Perdure: store 0000000000000abc, generation 0 of 1970-01-01 00:00:00 UTC\n");
+  has(first, "running: shell\n");
+  has(first, "checkpoints: every 3000 ms\n");
+  CHECK(first.ends_with("perdure> call c1 g"));
+}
+
+TEST_CASE("the power is cut in mid-word, and the line is there again") {
+  World world;
+  world.kernel.status.power_cuts = 1;
+  const std::string text = world.type({"call c1 g", FakeUserlandKernel::power_cut, "et\r"});
+  has(text, "perdure> call c1 g\nPerdure: store");
+  has(text, "power cuts survived: 1");
+  has(text, "perdure> call c1 get\nerror: there is no server c1; servers lists them\n");
+}
+
+TEST_CASE("names, limits and programs that are wrong") {
+  World world;
+  CHECK(world.command("start counter 1c").starts_with("error: a name has"));
+  CHECK(world.command("start nothing c1") == "error: there is no program nothing; programs lists them\n");
+  const std::string few = world.command("start counter c1 3");
+  CHECK(few.starts_with("error: counter needs at least "));
+  CHECK(few.ends_with("frames; 3 are too few\n"));
+  CHECK(world.command("start counter c1 many") == "error: many is not a number of frames\n");
+  has(world.command("start counter c1"), "c1 started");
+  CHECK(world.command("start idle c1") ==
+        "error: c1 is in use; choose another name, or destroy it first\n");
+  CHECK(world.command("call c1") == "error: too few words; usage: call NAME METHOD [ARGUMENTS]\n");
+  CHECK(world.command("call c1 set 3") ==
+        "error: c1 has no method set; it has:\nadd N:number -> number\nget -> number\n");
+  CHECK(world.command("call c1 add x") ==
+        "error: x is not a number from 0 to 2^64 - 1: call c1 add N\n");
+  CHECK(world.command("ps") == "error: there is no ps here; what you want is called servers\n");
+  CHECK(world.command("frobnicate") == "error: unknown command frobnicate; help lists the commands\n");
+  CHECK(world.command("destroy c1 -x") == "error: unknown option -x; usage: destroy NAME [-y]\n");
+  CHECK(world.command("").empty());
+  CHECK(world.command("programs").starts_with("counter          needs at least "));
+}
+
+TEST_CASE("destroy asks, and then nothing is left but a void capability") {
+  World world;
+  const uint64_t before = FakeUserlandKernel::used(*world.kernel.root_bank());
+  world.command("start counter c1");
+  const std::string no = world.type({"destroy c1\rno\r"});
+  has(no, "type yes to go on: no\nnothing was destroyed\n");
+  const std::string yes = world.type({"destroy c1\ryes\r"});
+  has(yes, "c1 destroyed, ");
+  CHECK(world.command("call c1 get") == "error: capability is void\n");
+  CHECK(world.command("destroy c1") == "error: c1 is destroyed already\n");
+  CHECK(world.command("servers") == "none; start PROGRAM NAME makes one\n");
+  // The page of the name table stays the shell's.
+  CHECK(FakeUserlandKernel::used(*world.kernel.root_bank()) == before + 1);
+  has(world.command("start counter c1"), "c1 started");
+  CHECK(world.command("call c1 get") == "0\n");
+  has(world.command("destroy c1 -y"), "c1 destroyed, ");
+}
+
+TEST_CASE("a server that takes no messages does not take the shell with it") {
+  World world;
+  world.command("start counter c1");
+  for (FakeObject* bank : world.kernel.root_bank()->banks[0]->banks) {
+    for (FakeObject* object : bank->bought) object->state = ProcessState::running;
+  }
+  CHECK(world.command("call c1 get").starts_with("error: c1 takes no messages at present;"));
+}
+
+TEST_CASE("tab") {
+  World world;
+  world.command("start counter counter1");
+  world.command("start counter counter2");
+  has(world.type({"chec\t\r"}), "perdure> checkpoint \ncheckpoint 1 committed\n");
+  has(world.type({"call co\t1 a\t5\r"}), "perdure> call counter1 add 5\n5\n");
+  const std::string list = world.type({"sta\t\r"});
+  has(list, "perdure> sta\nstart  status  \nperdure> sta\nerror: ");
+}
+
+TEST_CASE("names by the hundred, destroyed and given again") {
+  World world;
+  world.kernel.root_bank()->banks[0]->limit = 90'000;
+  for (unsigned i = 0; i < 300; ++i) {
+    const std::string name = "s" + std::to_string(i);
+    has(world.command("start counter " + name + " 64"), name + " started");
+    CHECK(world.command("call " + name + " add " + std::to_string(i)) == std::to_string(i) + "\n");
+  }
+  for (unsigned i = 0; i < 300; i += 2) world.command("destroy s" + std::to_string(i) + " -y");
+  for (unsigned i = 0; i < 300; i += 3) {
+    const std::string name = "s" + std::to_string(i);
+    if (i % 2 == 0) world.command("start counter " + name + " 64");
+    CHECK(world.command("call " + name + " get") == (i % 2 == 0 ? "0\n" : std::to_string(i) + "\n"));
+  }
+  for (unsigned i = 0; i < 150; ++i) world.command("start counter t" + std::to_string(i) + " 64");
+  for (unsigned i = 1; i < 300; i += 2) {
+    CHECK(world.command("call s" + std::to_string(i) + " get") == std::to_string(i) + "\n");
+  }
+  // 300 names and 150 more; of the 100 that were destroyed by then, all but 64 made way.
+  CHECK(world.shell->names.size() == 300 + 150 - (100 - 64));
+}

@@ -14,8 +14,7 @@ constexpr uint64_t low_bits(uint64_t value, unsigned count) {
   return value & ((uint64_t{1} << count) - 1);
 }
 
-// One walk under way: where it is and what the path so far has said. A look-up that succeeds evicts
-// nothing, so the node in which the next capability stands is there until the first that fails.
+// One walk under way: where it is and what the path so far has said.
 class Walk {
  public:
   Walk(Store& store, uint64_t address, Access access)
@@ -30,9 +29,10 @@ class Walk {
     WalkOutcome end;
   };
 
-  Step follow(Capability&);
-  Step enter_node(Capability&);
-  WalkOutcome reach_page(Capability&);
+  Step follow(Capability& stored);
+  Step enter_node(Capability& stored);
+  WalkOutcome reach_page(Capability& stored);
+  std::expected<Lookup, Failure> find(Capability& stored);
   bool is_guarded_out(const Capability& capability, unsigned span) const {
     return offset_ >> span != capability.payload;
   }
@@ -46,6 +46,8 @@ class Walk {
   uint64_t offset_;            // pages, in the object that the next capability names
   uint8_t restrictions_ = 0;   // of all capabilities of the path so far
   unsigned depth_ = 0;         // nodes entered
+  CacheSlot holder_ = no_slot; // where the next capability stands; none: with the caller
+  FrameNumber holder_frame_;
   MemoryFault keeper_;         // only keeper, node and has_keeper
   uint64_t keeper_offset_ = 0; // pages, in keeper_.node
 };
@@ -62,21 +64,34 @@ WalkOutcome Walk::run(Capability& space) {
 
 // The numbers in a capability come from the disk: what is none of the known memory types is not
 // memory.
-Walk::Step Walk::follow(Capability& capability) {
-  restrictions_ |= capability.restrictions;
-  switch (capability.type) {
+Walk::Step Walk::follow(Capability& stored) {
+  restrictions_ |= stored.restrictions;
+  switch (stored.type) {
     case CapabilityType::void_capability: return {.end = fault(FaultCode::no_memory)};
-    case CapabilityType::node: return enter_node(capability);
+    case CapabilityType::node: return enter_node(stored);
     case CapabilityType::page:
-    case CapabilityType::capability_page: return {.end = reach_page(capability)};
+    case CapabilityType::capability_page: return {.end = reach_page(stored)};
     default: return {.end = fault(FaultCode::malformed_space)};
   }
 }
 
-Walk::Step Walk::enter_node(Capability& capability) {
+// Looking one object up may evict the frame in which the capability to it stands. So a copy is
+// believed, and its hint is taken over only if the frame is still there.
+std::expected<Lookup, Failure> Walk::find(Capability& stored) {
+  Capability copy = stored;
+  const auto found = look_up(store_, copy);
+  const bool is_there = holder_ == no_slot || store_.descriptor(holder_).number == holder_frame_;
+  if (found && is_there) stored.hint = copy.hint;
+  return found;
+}
+
+Walk::Step Walk::enter_node(Capability& stored) {
   if (depth_++ == walk_depth_max) return {.end = fault(FaultCode::malformed_space)};
-  const auto found = look_up(store_, capability);
+  const Capability capability = stored;
+  const auto found = find(stored);
   if (!found) return {.end = ended_by(found.error())};
+  holder_ = found->slot;
+  holder_frame_ = capability.object.frame();
   Node& node = *row_object<Node>(store_.bytes(found->slot), found->index);
   if (node.slot_size > node_slot_size_max) return {.end = fault(FaultCode::malformed_space)};
   const unsigned span = node.slot_size + node_slot_bits;
@@ -92,10 +107,10 @@ Walk::Step Walk::enter_node(Capability& capability) {
   return {.next = &node.slots[slot], .end = {}};
 }
 
-WalkOutcome Walk::reach_page(Capability& capability) {
-  if (is_guarded_out(capability, 0)) return fault(FaultCode::no_memory);
-  const bool is_data = capability.type == CapabilityType::page;
-  const auto found = look_up(store_, capability);
+WalkOutcome Walk::reach_page(Capability& stored) {
+  if (is_guarded_out(stored, 0)) return fault(FaultCode::no_memory);
+  const bool is_data = stored.type == CapabilityType::page;
+  const auto found = find(stored);
   if (!found) return ended_by(found.error());
   const PageReached page{
       .slot = found->slot,

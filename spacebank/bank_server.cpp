@@ -317,22 +317,36 @@ std::optional<Result> BankServer::serve_sweeper(bool is_call) {
 
 // --- start -----------------------------------------------------------------------------------
 
+Answer<> BankServer::buy_for_itself(Kind kind, CapabilityRegister into) {
+  range_.deliver_into(into);
+  const auto bought = logic_.allocate(Bank::root, kind);
+  return bought ? Answer<>{} : unexpected(bought.error());
+}
+
+// Half the server's priority: what is swept for one must not hold up the programs of others.
+Answer<> BankServer::make_sweeper_schedule(ScheduleCapability schedule) {
+  Answer<> done = buy_for_itself(Kind::schedule, schedule.at);
+  if (!done) return done;
+  const auto own = ScheduleCapability{{{bank_register::schedule}}}.get();
+  if (!own) return unexpected(own.error());
+  return schedule.set({.priority = own->priority / 2, .slice_ns = own->slice_ns});
+}
+
 Answer<> BankServer::begin(uint64_t sweeper_instruction, uint64_t sweeper_stack) {
   const CapabilityRegister activity = sold[0];
   const ProcessCapability sweeper{{sold[1]}};
-  range_.deliver_into(own_page);
-  if (auto done = logic_.allocate(Bank::root, Kind::capability_page); !done) return unexpected(done.error());
-  range_.deliver_into(activity);
-  if (auto done = logic_.allocate(Bank::root, Kind::activity); !done) return unexpected(done.error());
-  range_.deliver_into(sweeper.at);
-  if (auto done = logic_.allocate(Bank::root, Kind::process); !done) return unexpected(done.error());
-
+  const ScheduleCapability schedule{{sold[2]}};
   Registers values;
   values.rip = sweeper_instruction;
   values.rsp = sweeper_stack;
-  Answer<> done = sweeper.set_registers(values);
+
+  Answer<> done = buy_for_itself(Kind::capability_page, own_page);
+  if (done) done = buy_for_itself(Kind::activity, activity);
+  if (done) done = buy_for_itself(Kind::process, sweeper.at);
+  if (done) done = make_sweeper_schedule(schedule);
+  if (done) done = sweeper.set_registers(values);
   if (done) done = sweeper.store(process_slot::space, {bank_register::space});
-  if (done) done = sweeper.store(process_slot::schedule, {bank_register::schedule});
+  if (done) done = sweeper.store(process_slot::schedule, schedule.at);
   if (done) done = endpoint_capability.entry(sweeper_entry_payload, facet_client);
   if (done) done = sweeper.store(sweeper_entry_register.number, facet_client);
   if (done) done = sweeper.start(activity);

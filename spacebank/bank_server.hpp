@@ -11,7 +11,8 @@
 // Destruction goes on while others are served, by the *sweeper*: a second process of the bank
 // that does nothing but call the bank, for ever. Each of its calls is one step of the sweep, and
 // stands in line with the calls of all others; while there is nothing to sweep, its call is kept
-// and not answered. A small bank is gone before the asker's own call returns.
+// and not answered. It has half the server's priority, so that whoever wants to call the bank
+// gets to run meanwhile. A small bank is gone before the asker's own call returns.
 //
 // The books are ordinary persistent memory: after a power cut the server goes on in the middle
 // of whatever it was doing, and needs no code for that.
@@ -83,6 +84,8 @@ class BankServer {
   std::optional<Result> reduce(const BankRequest&, Message& answer);
   std::optional<Result> list(const BankRequest&, Message& answer);
 
+  Answer<> buy_for_itself(Kind, CapabilityRegister into);
+  Answer<> make_sweeper_schedule(ScheduleCapability);
   // Puts the client capability of a facet into the register that answers send. The wrapper's
   // control is in the register for it if the facet is fresh.
   Result pass_facet(Bank, const Facet&, Message& answer);

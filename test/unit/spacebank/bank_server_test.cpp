@@ -132,7 +132,8 @@ class ServedStore {
 TEST_CASE("server: it begins with a sweeper whose call is kept while there is nothing to do") {
   ServedStore store;
   CHECK(store.kernel.started_processes == 1);
-  CHECK(store.used(store.root()) == 4);  // facets, and the server's page, activity and process
+  CHECK(store.kernel.priority_set == 4);
+  CHECK(store.used(store.root()) == 5);  // facets; page, activity, process, schedule
   CHECK(!store.call_of_sweeper().result);
   CHECK(store.problem() == "");
 }
@@ -345,6 +346,9 @@ TEST_CASE("server: a large bank is swept between the calls of others, its asker 
   REQUIRE(store.kernel.replies.size() == 1);  // the sweeper was set to work
   CHECK(store.kernel.replies[0].caller == sweeper);
   CHECK(store.call(large, method::bank_status).result == Result::void_capability);
+  // A second destruction meanwhile does not answer the sweeper's old call again.
+  (void)store.deliver(Delivery::send, store.new_bank(store.root()), {method::bank_destroy, 0, 0, 0, 0, 0});
+  CHECK(store.kernel.replies.size() == 1);
 
   unsigned steps = 0;
   while (store.call_of_sweeper().result == Result::ok) {

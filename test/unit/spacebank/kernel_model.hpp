@@ -29,7 +29,7 @@ class KernelModel {
     registers[bank_register::range] = {.type = CapabilityType::range, .payload = frames};
     registers[bank_register::endpoint] = endpoint;
     registers[bank_register::distinguished] = entry(bank_entry_payload);
-    registers[bank_register::schedule] = number_capability(1);
+    registers[bank_register::schedule] = {.type = CapabilityType::schedule};
     registers[bank_register::space] = number_capability(2);
   }
 
@@ -64,11 +64,14 @@ class KernelModel {
   std::vector<Reply> replies;
   unsigned invocations_of_strangers = 0;
   unsigned started_processes = 0;
+  uint64_t priority = 9;      // of the server
+  uint64_t priority_set = 0;  // of whatever schedule was set
 
  private:
   uint64_t word(unsigned i) const { return raw_->words[i]; }
 
   Result perform(const Capability& invoked) {
+    if (invoked.type == CapabilityType::schedule) return perform_schedule();
     if (names_object(invoked.type) && invoked.type != CapabilityType::resume && range.is_void(invoked)) {
       return Result::void_capability;
     }
@@ -156,6 +159,13 @@ class KernelModel {
     if (word(0) == method::process_start) return ++started_processes, Result::ok;
     if (word(1) >= capability_register_count) return Result::ok;  // space, keeper, schedule, brand
     return perform_slots(invoked, capability_register_count, offsetof(Process, capability_registers));
+  }
+
+  Result perform_schedule() {
+    if (word(0) == method::schedule_get) return words_[1] = priority, Result::ok;
+    if (word(0) != method::schedule_set) return Result::unknown_method;
+    priority_set = word(1);
+    return Result::ok;
   }
 
   Result perform_endpoint() {

@@ -73,7 +73,7 @@ Capability GenesisBanks::buy(const Reference& bank, Kind kind) {
     const std::string who = bank.is_given() ? "bank '" + bank.name + "'" : "the root bank";
     fail(description_.file_name + ":" + std::to_string(bank.line) + ": " + who + " cannot buy a " +
          std::string(info(kind).name) + ": " + std::string(name_of(place.error())) +
-         (place.error() == Result::exhausted ? " (a larger --size is needed)" : ""));
+         "; give it a larger limit, or the image a larger --size");
   }
   return image_.capability_to(frame_number(place->frame), place->index);
 }

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+//
+// A generation that is still in the log, made by hand after checkpoint/layout.hpp: frames come
+// from there and not from their tags (LOG-BEFORE-TAG), and each block of the chain from the root
+// to a body is believed only if it verifies.
+#include <catch2/catch.hpp>
+
+#include "test/unit/tools/built_image.hpp"
+#include "tools/image_view.hpp"
+#include "tools/verify_image.hpp"
+
+using namespace perdure;
+using namespace perdure::test;
+
+namespace {
+
+// Generation 5 in segments 1 (with a summary) and 2 (the header, with an entry of its own).
+class LoggedGeneration {
+ public:
+  LoggedGeneration() {
+    test::write(built_, path);
+    page_ = built_.frame_of(Kind::page);
+    other_ = built_.frame_of(Kind::page, 1);
+    write_segment();
+    write_header();
+    write_roots();
+  }
+
+  std::string first_finding() {
+    const ImageFile file(path);
+    ImageView view(file);
+    (void)verify_frames(view, view.findings());
+    return view.findings().is_empty() ? "" : view.findings().kept().front();
+  }
+
+  const Geometry& geometry() const { return built_.geometry; }
+  RawImage raw() { return RawImage(path); }
+  FrameNumber page() const { return page_; }
+  FrameNumber other() const { return other_; }
+  BlockIndex body_block() const { return geometry().log_block(16); }
+  BlockIndex summary_block() const { return geometry().log_block(31); }
+  BlockIndex header_block() const { return geometry().log_block(header_place); }
+
+  static constexpr uint64_t header_place = 47;
+  TemporaryFolder folder;
+  std::string path = folder.file("test.img");
+
+ private:
+  SummaryEntry entry(FrameNumber number, uint32_t place, uint16_t flags) {
+    const FrameIdentity& identity = built_.image.frame(number).identity;
+    return {.number = number, .source = identity.source, .checksum = 0, .place = place,
+            .account = identity.account, .kind = Kind::page, .revision = 1, .flags = flags};
+  }
+
+  void write_segment() {
+    alignas(64) PageBytes body;
+    body.fill(std::byte{0xab});
+    raw().write(body_block(), body);
+    SummaryBlock summary{.store_id = test_store_id, .generation = {5}, .sequence = 40, .count = 1};
+    summary.entries[0] = entry(page_, 16, 0);
+    summary.entries[0].checksum = body_checksum(body, page_);
+    seal(summary, summary_block());
+    raw().write(summary_block(), summary);
+  }
+
+  void write_header() {
+    GenerationHeader header{.store_id = test_store_id, .generation = {5}, .sequence = 41, .inline_count = 1,
+                            .parent = {0}, .entry_count = 2, .reference_count = 2, .system = built_.system};
+    header.inline_entries[0] = entry(other_, 0, SummaryEntry::flag_all_zero);
+    header.references[0] = {.segment = 1, .summary_blocks = 1, .sequence = 40};
+    header.references[1] = {.segment = 2, .summary_blocks = 0, .sequence = 41};
+    seal(header, header_block());
+    header_checksum_ = header.checksum;
+    raw().write(header_block(), header);
+  }
+
+  void write_roots() {
+    RawImage raw(path);
+    for (const BlockIndex place : root_blocks[0]) {
+      Root root = raw.read<Root>(place);
+      root.sequence = 9;
+      root.newest_generation = {5};
+      root.next_generation = {6};
+      root.unmigrated = 1;
+      root.header_place = header_place;
+      root.header_checksum = header_checksum_;
+      seal(root);
+      raw.write(place, root);
+    }
+  }
+
+  BuiltImage built_;
+  FrameNumber page_, other_;
+  uint64_t header_checksum_ = 0;
+};
+
+}  // namespace
+
+TEST_CASE("what the log names comes from the log") {
+  LoggedGeneration logged;
+  CHECK(logged.first_finding() == "");
+  const ImageFile file(logged.path);
+  const ImageView view(file);
+  CHECK(view.generation() == Generation{5});
+  CHECK(view.frames_in_log() == 2);
+  CHECK(view.bytes(logged.page())[17] == std::byte{0xab});
+  CHECK(view.bytes(logged.other())[17] == std::byte{0});
+}
+
+TEST_CASE("while a generation is migrated, a tag frame may be torn, and home is not looked at") {
+  LoggedGeneration logged;
+  logged.raw().damage(logged.geometry().home_block(logged.page()), 5);
+  logged.raw().damage(logged.geometry().tag_block(0, 1), 50);
+  CHECK(logged.first_finding() == "");
+  logged.raw().damage(logged.geometry().tag_block(0, 0), 50);
+  CHECK(logged.first_finding().find("no tag can be read") != std::string::npos);
+}
+
+TEST_CASE("damage in the log is named") {
+  LoggedGeneration logged;
+  SECTION("a body") {
+    logged.raw().damage(logged.body_block(), 9);
+    CHECK(logged.first_finding().find("do not match their checksum") != std::string::npos);
+  }
+  SECTION("a summary") {
+    logged.raw().damage(logged.summary_block(), 99);
+    CHECK_THROWS_WITH(logged.first_finding(), Catch::Contains("summary block 0 of segment 1 of the log does not verify"));
+  }
+  SECTION("a summary of an earlier use of the segment") {
+    RawImage raw = logged.raw();
+    auto summary = raw.read<SummaryBlock>(logged.summary_block());
+    summary.sequence = 39;
+    seal(summary, logged.summary_block());
+    raw.write(logged.summary_block(), summary);
+    CHECK_THROWS_WITH(logged.first_finding(), Catch::Contains("does not verify"));
+  }
+  SECTION("the header") {
+    logged.raw().damage(logged.header_block(), 99);
+    CHECK_THROWS_WITH(logged.first_finding(), "image damaged: the header of generation 5 does not verify");
+  }
+  SECTION("a header of another attempt, sound in itself") {
+    RawImage raw = logged.raw();
+    auto header = raw.read<GenerationHeader>(logged.header_block());
+    header.entry_count = 3;
+    seal(header, logged.header_block());
+    raw.write(logged.header_block(), header);
+    CHECK_THROWS_WITH(logged.first_finding(), "image damaged: the header of generation 5 does not verify");
+  }
+}

@@ -87,7 +87,7 @@ inline constexpr unsigned distinguished = 5; // entry of that endpoint, payload 
 inline constexpr unsigned schedule = 6;      // its own schedule
 inline constexpr unsigned space = 7;         // its own address space
 }  // namespace bank_register
-inline constexpr uint64_t bank_arena_address = 0x300'0000;  // layout::arena_start
+inline constexpr uint64_t bank_arena_address = 0x10'0000'0000;  // layout::arena_start
 
 // The entry payload that is reserved for bank capabilities. An entry with it is never handed out
 // bare: only as the target of a wrapper whose payload is bank_facet_payload(). Without the

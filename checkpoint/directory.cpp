@@ -12,7 +12,7 @@ constexpr uint32_t no_item = 0xffff'ffff;
 }
 
 void Directory::open(std::span<Item> items, std::span<uint32_t> order, std::span<uint32_t> heads) {
-  require(std::has_single_bit(heads.size()) && heads.size() > 1, "hash heads are a power of two");
+  require(heads.size() > 1 && (heads.size() & (heads.size() - 1)) == 0, "hash heads are a power of two");
   items_ = items;
   order_ = order;
   heads_ = heads;

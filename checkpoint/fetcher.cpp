@@ -71,7 +71,9 @@ std::expected<CacheSlot, Absent> Fetcher::resident(StoreParts& parts, CacheSlot 
       if (!identity_only) clear(descriptor, body_absent);
       return std::unexpected(stall(Reason::frame, number));
     case FrameState::unreadable:
+      // Told once; whoever asks later reads again: the trouble may have been a passing one.
       clear(descriptor, awaited);
+      evict(parts, slot);
       return std::unexpected(Absent{Absent::Why::unreadable, {}});
     default:
       clear(descriptor, awaited);
@@ -231,7 +233,7 @@ void Fetcher::finish(StoreParts& parts, CacheSlot slot, FrameState state) {
   }
 }
 
-void Fetcher::unreadable(StoreParts& parts, CacheSlot slot, const char* why) {
+void Fetcher::unreadable(StoreParts& parts, CacheSlot slot, std::string_view why) {
   parts.client->warning(why, parts.cache[slot].number.value);
   finish(parts, slot, FrameState::unreadable);
 }

@@ -42,7 +42,7 @@ class Fetcher {
   void from_tag(StoreParts&, CacheSlot, const TagBuffer&);
   void read_body(StoreParts&, CacheSlot, BlockIndex, uint64_t checksum, IoPurpose);
   void finish(StoreParts&, CacheSlot, FrameState);
-  void unreadable(StoreParts&, CacheSlot, const char* why);
+  void unreadable(StoreParts&, CacheSlot, std::string_view why);
 
   unsigned fetching_ = 0;
   CacheSlot slots_ = 0;

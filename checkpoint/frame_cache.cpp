@@ -9,7 +9,7 @@ namespace perdure {
 
 void FrameCache::open(std::span<FrameDescriptor> descriptors, std::span<CacheSlot> heads,
                       std::byte* bodies) {
-  require(std::has_single_bit(heads.size()) && heads.size() > 1, "hash heads are a power of two");
+  require(heads.size() > 1 && (heads.size() & (heads.size() - 1)) == 0, "hash heads are a power of two");
   descriptors_ = descriptors;
   heads_ = heads;
   bodies_ = bodies;

@@ -106,8 +106,8 @@ uint64_t LogWriter::stage(StoreParts& parts, const FrameToStage& frame) {
     entry.checksum = body_checksum(std::span<const std::byte, block_bytes>(body, block_bytes), frame.number);
     entry.place = static_cast<uint32_t>(place_of(buffer, buffer.bodies++));
   }
-  SummaryBlock& block = summary(buffer, buffer.entries / summary_entries_per_block);
-  const uint32_t index = buffer.entries++ % summary_entries_per_block;
+  SummaryBlock& block = summary(buffer, buffer.entries / uint32_t{summary_entries_per_block});
+  const uint32_t index = buffer.entries++ % uint32_t{summary_entries_per_block};
   if (index == 0) {
     std::memset(static_cast<void*>(&block), 0, sizeof(block));
     block.store_id = parts.store_id;

@@ -68,7 +68,7 @@ void Migration::ended(StoreParts& parts, const IoResult& result) {
   if (running_ == 0 && phase_ == Phase::tagging && !failed_) tags_written(parts);
 }
 
-void Migration::trouble(StoreParts& parts, Phase resume, const char* what) {
+void Migration::trouble(StoreParts& parts, Phase resume, std::string_view what) {
   parts.client->warning(what, parts.roots.current().newest_generation.value);
   failed_ = false;
   phase_ = Phase::pausing;

@@ -77,7 +77,7 @@ class Migration {
   void write_tag_copy(StoreParts&, unsigned copy, uint64_t index);
   void start_release(StoreParts&);
   bool release_step(StoreParts&);
-  void trouble(StoreParts&, Phase resume, const char* what);
+  void trouble(StoreParts&, Phase resume, std::string_view what);
   void restart(StoreParts&);
   void unpin_tags(StoreParts&);
   TagFrame& tag_block(unsigned copy) {

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: MIT
+#include "test/simulation/simulated_machine.hpp"
+
+#include <cstring>
+
+namespace perdure {
+namespace {
+
+constexpr uint8_t all_zero = FrameDescriptor::flag_all_zero;
+
+std::string named(const char* what, FrameNumber frame) {
+  return std::string(what) + ", frame " + std::to_string(frame.value);
+}
+
+Capability random_capability(Random& random) {
+  return {.type = CapabilityType::page,
+          .hint = static_cast<uint32_t>(random.next()),
+          .version = {1 + random.below(1000)},
+          .object = ObjectId::of({random.below(1000)}),
+          .payload = random.next()};
+}
+
+}  // namespace
+
+MachineMemory::MachineMemory(size_t bytes)
+    : bytes_(bytes), memory_(static_cast<std::byte*>(std::aligned_alloc(4096, (bytes + 4095) / 4096 * 4096))) {
+  std::memset(memory_.get(), 0xa5, bytes);
+}
+
+void SimulatedMachine::committed(Generation generation, bool failed) {
+  if (failed) {
+    ++failed_commits;
+    withdrawing_ = true;
+  } else if (oracle_) {
+    expect(generation.value == oracle_->possible, "a generation was reported that was not pending");
+    oracle_->committed(generation.value);
+  }
+}
+
+void SimulatedMachine::poll(uint64_t ns) {
+  now_ns += ns;
+  store->poll(now_ns);
+  if (withdrawing_ && store->can_declare()) {
+    withdrawing_ = false;
+    if (oracle_) oracle_->withdrawn();
+  }
+}
+
+void SimulatedMachine::declare() {
+  // The oracle's cut comes first: what is written afterwards is not in the generation.
+  const Generation generation = store->declare(now_ns, 1'700'000'000 + now_ns / 1'000'000'000);
+  oracle_->declared(generation.value);
+}
+
+void SimulatedMachine::run_to_idle() {
+  for (unsigned i = 0; !store->can_declare(); ++i) {
+    expect(i < 2'000'000, "the checkpointer makes no progress");
+    poll(1'000'000);
+  }
+}
+
+CacheSlot SimulatedMachine::obtain(FrameNumber frame) {
+  const auto slot = store->obtain(frame);
+  if (slot) return *slot;
+  ++stalls;
+  return no_slot;
+}
+
+CacheSlot SimulatedMachine::obtain_waiting(FrameNumber frame, bool* unreadable) {
+  for (unsigned i = 0; i < 1'000'000; ++i) {
+    const auto slot = store->obtain(frame);
+    if (slot) return *slot;
+    if (slot.error().why != Absent::Why::stall) {
+      *unreadable = true;
+      return no_slot;
+    }
+    poll(100'000);
+  }
+  throw SimulationFailure(named("a fetch never ends", frame));
+}
+
+bool SimulatedMachine::make_dirty(CacheSlot slot, Random& random) {
+  if (store->make_dirty(slot, random.one_in(4) ? Need::reserve : Need::ordinary)) return true;
+  ++stalls;
+  return false;
+}
+
+// The oracle's copy is made by its own, obvious way: nothing of the store is asked.
+void SimulatedMachine::remember(FrameNumber frame, CacheSlot slot) {
+  FrameTruth truth{store->descriptor(slot).identity, nullptr};
+  if (truth.identity.kind != Kind::empty && !(store->descriptor(slot).flags & all_zero)) {
+    std::vector<std::byte> body(store->bytes(slot), store->bytes(slot) + frame_bytes);
+    const size_t first = is_row(truth.identity.kind) ? row_header_bytes + 24 : 0;  // Wrapper::target
+    const size_t stride = is_row(truth.identity.kind) ? sizeof(Wrapper) : sizeof(Capability);
+    if (info(truth.identity.kind).holds_capabilities) {
+      for (size_t at = first; at + sizeof(Capability) <= frame_bytes; at += stride) {
+        std::memset(body.data() + at + offsetof(Capability, hint), 0, sizeof(uint32_t));
+      }
+    }
+    truth.body = std::make_shared<const std::vector<std::byte>>(std::move(body));
+  }
+  oracle_->now.frames[frame.value] = truth;
+}
+
+void SimulatedMachine::write(FrameNumber frame, Random& random) {
+  const CacheSlot slot = obtain(frame);
+  if (slot == no_slot) return;
+  const Kind kind = store->descriptor(slot).identity.kind;
+  if (kind == Kind::empty) return make_anew(frame, random);
+  if (!make_dirty(slot, random)) return;
+  FrameIdentity& identity = store->descriptor(slot).identity;
+  std::byte* bytes = store->bytes(slot);
+  if (kind == Kind::page) {
+    for (unsigned i = 0; i < 4; ++i) {
+      const uint64_t word = random.next();
+      std::memcpy(bytes + random.below(frame_bytes / 8) * 8, &word, 8);
+    }
+  } else if (kind == Kind::capability_page) {
+    const Capability capability = random_capability(random);
+    std::memcpy(bytes + random.below(capabilities_per_page) * sizeof(Capability), &capability, sizeof(capability));
+  } else {
+    const auto index = static_cast<unsigned>(random.below(63));
+    if (version_of(identity, bytes, index).is_none()) {
+      make_in_row(identity, bytes, index);
+      row_object<Wrapper>(bytes, index)->target = random_capability(random);
+    } else {
+      destroy_in_row(identity, bytes, index);
+    }
+  }
+  remember(frame, slot);
+}
+
+void SimulatedMachine::make_anew(FrameNumber frame, Random& random) {
+  const auto slot = store->obtain_identity(frame);
+  if (!slot) return void(++stalls);
+  if (!make_dirty(*slot, random)) return;
+  FrameIdentity& identity = store->descriptor(*slot).identity;
+  if (identity.kind != Kind::empty) rescind(identity);
+  store->become_all_zero(*slot);
+  const Account account{static_cast<uint32_t>(random.below(5))};
+  switch (random.below(5)) {
+    case 0: break;  // stays empty
+    case 1: make_whole(identity, Kind::capability_page, account); break;
+    case 2: format_row(identity, store->bytes(*slot), Kind::wrapper, account); break;
+    default: make_whole(identity, Kind::page, account); break;
+  }
+  remember(frame, *slot);
+}
+
+// The kernel may do so at any time, also in frozen and clean frames: hints are not contents.
+void SimulatedMachine::refresh_hints(FrameNumber frame, Random& random) {
+  const CacheSlot slot = store->find(frame);
+  if (slot == no_slot || store->descriptor(slot).flags & all_zero) return;
+  hints_refreshed_ = true;
+  std::byte* bytes = store->bytes(slot);
+  if (store->descriptor(slot).identity.kind == Kind::capability_page) {
+    auto* capability = reinterpret_cast<Capability*>(bytes) + random.below(capabilities_per_page);
+    capability->hint = static_cast<uint32_t>(random.next());
+  } else if (store->descriptor(slot).identity.kind == Kind::wrapper) {
+    row_object<Wrapper>(bytes, static_cast<unsigned>(random.below(63)))->target.hint = static_cast<uint32_t>(random.next());
+  }
+}
+
+void SimulatedMachine::act(Random& random) {
+  ++operations;
+  const uint64_t frames = store->frames_in_store();
+  // Most work is on a few frames; sometimes anywhere.
+  const FrameNumber frame{1 + (random.one_in(4) ? random.below(frames - 1) : random.below(std::min<uint64_t>(frames - 1, 40)))};
+  switch (random.below(16)) {
+    case 0: case 1: case 2: case 3: case 4: case 5:
+      return write(frame, random);
+    case 6:
+      return make_anew(frame, random);
+    case 7: case 8:
+      return refresh_hints(frame, random);
+    case 9:
+      store->system().next_ticket = ++oracle_->now.next_ticket;
+      return;
+    case 10: {
+      const CacheSlot slot = store->random_droppable(random.next());
+      if (slot != no_slot) expect(store->drop(slot), "what is droppable can be dropped");
+      return;
+    }
+    case 11:
+      if (const CacheSlot slot = obtain(frame); slot != no_slot) compare(frame, slot, oracle_->now.frame(frame.value));
+      return;
+    default:
+      for (uint64_t i = random.below(4); i > 0; --i) poll(random.below(2'000'000));
+  }
+}
+
+void SimulatedMachine::compare(FrameNumber frame, CacheSlot slot, const FrameTruth& truth) {
+  const FrameIdentity& identity = store->descriptor(slot).identity;
+  expect(identity.source == truth.identity.source, named("another version source", frame));
+  expect(identity.kind == truth.identity.kind, named("another kind", frame));
+  expect(identity.account == truth.identity.account, named("another account", frame));
+  std::vector<std::byte> body(frame_bytes);
+  if (!(store->descriptor(slot).flags & all_zero)) {
+    // In memory hints may stand; a frame that comes from the disk has none.
+    if (store->descriptor(slot).epoch == 0 && !hints_refreshed_) {
+      std::memcpy(body.data(), store->bytes(slot), frame_bytes);
+    } else {
+      normalize(identity.kind, store->bytes(slot), body.data());
+    }
+  }
+  if (identity.kind == Kind::empty) return;
+  static const std::vector<std::byte> zeroes(frame_bytes);
+  expect(body == (truth.body ? *truth.body : zeroes), named("other contents", frame));
+}
+
+unsigned SimulatedMachine::compare_with(const World& world, bool unreadable_allowed) {
+  unsigned unreadable_count = 0;
+  for (uint64_t number = 0; number < store->frames_in_store(); ++number) {
+    bool unreadable = false;
+    const CacheSlot slot = obtain_waiting({number}, &unreadable);
+    expect(!unreadable || unreadable_allowed, named("unreadable", {number}));
+    if (unreadable) ++unreadable_count; else compare({number}, slot, world.frame(number));
+  }
+  expect(store->system().next_ticket == world.next_ticket, "another system state");
+  return unreadable_count;
+}
+
+}  // namespace perdure

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+//
+// A machine without a processor: the real store over a simulated disk, and random operations on
+// frames, each of which is also told to the oracle.
+#pragma once
+
+#include <cstdlib>
+#include <memory>
+#include <stdexcept>
+#include <string>
+
+#include "checkpoint/store.hpp"
+#include "test/simulation/oracle.hpp"
+#include "test/support/simulated_disk.hpp"
+
+namespace perdure {
+
+struct SimulationFailure : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+inline void expect(bool holds, const std::string& what) {
+  if (!holds) throw SimulationFailure(what);
+}
+
+// The memory of a machine, 4096-aligned, and full of rubbish.
+class MachineMemory {
+ public:
+  explicit MachineMemory(size_t bytes);
+  std::span<std::byte> all() { return {memory_.get(), bytes_}; }
+
+ private:
+  struct Free { void operator()(std::byte* memory) const { std::free(memory); } };
+  size_t bytes_;
+  std::unique_ptr<std::byte, Free> memory_;
+};
+
+class SimulatedMachine final : public StoreClient {
+ public:
+  SimulatedMachine(SimulatedDisk& disk, std::span<std::byte> memory, Oracle* oracle)
+      : disk_(disk), memory_(memory), oracle_(oracle) {}
+
+  std::expected<void, OpenFailure> open(const StoreSettings& settings) {
+    return store->open(disk_, memory_, *this, settings, 1'700'000'000);
+  }
+
+  // One random thing. Needs an oracle.
+  void act(Random&);
+  // Until nothing is pending and everything is at home.
+  void run_to_idle();
+  void poll(uint64_t ns);
+  void declare();
+  // Every frame is what `world` says; `unreadable_allowed`: or is reported unreadable.
+  // → how many were unreadable.
+  unsigned compare_with(const World& world, bool unreadable_allowed = false);
+
+  std::unique_ptr<Store> store = std::make_unique<Store>();
+  uint64_t now_ns = 0;
+  unsigned warnings = 0;
+  unsigned failed_commits = 0;
+  unsigned stalls = 0;
+  unsigned operations = 0;
+
+  void wake(WaitChannel channel) override { last_wake = channel; }
+  void unmap(CacheSlot) override {}
+  void committed(Generation, bool failed) override;
+  void warning(std::string_view, uint64_t) override { ++warnings; }
+  void bug(std::string_view what, FrameNumber) override { throw SimulationFailure("bug: " + std::string(what)); }
+  WaitChannel last_wake;
+
+ private:
+  CacheSlot obtain(FrameNumber);  // no_slot: stalled, or unreadable
+  CacheSlot obtain_waiting(FrameNumber, bool* unreadable);
+  bool make_dirty(CacheSlot, Random&);
+  void remember(FrameNumber, CacheSlot);
+  void write(FrameNumber, Random&);
+  void make_anew(FrameNumber, Random&);
+  void refresh_hints(FrameNumber, Random&);
+  void compare(FrameNumber, CacheSlot, const FrameTruth&);
+
+  SimulatedDisk& disk_;
+  std::span<std::byte> memory_;
+  Oracle* oracle_;
+  bool withdrawing_ = false;
+  bool hints_refreshed_ = false;  // then what stands in the cache is compared without hints
+};
+
+}  // namespace perdure

@@ -6,9 +6,9 @@
 namespace perdure {
 namespace {
 
-constexpr size_t machine_bytes = 24u << 20;
+constexpr size_t machine_bytes = 16u << 20;
 constexpr size_t store_pages = 3000;
-constexpr uint64_t disk_blocks = 16384;
+constexpr uint64_t disk_blocks = 8192;
 constexpr uint64_t log_segments = 24;
 constexpr unsigned polls_before_declaring = 100;
 
@@ -20,7 +20,8 @@ void SpaceWorld::start() {
   next_frame_ = 1;
   node_row_ = no_slot;
   disk_ = std::make_unique<MemoryDisk>(disk_blocks);
-  write_empty_image(*disk_, *Geometry::plan(disk_blocks, log_segments, 64));
+  geometry_ = *Geometry::plan(disk_blocks, log_segments, 64);
+  write_empty_image(*disk_, geometry_);
   store_ = std::make_unique<Store>();
   const auto opened = store_->open(*disk_, fake_machine().take_pages(store_pages), *this, {}, 0);
   if (!opened) throw KernelBug(std::string(opened.error().what));
@@ -114,6 +115,18 @@ Node& SpaceWorld::node(const Capability& capability) {
 void SpaceWorld::declare() {
   while (!store().can_declare()) poll();
   store().declare(fake_machine().now_ns, 0);
+}
+
+void SpaceWorld::evict(const Capability& capability) {
+  const CacheSlot slot = slot_of(capability);
+  declare();
+  while (!store().can_declare()) poll();  // committed, and written home
+  if (!store().drop(slot)) throw KernelBug("a frame cannot be evicted");
+}
+
+void SpaceWorld::damage(const Capability& capability) {
+  std::byte* block = disk_->block(geometry_.home_block(capability.object.frame()));
+  block[100] ^= std::byte{1};
 }
 
 std::vector<std::byte> SpaceWorld::contents() {

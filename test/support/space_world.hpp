@@ -39,6 +39,9 @@ class SpaceWorld final : public StoreClient {
   Node& node(const Capability&);       // of this epoch: made dirty
   void make_dirty(CacheSlot);
   void declare();                      // waits for the generation before it
+  void evict(const Capability&);       // its frame; after a checkpoint
+  void damage(const Capability&);      // its frame on the disk; what was evicted cannot be read
+  void poll() { store().poll(fake_machine().now_ns += 1000); }
   std::vector<std::byte> contents();   // of all frames in use, as they would be stored
 
   void wake(WaitChannel) override {}
@@ -50,11 +53,11 @@ class SpaceWorld final : public StoreClient {
   void bug(std::string_view, FrameNumber) override;
 
  private:
-  void poll() { store().poll(fake_machine().now_ns += 1000); }
   CacheSlot take_frame();
   Capability make_in(CacheSlot, Kind);
   CacheSlot resident(FrameNumber);
 
+  Geometry geometry_;
   std::unique_ptr<MemoryDisk> disk_;
   std::unique_ptr<Store> store_;
   uint64_t next_frame_ = 0;

@@ -241,6 +241,22 @@ TEST_CASE_METHOD(Fixture, "when the remembered one of two entries is gone the ot
   check_all();
 }
 
+TEST_CASE_METHOD(Fixture, "a page that is evicted is unmapped, and mapped again when it is back") {
+  const Capability space = flat_space(2);
+  const Capability page = page_of(space, 0);
+  *try_out(space, 7, store_access).byte = std::byte{42};
+  try_out(space, 4096, store_access);
+  world.evict(page);
+  tables.load(space);
+  CHECK_FALSE(fake_machine().load(7).has_value());
+  CHECK(fake_machine().load(4096).has_value());
+  check_all();
+  CHECK_FALSE(tables.check(space));  // nothing that waits for the disk is found wrong
+  world.slot_of(page);               // fetches it
+  CHECK(*try_out(space, 7, load_access).byte == std::byte{42});
+  check_all();
+}
+
 // --- the pool -------------------------------------------------------------------------------------------
 
 TEST_CASE_METHOD(Fixture, "a tiny pool serves any number of tables") {

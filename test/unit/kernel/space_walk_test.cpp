@@ -236,6 +236,42 @@ TEST_CASE_METHOD(Fixture, "below no_call no keeper is told") {
   CHECK_FALSE(walk(with(outer, restriction::no_call), 0x10000).fault.has_keeper);
 }
 
+TEST_CASE_METHOD(Fixture, "a frame that is on the disk is a stall, and then reached") {
+  const Capability page = world.new_page();
+  const Capability space = node(0);
+  world.node(space).slots[0] = page;
+  *world.bytes(page) = std::byte{42};
+  for (const Capability& absent : {page, space}) {
+    world.evict(absent);
+    const WalkOutcome outcome = walk(space, 0);
+    REQUIRE(outcome.is_stall());
+    CHECK(outcome.stall.until.reason() == WaitChannel::Reason::frame);
+    CHECK(outcome.stall.until.key() == absent.object.frame().value);
+    for (unsigned i = 0; i < 100 && walk(space, 0).is_stall(); ++i) world.poll();
+    CHECK(reaches(space, 0, page));
+    CHECK(*world.bytes(page) == std::byte{42});
+  }
+}
+
+TEST_CASE_METHOD(Fixture, "a frame that is damaged is a fault of its own, told to the keeper") {
+  const Capability page = world.new_page();
+  const Capability space = node(0);
+  world.node(space).slots[2] = page;
+  world.node(space).keeper = some_keeper();
+  *world.bytes(page) = std::byte{42};
+  world.evict(page);
+  world.damage(page);
+  WalkOutcome outcome = walk(space, 0x2345);
+  for (unsigned i = 0; i < 100 && outcome.is_stall(); ++i) {
+    world.poll();
+    outcome = walk(space, 0x2345);
+  }
+  REQUIRE(outcome.is_fault());
+  CHECK(outcome.fault.code == FaultCode::unreadable);
+  CHECK(outcome.fault.has_keeper);
+  CHECK(outcome.fault.offset == 0x2345);
+}
+
 // --- random trees ------------------------------------------------------------------------------
 
 namespace {

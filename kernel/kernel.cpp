@@ -130,7 +130,7 @@ bool Kernel::is_misplaced(ActivityRef ref, Process& process) {
   }
   const bool misplaced = scheduler.priority(ref) != priority;
   scheduler.set_priority(ref, priority);
-  return misplaced && scheduler.highest_ready() > priority;
+  return misplaced && scheduler.highest_ready() >= static_cast<int>(priority);
 }
 
 // CURRENT-WHILE-RUNNING, and the space is loaded. False: it had to stall.

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: MIT
+#include "test/support/kernel_world.hpp"
+
+namespace perdure {
+namespace {
+
+constexpr size_t machine_bytes = 24u << 20;
+constexpr size_t table_pages = 16;
+constexpr size_t store_pages = 640;
+constexpr uint64_t disk_blocks = 4096;
+
+}  // namespace
+
+KernelWorld::KernelWorld(KernelOptions options) : options_(options), disk_(disk_blocks) {
+  write_empty_image(disk_, *Geometry::plan(disk_blocks, 24, 64));
+  open();
+}
+
+void KernelWorld::open() {
+  fake_machine().power_on(machine_bytes);
+  fake_machine().step_ns = 100;
+  kernel_ = std::make_unique<Kernel>();
+  const auto opened = kernel_->store.open(disk_, fake_machine().take_pages(store_pages), *kernel_, {}, 0);
+  if (!opened) throw KernelBug(std::string(opened.error().what));
+}
+
+void KernelWorld::start() { kernel_->start(options_, fake_machine().take_pages(table_pages)); }
+
+void KernelWorld::cut_and_boot() {
+  kernel_.reset();
+  disk_.forget_completions();
+  open();
+  start();
+}
+
+void KernelWorld::poll() { kernel_->store.poll(fake_machine().now_ns += 1000); }
+
+CacheSlot KernelWorld::resident(FrameNumber number) {
+  for (;;) {
+    if (const auto slot = kernel_->store.obtain(number)) return *slot;
+    poll();
+  }
+}
+
+void KernelWorld::make_writable(CacheSlot slot) {
+  while (!kernel_->store.make_dirty(slot, Need::reserve)) poll();
+}
+
+std::byte* KernelWorld::bytes(const Capability& capability) {
+  return kernel_->store.bytes(resident(capability.object.frame()));
+}
+
+void KernelWorld::write(const Capability& capability) { make_writable(resident(capability.object.frame())); }
+
+bool KernelWorld::is_alive(const Capability& capability) {
+  resident(capability.object.frame());
+  Capability copy = capability;
+  return look_up(kernel_->store, copy).has_value();
+}
+
+Capability KernelWorld::make_small(Kind kind) {
+  Store& store = kernel_->store;
+  if (!open_rows_.contains(kind) || next_index_[kind] == info(kind).objects_per_frame) {
+    const FrameNumber number{next_frame_++};
+    const CacheSlot slot = resident(number);
+    make_writable(slot);
+    store.become_all_zero(slot);
+    format_row(store.descriptor(slot).identity, store.bytes(slot), kind, {1});
+    if (kind == Kind::activity) {
+      auto& header = *reinterpret_cast<RowHeader*>(store.bytes(slot));
+      const FrameNumber head = store.system().activity_rows;
+      header.next = head;
+      if (head.value != 0) {
+        const CacheSlot head_slot = resident(head);
+        make_writable(head_slot);
+        reinterpret_cast<RowHeader*>(store.bytes(head_slot))->previous = number;
+      }
+      store.system().activity_rows = number;
+    }
+    open_rows_[kind] = number;
+    next_index_[kind] = 0;
+  }
+  const FrameNumber number = open_rows_[kind];
+  const CacheSlot slot = resident(number);
+  make_writable(slot);
+  const unsigned index = next_index_[kind]++;
+  make_in_row(store.descriptor(slot).identity, store.bytes(slot), index);
+  return fabricate(store.descriptor(slot).identity, store.bytes(slot), number, index);
+}
+
+Capability KernelWorld::make(Kind kind) {
+  if (is_row(kind)) return make_small(kind);
+  Store& store = kernel_->store;
+  const FrameNumber number{next_frame_++};
+  const CacheSlot slot = resident(number);
+  make_writable(slot);
+  make_whole(store.descriptor(slot).identity, kind, {1});
+  store.become_all_zero(slot);
+  return fabricate(store.descriptor(slot).identity, store.bytes(slot), number, 0);
+}
+
+Guest KernelWorld::new_guest(Program program, uint8_t priority) {
+  Guest guest;
+  guest.process = make(Kind::process);
+  guest.activity = make(Kind::activity);
+  guest.endpoint = make(Kind::endpoint);
+  guest.root = make(Kind::node);
+  Node& root = object<Node>(guest.root);
+  for (unsigned i = 0; i < 2; ++i) guest.pages[i] = make(Kind::page);
+  object<Node>(guest.root).slots[0] = guest.pages[0];
+  object<Node>(guest.root).slots[1] = guest.pages[1];
+  (void)root;
+  const Capability schedule = make(Kind::schedule);
+  object<Schedule>(schedule).priority = priority;
+  Endpoint& endpoint = object<Endpoint>(guest.endpoint);
+  endpoint.receiver = guest.process;
+  endpoint.flags = Endpoint::flag_had_receiver;
+  write(guest.process);
+  Process& process = this->process(guest);
+  process.space = guest.root;
+  process.space.payload = Guest::memory >> 16;  // guard: the node spans 16 pages
+  process.schedule = schedule;
+  process.control.activity = guest.activity;
+  process.control.state = ProcessState::running;
+  process.registers.rip = rip_of_call + system_call_instruction_bytes;
+  Activity& activity = object<Activity>(guest.activity);
+  activity.process = guest.process.object;
+  activity.process_version = guest.process.version;
+  activity.runnable = 1;
+  activity.ticket = kernel_->store.system().next_ticket++;
+  programs_[guest.process.object.frame()] = std::move(program);
+  return guest;
+}
+
+void KernelWorld::set_program(const Guest& guest, Program program) {
+  programs_[guest.process.object.frame()] = std::move(program);
+}
+
+void KernelWorld::let_receive(const Guest& guest, uint64_t receive_into) {
+  write(guest.process);
+  Process& process = this->process(guest);
+  invoke(process, Invocation::reply_and_wait, 0, {}, 0, static_cast<uint32_t>(receive_into));
+  process.registers.rip = rip_of_call + system_call_instruction_bytes;
+  process.control.state = ProcessState::receiving;
+  object<Activity>(guest.activity).runnable = 0;
+}
+
+Capability KernelWorld::entry(const Guest& guest, uint64_t payload) {
+  return {.type = CapabilityType::entry,
+          .version = guest.endpoint.version,
+          .object = guest.endpoint.object,
+          .payload = payload};
+}
+
+void KernelWorld::invoke(Process& process, Invocation kind, unsigned capability_register,
+                         std::array<uint64_t, 6> words, uint32_t send_registers, uint32_t receive_registers,
+                         uint32_t send_bytes, uint64_t send_address, uint32_t receive_bytes,
+                         uint64_t receive_address) {
+  Registers& registers = process.registers;
+  registers.rip = rip_of_call;
+  registers.rax = static_cast<uint64_t>(kind) | capability_register << 8;
+  set_message_words(registers, {words[0], words[1], words[2], words[3], words[4], words[5]});
+  registers.rbx = send_registers | uint64_t{receive_registers} << 32;
+  registers.r12 = send_bytes | uint64_t{receive_bytes} << 32;
+  registers.r13 = send_address;
+  registers.r14 = receive_address;
+  registers.r15 = 0;
+}
+
+void KernelWorld::access(Registers& registers, bool write) {
+  const auto byte = write ? fake_machine().store(registers.rdi) : fake_machine().load(registers.rdi);
+  if (!byte) {
+    kernel_->entered({.reason = Trap::Reason::page_fault, .address = registers.rdi, .write = write});
+    return;
+  }
+  if (write) **byte = static_cast<std::byte>(registers.rax);
+  else registers.rax = static_cast<uint64_t>(**byte);
+  registers.rip += system_call_instruction_bytes;
+  kernel_->entered({.reason = Trap::Reason::interrupt});
+}
+
+void KernelWorld::enter(Process& process, Registers& registers) {
+  const bool is_done = registers.rip != rip_of_call && registers.rip != rip_of_load && registers.rip != rip_of_store;
+  if (is_done) {
+    Program& program = programs_[kernel_->store.descriptor(kernel_->current_slot()).number];
+    if (program) program(process);
+  }
+  switch (registers.rip) {
+    case rip_of_call:
+      registers.rip += system_call_instruction_bytes;
+      kernel_->entered({.reason = Trap::Reason::system_call});
+      break;
+    case rip_of_load: access(registers, false); break;
+    case rip_of_store: access(registers, true); break;
+    default:  // it spins, and time passes
+      fake_machine().advance(1'000'000);
+      kernel_->entered({.reason = Trap::Reason::interrupt});
+      break;
+  }
+}
+
+bool KernelWorld::step() {
+  for (unsigned patience = 0; patience < 1000; ++patience) {
+    if (Registers* registers = kernel_->try_next()) {
+      enter(kernel_->current(), *registers);
+      return true;
+    }
+    if (!kernel_->store.poll(fake_machine().now_ns += 1000) && !kernel_->scheduler.anything_ready()) return false;
+  }
+  return false;
+}
+
+void KernelWorld::run(unsigned steps) {
+  for (unsigned i = 0; i < steps && step(); ++i) {
+  }
+}
+
+void KernelWorld::take_checkpoint() {
+  while (!kernel_->store.can_declare()) poll();
+  const Generation before = kernel_->store.committed_generation();
+  kernel_->request_checkpoint();
+  while (kernel_->store.committed_generation() == before) {
+    fake_machine().pending.timer = true;
+    kernel_->try_next();
+    poll();
+  }
+}
+
+}  // namespace perdure

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+//
+// The whole generic kernel on the host: fake machine, disk in memory, and guests whose programs
+// are functions of the test. Objects are made directly in the store, as a range would make them.
+//
+// A guest does one thing at a time, and what it does stands in its registers, so that it survives
+// a power cut like any program: rip says which thing (a call, a load, a store) and is put behind
+// it when it is done. A stalled or faulted one is simply done again.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+
+#include "kernel/kernel.hpp"
+#include "test/support/fake_machine.hpp"
+#include "test/support/memory_disk.hpp"
+
+namespace perdure {
+
+// Where a guest's program counter stands before it does the thing.
+inline constexpr uint64_t rip_of_call = 0x1000;   // the registers say what is invoked
+inline constexpr uint64_t rip_of_load = 0x2000;   // one byte at [rdi], to rax
+inline constexpr uint64_t rip_of_store = 0x3000;  // the low byte of rax to [rdi]
+
+struct Guest {
+  Capability process;
+  Capability activity;
+  Capability endpoint;
+  Capability root;   // node: 16 slots of one page
+  Capability pages[2];
+  // The two pages are at 0x10000 and 0x11000: slots 0 and 1 of a node with guard 1.
+  static constexpr uint64_t memory = 0x10000;
+};
+
+class KernelWorld {
+ public:
+  // What a guest does next; sets rip and registers. Not called while something is undone.
+  using Program = std::function<void(Process&)>;
+
+  explicit KernelWorld(KernelOptions options = {});
+
+  Kernel& kernel() { return *kernel_; }
+  Process& process(const Guest& guest) { return *reinterpret_cast<Process*>(bytes(guest.process)); }
+
+  // Before start(), or between steps: makes objects without asking anybody.
+  Capability make(Kind);
+  void destroy(const Capability&);
+  template <typename Object>
+  Object& object(const Capability& capability) {  // to be written
+    write(capability);
+    return *row_object<Object>(bytes(capability), capability.object.index());
+  }
+  std::byte* bytes(const Capability&);
+  void write(const Capability&);  // makes its frame dirty
+  bool is_alive(const Capability&);
+  Guest new_guest(Program, uint8_t priority = 1);
+  void set_program(const Guest&, Program);
+  // Puts a guest into the open wait, receiving into the given registers.
+  void let_receive(const Guest&, uint64_t receive_into = 0);
+  static Capability entry(const Guest&, uint64_t payload = 0);
+
+  void start();              // the kernel finds what runs
+  bool step();               // one kernel entry by whoever is chosen; false: nobody can run now
+  void run(unsigned steps);  // at most
+  void take_checkpoint();    // and wait for it
+  void cut_and_boot();       // everything in memory is lost
+
+  // For programs: prepares registers.
+  static void invoke(Process&, Invocation, unsigned capability_register, std::array<uint64_t, 6> words = {},
+                     uint32_t send_registers = 0, uint32_t receive_registers = 0, uint32_t send_bytes = 0,
+                     uint64_t send_address = 0, uint32_t receive_bytes = 0, uint64_t receive_address = 0);
+
+ private:
+  void open();
+  CacheSlot resident(FrameNumber);
+  void make_writable(CacheSlot);
+  void poll();
+  void enter(Process&, Registers&);
+  void access(Registers&, bool write);
+  Capability make_small(Kind);
+
+  KernelOptions options_;
+  MemoryDisk disk_;
+  std::unique_ptr<Kernel> kernel_;
+  std::map<FrameNumber, Program> programs_;
+  std::map<Kind, FrameNumber> open_rows_;
+  std::map<Kind, unsigned> next_index_;
+  uint64_t next_frame_ = 1;
+};
+
+}  // namespace perdure

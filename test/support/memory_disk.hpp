@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+//
+// A disk in memory that does as it is told, for tests that are not about the disk: requests
+// complete in order, at the next poll, and never fail. (Faults: test/support/simulated_disk.hpp.)
+#pragma once
+
+#include <cstring>
+#include <deque>
+#include <vector>
+
+#include "checkpoint/layout.hpp"
+
+namespace perdure {
+
+class MemoryDisk final : public Disk {
+ public:
+  explicit MemoryDisk(uint64_t blocks) : bytes_(blocks * block_bytes) {}
+
+  std::byte* block(BlockIndex index) { return bytes_.data() + index.value * block_bytes; }
+  uint64_t size_blocks() const override { return bytes_.size() / block_bytes; }
+
+  bool submit(const DiskRequest& request) override {
+    std::byte* at = bytes_.data() + request.block * block_bytes;
+    const size_t length = size_t{request.block_count} * block_bytes;
+    if (request.operation == DiskRequest::Operation::read) std::memcpy(request.memory, at, length);
+    if (request.operation == DiskRequest::Operation::write) std::memcpy(at, request.memory, length);
+    completed_.push_back({.token = request.token});
+    return true;
+  }
+  std::optional<DiskCompletion> poll() override {
+    if (completed_.empty()) return std::nullopt;
+    const DiskCompletion first = completed_.front();
+    completed_.pop_front();
+    return first;
+  }
+  void forget_completions() { completed_.clear(); }  // the machine that waited for them is gone
+
+ private:
+  std::vector<std::byte> bytes_;
+  std::deque<DiskCompletion> completed_;
+};
+
+// Generation 0 without a single object (checkpoint/layout.hpp says what that must contain).
+inline void write_empty_image(MemoryDisk& disk, const Geometry& geometry) {
+  Root root;
+  root.clean = 1;
+  root.store_id = 0x7e57;
+  root.next_generation = {1};
+  root.geometry = geometry;
+  root.frontier = 0;
+  for (unsigned slot = 0; slot < root_slots; ++slot) {
+    root.sequence = slot + 1;
+    seal(root);
+    for (unsigned copy = 0; copy < root_copies; ++copy) {
+      std::memcpy(disk.block(root_blocks[slot][copy]), &root, sizeof(root));
+    }
+  }
+}
+
+}  // namespace perdure

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import unittest
 
-TOOL = sys.argv.pop(1)
+TOOL = os.path.abspath(sys.argv.pop(1))
 
 DESCRIPTION = """
 program idle
@@ -139,7 +139,6 @@ class CommandLine(unittest.TestCase):
         self.assert_refused(self.build(size="much"), 2, "--size: 'much' is not a size")
         self.assert_refused(self.build(log_size="1M"), 2, "--log-size: 1M is too small; at least 3 MiB")
         self.assert_refused(self.build(size="4M"), 2, "no store fits")
-        self.assert_refused(self.build(size="5M"), 2, "--size")
         self.assert_refused(self.build(log_size="1000000G"), 2, "no store fits")
         self.assertFalse(self.image.exists())
 

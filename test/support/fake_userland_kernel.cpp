@@ -274,8 +274,10 @@ Result FakeUserlandKernel::call_system(const FakeCapability& target, Message& me
 }
 
 Result FakeUserlandKernel::call_console(const FakeCapability& target, Message& message) {
+  const bool is_write = message.words[0] == method::console_write;
+  if (is_write && cut_at_write_ != 0 && --cut_at_write_ == 0) ++boot_epoch_;
   if (target.payload != boot_epoch_) return Result::restarted;
-  if (message.words[0] == method::console_write) {
+  if (is_write) {
     if (message.bytes.size() > message_bytes_max) return Result::too_large;
     written.append(reinterpret_cast<const char*>(message.bytes.data()), message.bytes.size());
     return Result::ok;

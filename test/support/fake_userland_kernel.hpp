@@ -67,7 +67,7 @@ class FakeUserlandKernel {
   // Frames used by a bank and all below it.
   static uint64_t used(const FakeObject& bank);
 
-  // Every n-th allocation from now on is refused; 0: none.
+  // The allocation of this number is refused, counted from the first; 0: none.
   void refuse_allocation(unsigned number) { refuse_at_ = number; }
   unsigned allocations() const { return allocations_; }
 
@@ -76,6 +76,8 @@ class FakeUserlandKernel {
   std::string written;
   // An empty piece stands for a power cut: the console capability is of an earlier boot then.
   static constexpr std::string_view power_cut = "";
+  // The power is cut before this write to the console, counted from now.
+  void cut_at_write(unsigned number) { cut_at_write_ = number; }
 
   // Answers a message to an entry, as the server would. The message is as delivered.
   std::function<void(const FakeObject& endpoint, Message&)> answer_entry;
@@ -92,6 +94,7 @@ class FakeUserlandKernel {
   uint32_t next_account_ = bank_root_account;
   unsigned allocations_ = 0;
   unsigned refuse_at_ = 0;
+  unsigned cut_at_write_ = 0;
   uint64_t boot_epoch_ = 1;
   uint64_t now_ns_ = 0;
 

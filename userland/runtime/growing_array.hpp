@@ -22,11 +22,13 @@ class GrowingArray {
   GrowingArray(const GrowingArray&) = delete;
   GrowingArray& operator=(const GrowingArray&) = delete;
 
+  // Afterwards one append will succeed.
+  [[nodiscard]] bool reserve_one() { return count_ < capacity_ || grow(); }
   [[nodiscard]] bool append(const T& item) { return insert(count_, item); }
 
   [[nodiscard]] bool insert(size_t position, const T& item) {
     const T kept = item;  // it may be one of ours
-    if (count_ == capacity_ && !grow()) return false;
+    if (!reserve_one()) return false;
     std::move_backward(items_ + position, items_ + count_, items_ + count_ + 1);
     items_[position] = kept;
     ++count_;

@@ -47,25 +47,23 @@ void say_call_error(Shell& shell, std::string_view name, Result result) {
 
 }  // namespace
 
-Answer<std::string_view> describe_server(Shell& shell, NameTable::Index index,
-                                         std::span<char> buffer) {
+Answer<std::string_view> describe_server(Shell& shell, NameTable::Index index) {
   if (auto done = check_ready(shell, index); !done) return std::unexpected(done.error());
   const CapabilityRegister entry = shell_register::server_entry;
   if (auto done = shell.names.fetch(index, NameTable::Which::entry, entry); !done) {
     return std::unexpected(done.error());
   }
   Message message = request(method::describe);
-  message.buffer = std::as_writable_bytes(buffer);
+  message.buffer = std::as_writable_bytes(shell.server_text());
   if (auto done = checked(call(entry, message)); !done) return std::unexpected(done.error());
-  return std::string_view(buffer.data(), message.byte_count);
+  return std::string_view(shell.server_text().data(), message.byte_count);
 }
 
 void run_call(Shell& shell, const Words& words) {
   const std::string_view name = words.at(1);
   const auto index = find_server(shell, name);
   if (!index) return;
-  static char buffer[message_bytes_max];
-  const auto description = describe_server(shell, *index, buffer);
+  const auto description = describe_server(shell, *index);
   if (!description) {
     say_call_error(shell, name, description.error());
     return;

@@ -62,8 +62,7 @@ void offer_servers(Shell& shell, Candidates& candidates) {
 void offer_methods(Shell& shell, std::string_view server, Candidates& candidates) {
   const auto index = shell.names.find(server);
   if (!index) return;
-  static char buffer[message_bytes_max];
-  const auto description = describe_server(shell, *index, buffer);
+  const auto description = describe_server(shell, *index);
   if (!description) return;
   std::string_view lines = method_lines(*description);
   while (!lines.empty()) {

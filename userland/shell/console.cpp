@@ -6,7 +6,9 @@
 
 namespace perdure {
 
-void ConsoleSession::write(std::string_view text) {
+bool ConsoleSession::write(std::string_view text) {
+  bool is_first = true;
+  bool is_whole = true;
   while (!text.empty()) {
     TextBuffer<piece_length> piece;
     while (!text.empty() && piece.text().size() + 2 <= piece_length) {
@@ -14,12 +16,20 @@ void ConsoleSession::write(std::string_view text) {
       piece << text[0];
       text.remove_prefix(1);
     }
-    write_raw(piece.text());
+    const bool was_interrupted = !write_raw(piece.text());
+    if (was_interrupted && !is_first) is_whole = false;
+    is_first = false;
   }
+  return is_whole;
 }
 
-void ConsoleSession::write_raw(std::string_view piece) {
-  while (!console_.write(piece)) reopen();
+// False: there was a restart before it.
+bool ConsoleSession::write_raw(std::string_view piece) {
+  if (console_.write(piece)) return true;
+  do {
+    reopen();
+  } while (!console_.write(piece));
+  return false;
 }
 
 std::optional<char> ConsoleSession::read() {

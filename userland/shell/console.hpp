@@ -24,7 +24,8 @@ class ConsoleSession {
   // The first boot is announced like any other.
   void begin() { reopen(); }
 
-  void write(std::string_view text);  // '\n' becomes CR LF
+  // '\n' becomes CR LF. False: there was a restart, and a part of it stands above the banner.
+  bool write(std::string_view text);
   // Waits. Nothing: there was a restart meanwhile.
   std::optional<char> read();
   // True once after each restart.
@@ -45,7 +46,7 @@ class ConsoleSession {
 
   void reopen();
   void mint();
-  void write_raw(std::string_view piece);
+  bool write_raw(std::string_view piece);
 };
 
 }  // namespace perdure

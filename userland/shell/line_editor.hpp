@@ -23,7 +23,7 @@ namespace perdure {
 class LineHistory {
  public:
   static constexpr size_t line_length_max = 255;
-  static constexpr unsigned capacity = 64;
+  static constexpr unsigned capacity = 32;
 
   void add(std::string_view line);
   unsigned size() const { return count_; }
@@ -31,11 +31,9 @@ class LineHistory {
   std::string_view line(unsigned age) const;
 
  private:
-  // Not initialized: an entry is written before it is read, and pages that were never touched
-  // cost nothing.
   struct Entry {
-    uint8_t length;
-    char characters[line_length_max];
+    uint8_t length = 0;
+    char characters[line_length_max] = {};
   };
   Entry entries_[capacity];
   unsigned next_ = 0;

@@ -63,6 +63,7 @@ Answer<> NameTable::add_page() {
 }
 
 Answer<> NameTable::reserve() {
+  if (!servers_.reserve_one()) return std::unexpected(Result::exhausted);
   if (servers_.size() < page_count_ * places_per_page) return {};
   return add_page();
 }

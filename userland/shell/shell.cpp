@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "userland/shell/shell.hpp"
 
+#include <algorithm>
 #include <new>
 
 #include "userland/runtime/program.hpp"
@@ -22,7 +23,16 @@ void Shell::show_prompt(const LineEditor& editor, std::string_view line_prompt) 
   TextBuffer<LineEditor::echo_length_max> echo;
   echo << line_prompt;
   editor.show(echo);
-  console.write(echo.text());
+  // If the banner came just before it, it is where it belongs.
+  if (console.write(echo.text())) (void)console.was_restarted();
+}
+
+// What a command needs is there before the first one: so that the frames that a person sees in
+// `banks` are what the commands cost, and a full bank does not stop the shell at its next page.
+void Shell::touch_memory() {
+  std::ranges::fill(server_text_, '\0');
+  std::ranges::fill(generations_, GenerationStatus{});
+  (void)names.reserve();  // if there is no frame for it now, `start` says so
 }
 
 // Until a line is entered (it stays in the editor) or abandoned (it is empty).
@@ -44,15 +54,14 @@ void Shell::read_line(LineEditor& editor, std::string_view line_prompt, bool has
 
 std::string_view Shell::ask(std::string_view question) {
   answers_.clear();
-  (void)console.was_restarted();
   read_line(answers_, question, false);
   return answers_.line();
 }
 
 void Shell::run() {
+  touch_memory();
   console.begin();
   while (true) {
-    (void)console.was_restarted();  // the prompt comes in any case
     read_line(editor_, prompt, true);
     char line[LineEditor::length_max];
     const size_t length = editor_.line().copy(line, sizeof(line));

@@ -37,13 +37,20 @@ class Shell {
   // Reads one line with its own prompt, outside the history. The view is valid until the next.
   std::string_view ask(std::string_view question);
 
+  // For what a server says of itself, and for the list of generations.
+  std::span<char> server_text() { return server_text_; }
+  std::span<GenerationStatus> generations() { return generations_; }
+
   ConsoleSession console;
   NameTable names;
 
  private:
+  char server_text_[message_bytes_max];
+  GenerationStatus generations_[message_bytes_max / sizeof(GenerationStatus)];
   LineEditor editor_;
   LineEditor answers_;
 
+  void touch_memory();
   void read_line(LineEditor&, std::string_view line_prompt, bool has_completion);
   void show_prompt(const LineEditor&, std::string_view line_prompt);
 };

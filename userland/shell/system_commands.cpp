@@ -74,14 +74,14 @@ void run_checkpoint(Shell& shell, const Words&) {
 }
 
 void run_generations(Shell& shell, const Words&) {
-  static GenerationStatus list[message_bytes_max / sizeof(GenerationStatus)];
+  const auto list = shell.generations();
   const auto count = shell_register::checkpoint.generations(list);
   if (!count) {
     shell.say_result(count.error());
     return;
   }
   shell.say("generation  committed                    frames\n");
-  for (const GenerationStatus& one : std::span(list).first(*count)) {
+  for (const GenerationStatus& one : list.first(*count)) {
     shell.say(Padded{one.generation, 10}, "  ", UtcTime{one.wall_seconds}, Padded{one.frames, 12},
               one.in_log != 0 ? "  in the log\n" : "  written home\n");
   }

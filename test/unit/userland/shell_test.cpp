@@ -200,3 +200,19 @@ TEST_CASE("names by the hundred, destroyed and given again") {
   // 300 names and 150 more; of the 100 that were destroyed by then, all but 64 made way.
   CHECK(world.shell->names.size() == 300 + 150 - (100 - 64));
 }
+
+TEST_CASE("power that fails while the prompt is being written: one banner, one prompt") {
+  World world;
+  world.type({"start counter c1\r"});
+  for (unsigned failing = 1; failing < 8; ++failing) {
+    INFO("write " << failing);
+    world.kernel.cut_at_write(failing);
+    std::string text = world.type({"call c1 get\r", "\x15"});
+    const size_t banner = text.find("Perdure: store");
+    REQUIRE(banner != std::string::npos);
+    text.erase(0, banner);
+    has(text, "checkpoints: every 3000 ms\n");
+    CHECK(text.find("perdure> perdure>") == std::string::npos);
+    CHECK(text.ends_with("\n0\nperdure> "));
+  }
+}

@@ -264,6 +264,14 @@ Result FakeUserlandKernel::call_system(const FakeCapability& target, Message& me
     case method::checkpoint_status:
       give_bytes(message, &status, sizeof(status));
       return Result::ok;
+    case method::checkpoint_reboot:
+    case method::checkpoint_power_off:
+      power_requests_ += message.words[0] == method::checkpoint_reboot ? "reboot " : "poweroff ";
+      return Result::ok;
+    case method::clock_wait_restart:
+      if (message.words[1] == boot_epoch_) ++boot_epoch_;
+      message.words[1] = boot_epoch_;
+      return Result::ok;
     case method::checkpoint_take:
       message.words[1] = ++status.committed_generation;
       return Result::ok;

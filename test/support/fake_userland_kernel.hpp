@@ -69,6 +69,7 @@ class FakeUserlandKernel {
 
   // The allocation of this number is refused, counted from the first; 0: none.
   void refuse_allocation(unsigned number) { refuse_at_ = number; }
+  const std::string& power_requests() const { return power_requests_; }
   unsigned allocations() const { return allocations_; }
 
   // The console: what is typed (in pieces as they arrive), and what was written.
@@ -93,6 +94,7 @@ class FakeUserlandKernel {
   FakeObject* root_bank_ = nullptr;
   uint32_t next_account_ = bank_root_account;
   unsigned allocations_ = 0;
+  std::string power_requests_;
   unsigned refuse_at_ = 0;
   unsigned cut_at_write_ = 0;
   uint64_t boot_epoch_ = 1;

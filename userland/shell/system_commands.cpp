@@ -36,6 +36,19 @@ void show_bank(Shell& shell, const BankCapability::ListStep& step, uint32_t own_
   shell.say(step.is_dying ? ", is being destroyed\n" : "\n");
 }
 
+// The request is answered before the power goes, so that it is not made again in the next boot.
+// Nothing more is to be shown in this one.
+template <typename Request>
+void power(Shell& shell, const Request& request) {
+  const auto now = shell_register::clock.now();
+  const Answer<> done = request();
+  if (!done) {
+    shell.say_result(done.error());
+  } else if (now) {
+    (void)shell_register::clock.wait_restart(now->boot_epoch);
+  }
+}
+
 std::optional<SystemStatus> system_status(Shell& shell) {
   const auto status = shell_register::checkpoint.status();
   if (status) return *status;
@@ -114,20 +127,17 @@ void run_uptime(Shell& shell, const Words&) {
   shell.say("boots ", status->boots, ", power cuts survived ", status->power_cuts, "\n");
 }
 
-// The shell comes back from these calls in the next boot, as from any other.
 void run_reboot(Shell& shell, const Words& words) {
   const bool cut = words.count == 2 && words.at(1) == "--cut";
   if (words.count == 2 && !cut) {
     shell.say_error("unknown option ", words.at(1), "; usage: reboot [--cut]");
     return;
   }
-  const auto done = shell_register::checkpoint.reboot(cut ? power_flag::cut : 0);
-  if (!done) shell.say_result(done.error());
+  power(shell, [&] { return shell_register::checkpoint.reboot(cut ? power_flag::cut : 0); });
 }
 
 void run_poweroff(Shell& shell, const Words&) {
-  const auto done = shell_register::checkpoint.power_off(0);
-  if (!done) shell.say_result(done.error());
+  power(shell, [] { return shell_register::checkpoint.power_off(0); });
 }
 
 }  // namespace perdure

@@ -216,3 +216,15 @@ TEST_CASE("power that fails while the prompt is being written: one banner, one p
     CHECK(text.ends_with("\n0\nperdure> "));
   }
 }
+
+TEST_CASE("power commands show nothing more before the next boot") {
+  World world;
+  for (const std::string_view line : {"reboot\r", "poweroff\r"}) {
+    const std::string text = world.type({line});
+    const size_t banner = text.find("\nPerdure: store", 2);
+    REQUIRE(banner != std::string::npos);
+    CHECK(text.ends_with("ms\nperdure> "));
+  }
+  CHECK(world.kernel.power_requests() == "reboot poweroff ");
+  CHECK(world.command("reboot --now") == "error: unknown option --now; usage: reboot [--cut]\n");
+}

@@ -201,7 +201,7 @@ void Fetcher::body_ended(StoreParts& parts, const IoResult& result) {
 }
 
 void Fetcher::tag_ended(StoreParts& parts, const IoResult& result) {
-  if (!parts.tags.read_ended(result, parts.geometry, parts.store_id, parts.directory)) return;
+  if (!parts.tags.read_ended(result, parts.geometry, parts.roots.current(), parts.directory)) return;
   const unsigned index = result.argument / 2;
   TagBuffer& buffer = parts.tags[index];
   CacheSlot waiter = buffer.waiters;

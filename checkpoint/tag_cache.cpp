@@ -13,6 +13,13 @@ bool touches(const Directory& directory, uint64_t tag_frame) {
   return false;
 }
 
+// Whether a migration of the root's generation, interrupted, can have left this in the place of
+// the older copy.
+bool may_be_torn(const TagFrame& broken, const TagFrame& whole, const Root& root) {
+  return broken.store_id == root.store_id && broken.index == whole.index &&
+         (broken.sequence <= whole.sequence || broken.sequence == root.newest_generation.value);
+}
+
 }  // namespace
 
 void TagCache::open(std::byte* memory) {
@@ -66,17 +73,17 @@ std::optional<unsigned> TagCache::choose_buffer() {
   return {};
 }
 
-bool TagCache::read_ended(const IoResult& result, const Geometry& geometry, uint64_t store_id,
+bool TagCache::read_ended(const IoResult& result, const Geometry& geometry, const Root& root,
                           const Directory& unmigrated) {
   TagBuffer& buffer = buffers_[result.argument / 2];
   buffer.read_failed[result.argument % 2] = result.failed;
   if (--buffer.reads_left > 0) return false;
   --loading_;
-  judge(buffer, geometry, store_id, unmigrated);
+  judge(buffer, geometry, root, unmigrated);
   return true;
 }
 
-void TagCache::judge(TagBuffer& buffer, const Geometry& geometry, uint64_t store_id,
+void TagCache::judge(TagBuffer& buffer, const Geometry& geometry, const Root& root,
                      const Directory& unmigrated) {
   if (buffer.read_failed[0] || buffer.read_failed[1]) {
     buffer.state = TagBuffer::State::failed;
@@ -85,7 +92,7 @@ void TagCache::judge(TagBuffer& buffer, const Geometry& geometry, uint64_t store
   bool whole[2];
   for (unsigned copy = 0; copy < 2; ++copy) {
     whole[copy] = verify_tag_frame(*buffer.copies[copy], geometry.tag_block(buffer.index, copy),
-                                   store_id, buffer.index);
+                                   root.store_id, buffer.index);
   }
   buffer.other_whole = whole[0] && whole[1];
   if (buffer.other_whole) {
@@ -93,8 +100,10 @@ void TagCache::judge(TagBuffer& buffer, const Geometry& geometry, uint64_t store
   } else {
     buffer.content = whole[1] ? 1 : 0;
   }
-  const bool believed = buffer.other_whole ||
-                        ((whole[0] || whole[1]) && touches(unmigrated, buffer.index));
+  const bool believed =
+      buffer.other_whole ||
+      ((whole[0] || whole[1]) && touches(unmigrated, buffer.index) &&
+       may_be_torn(*buffer.copies[buffer.content ^ 1], *buffer.copies[buffer.content], root));
   buffer.state = believed ? TagBuffer::State::valid : TagBuffer::State::damaged;
 }
 

@@ -6,9 +6,11 @@
 // *not* the newest durable one, with sequence m. The two copies of an untouched tag frame are
 // both whole. So:
 //  - both valid: the higher sequence holds the truth;
-//  - one valid, and a generation that is not yet migrated touches the tag frame: the other one
-//    may be torn by that migration, which will be done again; the valid one is believed (the
-//    frames in which the two differ are all in the log's directory, and nobody asks here);
+//  - one valid, a generation m that is not yet migrated touches the tag frame, and the header of
+//    the other one (one sector, so it is not torn itself) has sequence m or one that is not above
+//    the valid one's: that other one was torn by the migration, which will be done again; the
+//    valid one is believed (the frames in which the two differ are all in the log's directory,
+//    and nobody asks here);
 //  - one valid, otherwise: damage. Nobody can say whether the other one was newer, and believing
 //    an old version source would revive void capabilities: its frames are unreadable.
 //  - none valid: damage.
@@ -60,8 +62,8 @@ class TagCache {
   // The buffer for tag frame `index`, which may be loading now. None: try again later.
   std::optional<unsigned> request(IoQueue&, const Geometry&, uint64_t index);
   // A tag_read has ended. True if the buffer is no longer loading: serve its waiters.
-  // `unmigrated`: the directory holds frames that are not yet at home.
-  bool read_ended(const IoResult&, const Geometry&, uint64_t store_id, const Directory& unmigrated);
+  // `unmigrated`: holds the frames of the root's newest generation that are not yet at home.
+  bool read_ended(const IoResult&, const Geometry&, const Root&, const Directory& unmigrated);
   void add_waiter(unsigned buffer, FrameCache&, CacheSlot);
   void forget(unsigned buffer) { buffers_[buffer].state = TagBuffer::State::empty; }
 
@@ -72,7 +74,7 @@ class TagCache {
 
  private:
   std::optional<unsigned> choose_buffer();
-  void judge(TagBuffer&, const Geometry&, uint64_t store_id, const Directory& unmigrated);
+  void judge(TagBuffer&, const Geometry&, const Root&, const Directory& unmigrated);
 
   std::array<TagBuffer, buffer_count> buffers_{};
   unsigned hand_ = 0;

@@ -74,6 +74,7 @@ class Run {
       if (random_.one_in(plan_.burst_one_in)) burst();
     }
     disk_->set_faults({});
+    disk_->end_bursts();
     machine_->run_to_idle();
     if (machine_->store->anything_dirty()) machine_->declare();
     machine_->run_to_idle();
@@ -82,8 +83,8 @@ class Run {
   }
   uint64_t recoveries() const { return recoveries_; }
   uint64_t failed_commits() const { return failed_commits_ + machine_->failed_commits; }
-  const SimulatedDisk& disk() const { return *disk_; }
-  const Plan& plan() const { return plan_; }
+  uint64_t rotten() const { return rotten_ + refusals_; }
+  uint64_t unreadable() const { return unreadable_; }
 
  private:
   struct Allowed {
@@ -111,12 +112,14 @@ class Run {
       if (!go_on_from_ && random_.one_in(plan_.go_on_from_one_in)) {
         go_on_from_ = std::move(medium);
         go_on_generation_ = found;
+        go_on_world_ = oracle_.generations.at(found);
       }
+      if (random_.one_in(4)) rot(disk_->cut(random_), allowed);
     }
   }
 
   void go_on() {
-    oracle_.went_back_to(go_on_generation_);
+    oracle_.went_back_to(go_on_generation_, go_on_world_);
     Medium medium = std::move(*go_on_from_);
     go_on_from_.reset();
     boot(std::move(medium));
@@ -149,6 +152,25 @@ class Run {
     return found;
   }
 
+  // One bit turns somewhere. The store may refuse, or call frames unreadable; it may never show
+  // anything that is not true. (Not tried: the sequence of a tag frame, see docs/reference/disk.md.)
+  void rot(Medium medium, Allowed allowed) {
+    uint64_t block;
+    do block = random_.below(medium.size()); while (!medium[block]);
+    SimulatedDisk disk(std::move(medium), random_.next());
+    const uint64_t byte = random_.below(block_bytes);
+    if (byte / 8 == offsetof(TagFrame, sequence) / 8) return;
+    disk.damage(block, byte, static_cast<uint8_t>(1 << random_.below(8)));
+    SimulatedMachine machine(disk, recovery_memory_[1].all(), nullptr);
+    if (!machine.open({})) return void(++refusals_);
+    const uint64_t found = machine.store->committed_generation().value;
+    expect(found == allowed.reported || (allowed.possible != 0 && found == allowed.possible), "rot brought an old generation back");
+    unreadable_ += machine.compare_with(oracle_.generations.at(found), true);
+    machine.run_to_idle();
+    machine.compare_with(oracle_.generations.at(found), true);
+    ++rotten_;
+  }
+
   void burst() {
     const auto operation = static_cast<DiskRequest::Operation>(random_.below(3));
     disk_->fail_next(operation, 1 + static_cast<unsigned>(random_.below(20)));
@@ -163,8 +185,10 @@ class Run {
   std::unique_ptr<SimulatedMachine> machine_;
   std::optional<Medium> go_on_from_;
   uint64_t go_on_generation_ = 0;
+  World go_on_world_;
   uint64_t recoveries_ = 0;
   uint64_t failed_commits_ = 0;
+  uint64_t rotten_ = 0, refusals_ = 0, unreadable_ = 0;
 };
 
 // Seeds that once failed, with what they showed.
@@ -178,7 +202,7 @@ constexpr NamedSeed named_seeds[] = {
 
 struct Totals {
   unsigned passed = 0, failed = 0;
-  uint64_t recoveries = 0, failed_commits = 0;
+  uint64_t recoveries = 0, failed_commits = 0, rotten = 0, unreadable = 0;
 };
 
 void run_one(uint64_t seed, bool is_long, const char* name, Totals& totals) {
@@ -188,6 +212,8 @@ void run_one(uint64_t seed, bool is_long, const char* name, Totals& totals) {
     ++totals.passed;
     totals.recoveries += run.recoveries();
     totals.failed_commits += run.failed_commits();
+    totals.rotten += run.rotten();
+    totals.unreadable += run.unreadable();
   } catch (const SimulationFailure& failure) {
     ++totals.failed;
     std::printf("seed %" PRIu64 "%s%s%s: %s\n", seed, is_long ? " --long" : "", name ? ", " : "", name ? name : "", failure.what());
@@ -223,7 +249,9 @@ int main(int count, char** arguments) {
     for (const NamedSeed& named : named_seeds) run_one(named.seed, false, named.name, totals);
   }
   for (uint64_t i = 0; i < runs; ++i) run_one(seed + i, is_long, nullptr, totals);
-  std::printf("%" PRIu64 " recoveries compared, %" PRIu64 " commits failed on purpose\n", totals.recoveries, totals.failed_commits);
+  std::printf("%" PRIu64 " recoveries compared, %" PRIu64 " commits failed on purpose, %" PRIu64
+              " times a bit was turned (%" PRIu64 " frames unreadable)\n",
+              totals.recoveries, totals.failed_commits, totals.rotten, totals.unreadable);
   std::printf("%u passed, %u failed\n", totals.passed, totals.failed);
   return totals.failed == 0 && totals.passed > 0 ? 0 : 1;
 }

@@ -47,11 +47,10 @@ struct Oracle {
   bool may_recover(uint64_t generation) const {
     return generation == reported || (possible != 0 && generation == possible);
   }
-  // The machine goes on from there.
-  void went_back_to(uint64_t generation) {
-    now = generations.at(generation);
-    const World kept = now;
-    generations = {{generation, kept}};
+  // The machine goes on from what a power cut has left.
+  void went_back_to(uint64_t generation, const World& world) {
+    now = world;
+    generations = {{generation, world}};
     reported = generation;
     possible = 0;
   }

@@ -69,6 +69,7 @@ class SimulatedDisk final : public Disk {
 
   void set_faults(const Faults& faults) { faults_ = faults; }
   void fail_next(DiskRequest::Operation operation, unsigned count) { burst_[size_t(operation)] = count; }
+  void end_bursts() { burst_[0] = burst_[1] = burst_[2] = 0; }
   // Called after each write, and each flush, has been carried out: the crash points.
   std::function<void()> after_write;
 

@@ -192,10 +192,10 @@ std::optional<Result> BankServer::verify(const BankRequest&, Message& answer) {
   const auto asked = endpoint_capability.identify(given);
   const bool is_facet = asked && asked->how == Identified::through_one_wrapper &&
                         asked->entry_payload == bank_entry_payload;
-  if (!is_facet) return Result::ok;
+  const auto wrapper = range_capability.identify(given);
+  if (!is_facet || !wrapper) return Result::ok;
   const Bank bank{static_cast<uint32_t>(asked->wrapper_payload)};
-  const uint64_t frame = ObjectId{asked->wrapper_object}.frame().value;
-  if (!arena_.has(bank) || number(arena_.at(bank).facets) != frame) return Result::ok;
+  if (!arena_.has(bank) || number(arena_.at(bank).facets) != wrapper->frame) return Result::ok;
   answer.words[1] = 1;
   answer.words[2] = asked->wrapper_payload >> 32;
   answer.words[3] = number(bank);

@@ -250,6 +250,7 @@ class Kernel final : public StoreClient {
   uint64_t boot_machine_time_ns_ = 0;
   uint64_t boot_now_ns_ = 0;
   uint64_t random_state_ = 0;
+  uint64_t ticks_ = 0;
 
   static constexpr size_t console_ring_bytes = 1024;
   char console_ring_[console_ring_bytes] = {};

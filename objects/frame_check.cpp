@@ -18,7 +18,7 @@ std::string_view check_capabilities(const Capability* capabilities, size_t count
 std::string_view check_process(const Process& process) {
   if (process.control.state > ProcessState::waiting) return "a process is in no known state";
   if (process.control.fault > FaultCode::other_exception) return "a process has an unknown fault";
-  if (process.control.flags & ~ProcessControl::flag_fpu) return "a process has unknown flags";
+  if (process.control.flags & ~ProcessControl::all_flags) return "a process has unknown flags";
   const std::string_view wrong = check_capabilities(&process.control.activity, 1);
   if (!wrong.empty()) return wrong;
   // space, keeper, schedule, brand and the registers stand side by side

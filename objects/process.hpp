@@ -61,6 +61,7 @@ struct ProcessControl {
   // Whom the present fault is told: first the space's keeper; if that refuses, the process's own.
   static constexpr uint32_t flag_space_keeper_refused = 1 << 1;
   static constexpr uint32_t flag_with_own_keeper = 1 << 2;
+  static constexpr uint32_t all_flags = flag_fpu | flag_space_keeper_refused | flag_with_own_keeper;
   ProcessState state = ProcessState::stopped;
   uint32_t flags = 0;
   uint64_t call_count = 0;       // a resume capability with another count is void

@@ -30,8 +30,11 @@ struct RandomLife : PageTablesFixture {
   }
   // Guards are few, so that accesses hit.
   Capability some_memory(unsigned below_level) {
-    if (below_level == 0 || one_in(3)) return with(any(pages), some_restrictions(), below(2));
-    return with(nodes[below(below_level * nodes_per_level)], some_restrictions(), below(2));
+    // One draw per statement: a seed must mean the same with every compiler.
+    const uint8_t restrictions = some_restrictions();
+    const uint64_t guard = below(2);
+    if (below_level == 0 || one_in(3)) return with(any(pages), restrictions, guard);
+    return with(nodes[below(below_level * nodes_per_level)], restrictions, guard);
   }
   static constexpr uint8_t slot_sizes[] = {0, 4, 9, 17, 26, 31};
   static constexpr unsigned nodes_per_level = 3;
@@ -46,11 +49,15 @@ struct RandomLife : PageTablesFixture {
       }
     }
     for (unsigned i = 0; i < 4; ++i) {
-      spaces.push_back(with(nodes[nodes.size() - 1 - below(6)], some_restrictions()));
+      const uint8_t restrictions = some_restrictions();
+      spaces.push_back(with(nodes[nodes.size() - 1 - below(6)], restrictions));
     }
   }
   void fill(const Capability& node, unsigned level) {
-    for (unsigned i = 0; i < 4; ++i) world.node(node).slots[below(4)] = some_memory(level);
+    for (unsigned i = 0; i < 4; ++i) {
+      const uint64_t slot = below(4);
+      world.node(node).slots[slot] = some_memory(level);
+    }
   }
 
   // Goes down the tree at random, mostly where something is; sometimes ends a little beside it.
@@ -71,7 +78,8 @@ struct RandomLife : PageTablesFixture {
   void access_something() {
     const Access how{.write = one_in(2), .execute = false};
     const Capability& space = any(spaces);
-    const Touch result = try_out(space, some_address(space), one_in(5) ? fetch_access : how);
+    const uint64_t address = some_address(space);
+    const Touch result = try_out(space, address, one_in(5) ? fetch_access : how);
     (result.byte ? reached : faulted)++;
     page_faults += result.page_faults;
   }

@@ -319,6 +319,8 @@ Expected naive_walk(SpaceWorld& world, const Capability& at, uint64_t offset, Ex
 struct RandomTrees : Fixture {
   std::mt19937_64 random{1};
 
+  // (One draw per statement where it matters: the order of arguments is the compiler's choice, and
+  // a seed must mean the same everywhere.)
   uint64_t below(uint64_t end) { return random() % end; }
   bool one_in(uint64_t count) { return below(count) == 0; }
   uint8_t some_restrictions() { return one_in(3) ? static_cast<uint8_t>(random() & restriction::all) : 0; }
@@ -330,7 +332,9 @@ struct RandomTrees : Fixture {
     if (room_bits < 4 || one_in(5)) {
       const Capability page = one_in(12) ? world.new_capability_page() : world.new_page();
       if (one_in(20)) world.destroy(page);
-      return with(page, some_restrictions(), one_in(3) ? 0 : below(uint64_t{1} << std::min(room_bits, 2u)));
+      const uint8_t restrictions = some_restrictions();
+      const uint64_t guard = one_in(3) ? 0 : below(uint64_t{1} << std::min(room_bits, 2u));
+      return with(page, restrictions, guard);
     }
     return some_node(room_bits);
   }
@@ -347,7 +351,8 @@ struct RandomTrees : Fixture {
     }
     if (one_in(40)) world.destroy(capability);
     const uint64_t places = room_bits > slot_size + 4 ? uint64_t{1} << (room_bits - slot_size - 4) : 1;
-    return with(capability, some_restrictions(), one_in(3) ? below(places) : 0);
+    const uint8_t restrictions = some_restrictions();
+    return with(capability, restrictions, one_in(3) ? below(places) : 0);
   }
 
   void compare(const Capability& space, uint64_t address, Access access) {
@@ -389,7 +394,8 @@ TEST_CASE_METHOD(RandomTrees, "random trees agree with the naive walk and stay a
     const Capability space = some_node(8);
     const auto before = world.contents();
     for (unsigned i = 0; i < 400; ++i) {
-      const uint64_t address = random() & ((uint64_t{1} << (12 + 4 + below(7))) - 1);
+      const uint64_t end = uint64_t{1} << (12 + 4 + below(7));
+      const uint64_t address = below(end);
       const Access access{.write = one_in(3), .execute = one_in(3)};
       compare(space, address, access);
       reached += walk(space, address, access).is_reached();

@@ -219,7 +219,7 @@ void KernelWorld::take_checkpoint() {
   while (!kernel_->store.can_declare()) poll();
   const Generation before = kernel_->store.committed_generation();
   kernel_->request_checkpoint();
-  while (kernel_->store.committed_generation() == before) {
+  while (kernel_->store.committed_generation() == before && kernel_->store.anything_dirty()) {
     fake_machine().pending.timer = true;
     kernel_->try_next();
     poll();

@@ -30,7 +30,6 @@ class ActivityCheck {
   void process(FrameNumber number, const Process& process) {
     const std::string name = name_of_object(Kind::process, ObjectId::of(number));
     const ProcessState state = process.control.state;
-    if (state > ProcessState::waiting) return findings_.add(name + ": in an unknown state");
     const Capability& bound = process.control.activity;
     if (!bound.is_void() && bound.type != CapabilityType::activity) {
       return findings_.add(name + ": bound to what is no activity");
@@ -60,7 +59,6 @@ class ActivityCheck {
 
   void activity(ObjectId id, const Activity& activity) {
     const std::string name = name_of_object(Kind::activity, id);
-    if (activity.runnable > 1) findings_.add(name + ": neither runnable nor not");
     if (activity.runnable == 0) return;
     if (activity.ticket == 0 || activity.ticket >= frames_.system().next_ticket) {
       findings_.add(name + ": a ticket that was never drawn");

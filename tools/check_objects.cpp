@@ -2,9 +2,9 @@
 #include "tools/check_objects.hpp"
 
 #include <cstring>
-#include <functional>
 #include <set>
 
+#include "objects/frame_check.hpp"
 #include "objects/process.hpp"
 #include "objects/rows.hpp"
 
@@ -56,22 +56,23 @@ class ObjectCheck {
  private:
   void frame(FrameNumber number) {
     const FrameIdentity& identity = frames_.identity(number);
-    const std::string name = name_of_frame(number, identity.kind);
-    if (identity.source.value > version_source_max) findings_.add(name + ": its version source is near its end");
-    if (identity.kind == Kind::empty) {
+    const std::byte* bytes = frames_.bytes(number);
+    if (!bytes) return;  // reported where it was read
+    const Kind kind = identity.kind;
+    const std::string name = name_of_frame(number, kind);
+    const std::string_view wrong = check_frame(identity, bytes);
+    if (!wrong.empty()) return findings_.add(name + ": " + std::string(wrong));
+    if (kind == Kind::empty) {
       if (identity.account.value != 0) findings_.add(name + ": empty, but has an account");
       return;
     }
-    const std::byte* bytes = frames_.bytes(number);
-    if (!bytes) return;  // reported where it was read
-    nothing_volatile(name, identity.kind, bytes);
-    if (is_row(identity.kind)) row(number, name, identity, bytes);
-    else object(identity.kind, ObjectId::of(number), bytes);
+    nothing_volatile(name, kind, bytes);
+    if (is_row(kind)) row(number, name, identity, bytes);
+    else object(kind, ObjectId::of(number), bytes);
   }
 
   static std::string name_of_frame(FrameNumber number, Kind kind) {
-    return (is_row(kind) ? "row of kind " : "") + std::string(info(kind).name) + ", frame " +
-           std::to_string(number.value);
+    return "frame " + std::to_string(number.value) + " (" + std::string(info(kind).name) + ")";
   }
 
   void nothing_volatile(const std::string& name, Kind kind, const std::byte* bytes) {
@@ -85,75 +86,40 @@ class ObjectCheck {
     const Kind kind = identity.kind;
     RowHeader header;
     std::memcpy(&header, bytes, sizeof(header));
-    if (header.kind != kind) return findings_.add(name + ": its header names another kind");
-    if (header.layout_revision != info(kind).layout_revision) {
-      return findings_.add(name + ": its header has an unknown layout revision");
-    }
-    const unsigned count = info(kind).objects_per_frame;
-    if (header.allocated >> count != 0) findings_.add(name + ": its map has objects beyond the last");
     if (kind != Kind::activity && (header.next.value != 0 || header.previous.value != 0)) {
       findings_.add(name + ": stands in the restart list");
     }
     std::set<Version> versions;
-    for (unsigned i = 0; i < count; ++i) place_in_row(number, identity, header, bytes, i, versions);
-  }
-
-  void place_in_row(FrameNumber number, const FrameIdentity& identity, const RowHeader& header,
-                    const std::byte* bytes, unsigned index, std::set<Version>& versions) {
-    const ObjectId id = ObjectId::of(number, index);
-    const std::string name = name_of_object(identity.kind, id);
-    const size_t length = info(identity.kind).object_bytes;
-    const std::byte* place = bytes + row_header_bytes + index * length;
-    if (!(header.allocated >> index & 1)) {
-      if (!is_all_zero(place, length)) findings_.add(name + ": free, but not zero");
-      return;
+    for (unsigned i = 0; i < info(kind).objects_per_frame; ++i) {
+      const ObjectId id = ObjectId::of(number, i);
+      const size_t length = info(kind).object_bytes;
+      const std::byte* place = bytes + row_header_bytes + i * length;
+      if (!(header.allocated >> i & 1)) {
+        if (!is_all_zero(place, length)) findings_.add(name_of_object(kind, id) + ": free, but not zero");
+        continue;
+      }
+      if (!versions.insert(version_of(identity, bytes, i)).second) {
+        findings_.add(name_of_object(kind, id) + ": another object of its row has the same version");
+      }
+      object(kind, id, place);
     }
-    const Version version = version_of(identity, bytes, index);
-    if (version.is_none()) findings_.add(name + ": allocated, but has no version");
-    else if (version > identity.source) findings_.add(name + ": its version is newer than its frame's source");
-    else if (!versions.insert(version).second) findings_.add(name + ": another object of its row has the same version");
-    object(identity.kind, id, place);
   }
 
   void object(Kind kind, ObjectId id, const std::byte* bytes) {
     ++object_count_;
-    contents(kind, id, bytes);
     for_each_capability(kind, bytes, [&](const Capability& capability, const std::string& where) {
       const std::string wrong = wrong_with(capability);
       if (!wrong.empty()) findings_.add(name_of_object(kind, id) + ", " + where + ": " + wrong);
     });
   }
 
-  // Fields that the kernel uses as a number of something.
-  void contents(Kind kind, ObjectId id, const std::byte* bytes) {
-    const auto wrong = [&](const char* what) { findings_.add(name_of_object(kind, id) + ": " + what); };
-    if (kind == Kind::node) {
-      const auto& node = *reinterpret_cast<const Node*>(bytes);
-      if (node.slot_size > node_slot_size_max) wrong("its slot size is too large");
-      if (node.flags & ~Node::flag_pocket) wrong("it has unknown flags");
-    } else if (kind == Kind::wrapper) {
-      const auto& wrapper = *reinterpret_cast<const Wrapper*>(bytes);
-      if (wrapper.flags & ~(Wrapper::flag_blocked | Wrapper::flag_hand_over)) wrong("it has unknown flags");
-    } else if (kind == Kind::endpoint) {
-      const auto& endpoint = *reinterpret_cast<const Endpoint*>(bytes);
-      if (endpoint.flags & ~Endpoint::flag_had_receiver) wrong("it has unknown flags");
-    } else if (kind == Kind::schedule) {
-      const auto& schedule = *reinterpret_cast<const Schedule*>(bytes);
-      if (schedule.priority > priority_max) wrong("its priority is too high");
-    }
-  }
-
-  // What is wrong with a capability; empty: nothing.
+  // What is wrong between a well-formed capability and what it names; empty: nothing.
   std::string wrong_with(const Capability& c) const {
-    if (static_cast<unsigned>(c.type) >= capability_type_count) return "a capability of an unknown type";
-    const std::string type = std::string(info(c.type).name) + " capability";
-    if (c.flags != 0) return type + " with unknown flags";
     if (c.type == CapabilityType::void_capability) {
       return same_authority(c, Capability{}) ? "" : "void capability that is not all zero";
     }
     if (c.type == CapabilityType::range) return wrong_with_range(c);
-    if (!names_object(c.type)) return c.version.is_none() ? "" : type + " that has a version";
-    return wrong_with_object_of(c, type);
+    return names_object(c.type) ? wrong_with_object_of(c) : "";
   }
 
   std::string wrong_with_range(const Capability& c) const {
@@ -162,17 +128,16 @@ class ObjectCheck {
     return fits ? "" : "range capability that reaches beyond the store";
   }
 
-  std::string wrong_with_object_of(const Capability& c, const std::string& type) const {
+  std::string wrong_with_object_of(const Capability& c) const {
+    const std::string type = std::string(info(c.type).name) + " capability";
     const FrameNumber number = c.object.frame();
-    if (c.is_memory() && (c.restrictions & ~restriction::all)) return type + " with unknown restrictions";
     if (number.value >= frames_.frame_count()) return type + " to a frame beyond the store";
-    if (c.version.is_none()) return type + " without a version";
     if (number.value >= frames_.frontier()) return type + " to a frame that was never used";
     const FrameIdentity& identity = frames_.identity(number);
     if (c.version > identity.source) return type + " that is newer than its frame's version source";
     if (c.version != frames_.version_at(c.object)) return "";  // void: destroyed
     if (identity.kind == info(c.type).object_kind) return "";
-    return type + " that names a " + name_of_object(identity.kind, c.object);
+    return type + " that names " + name_of_object(identity.kind, c.object);
   }
 
   const FrameReader& frames_;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
-// Every frame by itself, and every capability against what it names:
-//  - a row's header agrees with the frame's kind; what it calls allocated has a version that its
-//    frame's source has given out, and no two have the same; what is free is zero;
+// Every frame by itself, as it is checked before it is committed (objects/frame_check.hpp), and
+// every capability against what it names:
+//  - no two objects of a row have the same version, and what is free is zero;
 //  - nothing volatile is stored (hints, links);
-//  - a capability is well-formed, no newer than its frame's source, and if it is not void names
-//    an object of the kind that its type says (VERSIONS-NEVER-REPEAT makes that one object).
+//  - a capability is no newer than its frame's source, and if it is not void names an object of
+//    the kind that its type says (VERSIONS-NEVER-REPEAT makes that one object).
 #pragma once
 
 #include <cstdint>

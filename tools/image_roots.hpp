@@ -3,17 +3,18 @@
 // The first thing that is read of an image: its four root copies, and which of them counts.
 #pragma once
 
-#include <optional>
-
-#include "checkpoint/layout.hpp"
+#include "checkpoint/recovery.hpp"
 #include "tools/findings.hpp"
 #include "tools/image_file.hpp"
 
 namespace perdure {
 
-// The valid root with the highest sequence, as recovery chooses it. Copies that do not
-// verify are findings. Throws ToolError: refused if the file is no image, is of another version
-// or cut short; damaged if it once was an image and no copy verifies.
+// The root that recovery chooses. A copy that does not verify is a finding even while the others
+// do. Throws ToolError: refused if the file is no image, is of another version or cut short;
+// damaged if it once was an image and recovery would refuse it.
 Root choose_root(const ImageFile&, Findings&);
+
+// What recovery could not do, as the tool says it.
+[[noreturn]] void refuse(const ImageFile&, const OpenFailure&);
 
 }  // namespace perdure

@@ -3,33 +3,25 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
+#include <bit>
+#include <memory>
 
+#include "tools/file_disk.hpp"
 #include "tools/image_roots.hpp"
-#include "tools/tool_error.hpp"
 
 namespace perdure {
 namespace {
 
 alignas(64) constexpr std::array<std::byte, frame_bytes> zero_frame{};
 
-[[noreturn]] void damaged(const std::string& what) {
-  throw ToolError(ExitStatus::damaged, "image damaged: " + what);
-}
-
 std::string frame_name(FrameNumber number) { return "frame " + std::to_string(number.value); }
-
-std::string segment_name(const SegmentReference& reference) {
-  return "segment " + std::to_string(reference.segment) + " of the log";
-}
 
 }  // namespace
 
 ImageView::ImageView(const ImageFile& file) : file_(file), root_(choose_root(file, findings_)) {
-  const uint64_t tagged = std::min(root_.frontier, root_.geometry.tag_frames) * tags_per_frame;
-  records_.resize(std::min(tagged, root_.geometry.frames));
-  read_tags();
+  records_.resize(std::min(root_.frontier * tags_per_frame, root_.geometry.frames));
   if (root_.unmigrated) read_log();
+  read_tags();
   report_lost_frames();
 }
 
@@ -46,160 +38,116 @@ const std::byte* ImageView::bytes(FrameNumber number) const {
   return record.body == Body::good ? bytes : nullptr;
 }
 
+// --- in the log --------------------------------------------------------------------------
+
+void ImageView::read_log() {
+  const size_t entries = root_.geometry.generation_entries_max();
+  std::vector<Directory::Item> items(entries);
+  std::vector<uint32_t> order(entries), heads(std::bit_ceil(entries + 2));
+  Directory directory;
+  directory.open(items, order, heads);
+  FileDisk disk(file_);
+  std::vector<std::byte> buffer(3 * block_bytes);
+  void* aligned = buffer.data();
+  size_t space = buffer.size();
+  std::align(block_bytes, 2 * block_bytes, aligned, space);
+  const auto read = read_generation(disk, root_, static_cast<std::byte*>(aligned), directory);
+  if (!read) refuse(file_, read.error());
+  for (size_t i = 0; i < directory.size(); ++i) take_entry(items[i].entry);
+}
+
+void ImageView::take_entry(const SummaryEntry& entry) {
+  if (entry.number.value >= records_.size()) records_.resize(entry.number.value + 1);
+  Record& record = records_[entry.number.value];
+  ++frames_in_log_;
+  record = {.identity = entry.identity(), .checksum = entry.checksum, .is_in_log = true};
+  record.is_lost = !is_plausible(entry.number, record.identity, entry.revision, "entry in the log");
+  if (record.is_lost || !entry.has_body()) return;
+  record.block = root_.geometry.log_block(entry.place).value;
+  record.body = Record::Body::unread;
+}
+
+bool ImageView::is_in_log(uint64_t tag_frame) const {
+  const uint64_t first = tag_frame * tags_per_frame;
+  const uint64_t end = std::min(first + tags_per_frame, records_.size());
+  for (uint64_t n = first; n < end; ++n) {
+    if (records_[n].is_in_log) return true;
+  }
+  return false;
+}
+
 // --- at home -----------------------------------------------------------------------------
 
 void ImageView::read_tags() {
-  for (uint64_t index = 0; index * tags_per_frame < records_.size(); ++index) {
+  for (uint64_t index = 0; index < root_.frontier; ++index) {
     const TagFrame* frame = choose_tag_frame(index);
     const uint64_t first = index * tags_per_frame;
-    const uint64_t count = std::min(tags_per_frame, records_.size() - first);
-    for (uint64_t i = 0; i < count; ++i) {
-      if (frame) read_tag({first + i}, frame->tags[i]);
-      else records_[first + i].is_lost = true;
+    const uint64_t end = std::min(first + tags_per_frame, root_.geometry.frames);
+    for (uint64_t n = first; n < end; ++n) {
+      if (records_[n].is_in_log) continue;
+      if (frame) take_tag({n}, frame->tags[n - first]);
+      else records_[n].is_lost = true;
     }
   }
 }
 
-// The newest copy that verifies. While a generation is migrated one copy may be torn; at any
-// other time both must verify.
+// The rule is stated in checkpoint/tag_cache.hpp: both copies whole, or one while a generation in
+// the log touches this tag frame, whose migration may have torn the other.
 const TagFrame* ImageView::choose_tag_frame(uint64_t index) {
-  const TagFrame* best = nullptr;
+  const TagFrame* whole[2] = {};
   for (unsigned copy = 0; copy < 2; ++copy) {
     const BlockIndex place = root_.geometry.tag_block(index, copy);
     const auto* frame = reinterpret_cast<const TagFrame*>(file_.block(place));
-    if (!verify_tag_frame(*frame, place, root_.store_id, index)) {
-      if (!root_.unmigrated) {
-        findings_.add("tag frame " + std::to_string(index) + ", copy " + std::to_string(copy) +
-                      ": does not verify");
-      }
-    } else if (!best || frame->sequence > best->sequence) {
-      best = frame;
-    }
+    if (verify_tag_frame(*frame, place, root_.store_id, index)) whole[copy] = frame;
   }
-  return best;
+  if (whole[0] && whole[1]) return whole[1]->sequence > whole[0]->sequence ? whole[1] : whole[0];
+  const TagFrame* one = whole[0] ? whole[0] : whole[1];
+  if (one && is_in_log(index)) return one;
+  for (unsigned copy = 0; copy < 2; ++copy) {
+    if (whole[copy]) continue;
+    findings_.add("tag frame " + std::to_string(index) + ", copy " + std::to_string(copy) + ": does not verify");
+  }
+  return nullptr;
 }
 
-void ImageView::read_tag(FrameNumber number, const Tag& tag) {
+void ImageView::take_tag(FrameNumber number, const Tag& tag) {
   Record& record = records_[number.value];
-  if (tag.flags & Tag::flag_lost) {
-    record.is_lost = true;
-    return;
-  }
-  if (!is_valid(number, tag.kind, tag.revision, "tag")) {
-    record.is_lost = true;
-    return;
-  }
   record.identity = {tag.source, tag.account, tag.kind};
+  record.is_lost = (tag.flags & Tag::flag_lost) != 0 ||
+                   !is_plausible(number, record.identity, tag.revision, "tag");
+  if (record.is_lost || tag.kind == Kind::empty || (tag.flags & Tag::flag_all_zero)) return;
   record.checksum = tag.checksum;
   record.block = root_.geometry.home_block(number).value;
-  const bool has_body = tag.kind != Kind::empty && !(tag.flags & Tag::flag_all_zero);
-  record.body = has_body ? Record::Body::unread : Record::Body::none;
-}
-
-bool ImageView::is_valid(FrameNumber number, Kind kind, uint8_t revision, const char* what) {
-  const std::string name = frame_name(number) + ": its " + what + " names an unknown ";
-  if (!is_valid_kind(static_cast<uint8_t>(kind))) {
-    findings_.add(name + "kind");
-    return false;
-  }
-  if (kind != Kind::empty && revision != info(kind).layout_revision) {
-    findings_.add(name + "layout revision");
-    return false;
-  }
-  return true;
-}
-
-// --- in the log --------------------------------------------------------------------------
-
-const std::byte* ImageView::log_block(uint64_t place, const char* what) const {
-  if (place >= root_.geometry.log_blocks()) damaged(std::string(what) + " is said to stand beyond the log");
-  return file_.block(root_.geometry.log_block(place));
-}
-
-void ImageView::read_log() {
-  const auto& header =
-      *reinterpret_cast<const GenerationHeader*>(log_block(root_.header_place, "the generation's header"));
-  const BlockIndex place = root_.geometry.log_block(root_.header_place);
-  if (!verify(header, place, root_.store_id) || header.checksum != root_.header_checksum ||
-      header.magic != GenerationHeader::magic_value || header.generation != root_.newest_generation) {
-    damaged("the header of generation " + std::to_string(root_.newest_generation.value) + " does not verify");
-  }
-  header_ = header;
-  if (std::memcmp(&header.system, &root_.system, sizeof(SystemState)) != 0) {
-    findings_.add("root and generation header disagree on the state of the system");
-  }
-  for (const SegmentReference& reference : read_references(header)) read_segment(reference);
-  if (header.inline_count > header_inline_entries_max) damaged("the generation's header has too many entries");
-  for (uint32_t i = 0; i < header.inline_count; ++i) read_entry(header.inline_entries[i]);
-  if (entry_count_ != header.entry_count) {
-    findings_.add("generation " + std::to_string(header.generation.value) + ": " +
-                  std::to_string(entry_count_) + " entries instead of " + std::to_string(header.entry_count));
-  }
-}
-
-std::vector<SegmentReference> ImageView::read_references(const GenerationHeader& header) const {
-  std::vector<SegmentReference> references;
-  if (header.reference_count > root_.geometry.log_segments) damaged("the generation names too many segments");
-  const size_t first = std::min<size_t>(header.reference_count, header_references_max);
-  references.assign(header.references, header.references + first);
-  for (uint32_t index = 1; references.size() < header.reference_count; ++index) {
-    const uint64_t place = root_.header_place - index;
-    const auto& block = *reinterpret_cast<const HeaderChainBlock*>(log_block(place, "the header's chain"));
-    if (!verify(block, root_.geometry.log_block(place), root_.store_id) || block.index != index ||
-        block.magic != HeaderChainBlock::magic_value || block.generation != header.generation ||
-        block.sequence != header.sequence) {
-      damaged("block " + std::to_string(index) + " of the generation's header does not verify");
-    }
-    const size_t more = std::min(header.reference_count - references.size(), chain_references_max);
-    references.insert(references.end(), block.references, block.references + more);
-  }
-  return references;
-}
-
-void ImageView::read_segment(const SegmentReference& reference) {
-  const Geometry& geometry = root_.geometry;
-  if (reference.segment >= geometry.log_segments || reference.summary_blocks > geometry.segment_blocks) {
-    damaged("the generation names a segment that does not exist");
-  }
-  const uint64_t end = (uint64_t{reference.segment} + 1) * geometry.segment_blocks;
-  for (uint32_t i = 0; i < reference.summary_blocks; ++i) {
-    const uint64_t place = end - 1 - i;
-    const auto& block = *reinterpret_cast<const SummaryBlock*>(log_block(place, "a summary"));
-    if (!verify(block, geometry.log_block(place), root_.store_id) ||
-        block.magic != SummaryBlock::magic_value || block.sequence != reference.sequence ||
-        block.count > summary_entries_per_block) {
-      damaged("summary block " + std::to_string(i) + " of " + segment_name(reference) + " does not verify");
-    }
-    for (uint32_t entry = 0; entry < block.count; ++entry) read_entry(block.entries[entry]);
-  }
-}
-
-void ImageView::read_entry(const SummaryEntry& entry) {
-  ++entry_count_;
-  if (entry.number.value >= root_.geometry.frames) damaged("the log names a frame beyond the store");
-  if (entry.number.value >= records_.size()) records_.resize(entry.number.value + 1);
-  Record& record = records_[entry.number.value];
-  if (!record.is_in_log) ++frames_in_log_;
-  record = Record{.identity = entry.identity(), .checksum = entry.checksum, .is_in_log = true};
-  if (!is_valid(entry.number, entry.kind, entry.revision, "entry in the log")) {
-    record.identity = {};
-    record.is_lost = true;
-    return;
-  }
-  if (!entry.has_body()) return;
-  (void)log_block(entry.place, "a frame");
-  record.block = root_.geometry.log_block(entry.place).value;
   record.body = Record::Body::unread;
+}
+
+// The checksum holds, the contents may still be nothing that a kernel of ours has written.
+bool ImageView::is_plausible(FrameNumber number, const FrameIdentity& identity, uint8_t revision,
+                             const char* what) {
+  const std::string name = frame_name(number) + ": its " + what + " has ";
+  if (!is_valid_kind(static_cast<uint8_t>(identity.kind))) {
+    findings_.add(name + "an unknown kind");
+  } else if (revision != info(identity.kind).layout_revision) {
+    findings_.add(name + "an unknown layout revision");
+  } else if (identity.source.value >= version_source_max) {
+    findings_.add(name + "a version source near its end");
+  } else {
+    return true;
+  }
+  return false;
 }
 
 void ImageView::report_lost_frames() {
   uint64_t first = 0;
   for (uint64_t n = 0; n <= records_.size(); ++n) {
-    if (n < records_.size() && records_[n].is_lost) continue;
+    if (n < records_.size() && records_[n].is_lost) {
+      records_[n].identity = {};  // nobody may believe what cannot be known
+      continue;
+    }
     if (first < n) {
       findings_.add(frame_name({first}) +
                     (n - first > 1 ? " to " + std::to_string(n - 1) : std::string()) +
-                    ": no tag can be read, so versions are unknown");
+                    ": what it holds, and its versions, cannot be known");
     }
     first = n + 1;
   }

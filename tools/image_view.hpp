@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
-// The newest generation of an image, as recovery sees it: for each frame the entry of the log,
-// else its tag (LOG-BEFORE-TAG). Opening reads the root, the generation's header, its summaries
-// and the tags; bodies are read, and their checksums compared, when they are asked for.
+// The newest generation of an image, as recovery sees it, by recovery's own code: for each frame
+// the entry of the log, else its tag (LOG-BEFORE-TAG). Opening reads the root, the generation's
+// header, its summaries and the tags; bodies are read, and their checksums compared, when they
+// are asked for.
 #pragma once
 
-#include <optional>
 #include <vector>
 
 #include "checkpoint/layout.hpp"
@@ -22,8 +22,6 @@ class ImageView final : public FrameReader {
   explicit ImageView(const ImageFile&);
 
   const Root& root() const { return root_; }
-  // Of the newest generation, while it is in the log.
-  const std::optional<GenerationHeader>& header() const { return header_; }
   uint64_t frames_in_log() const { return frames_in_log_; }
   Findings& findings() { return findings_; }
 
@@ -48,24 +46,20 @@ class ImageView final : public FrameReader {
     bool is_lost = false;        // its tag cannot be read
   };
 
+  void read_log();
   void read_tags();
   const TagFrame* choose_tag_frame(uint64_t index);
-  void read_tag(FrameNumber, const Tag&);
-  void read_log();
-  std::vector<SegmentReference> read_references(const GenerationHeader&) const;
-  void read_segment(const SegmentReference&);
-  void read_entry(const SummaryEntry&);
-  bool is_valid(FrameNumber, Kind, uint8_t revision, const char* what);
-  const std::byte* log_block(uint64_t place, const char* what) const;
+  bool is_in_log(uint64_t tag_frame) const;
+  void take_tag(FrameNumber, const Tag&);
+  void take_entry(const SummaryEntry&);
+  bool is_plausible(FrameNumber, const FrameIdentity&, uint8_t revision, const char* what);
   void report_lost_frames();
 
   const ImageFile& file_;
   Findings findings_;
   Root root_;
-  std::optional<GenerationHeader> header_;
   std::vector<Record> records_;
   uint64_t frames_in_log_ = 0;
-  uint64_t entry_count_ = 0;
 };
 
 }  // namespace perdure

@@ -113,7 +113,7 @@ TEST_CASE("while a generation is migrated, a tag frame may be torn, and home is 
   logged.raw().damage(logged.geometry().tag_block(0, 1), 50);
   CHECK(logged.first_finding() == "");
   logged.raw().damage(logged.geometry().tag_block(0, 0), 50);
-  CHECK(logged.first_finding().find("no tag can be read") != std::string::npos);
+  CHECK(logged.first_finding() == "tag frame 0, copy 0: does not verify");
 }
 
 TEST_CASE("damage in the log is named") {
@@ -124,7 +124,7 @@ TEST_CASE("damage in the log is named") {
   }
   SECTION("a summary") {
     logged.raw().damage(logged.summary_block(), 99);
-    CHECK_THROWS_WITH(logged.first_finding(), Catch::Contains("summary block 0 of segment 1 of the log does not verify"));
+    CHECK_THROWS_WITH(logged.first_finding(), "image damaged: a summary of the log");
   }
   SECTION("a summary of an earlier use of the segment") {
     RawImage raw = logged.raw();
@@ -132,11 +132,11 @@ TEST_CASE("damage in the log is named") {
     summary.sequence = 39;
     seal(summary, logged.summary_block());
     raw.write(logged.summary_block(), summary);
-    CHECK_THROWS_WITH(logged.first_finding(), Catch::Contains("does not verify"));
+    CHECK_THROWS_WITH(logged.first_finding(), "image damaged: a summary of the log");
   }
   SECTION("the header") {
     logged.raw().damage(logged.header_block(), 99);
-    CHECK_THROWS_WITH(logged.first_finding(), "image damaged: the header of generation 5 does not verify");
+    CHECK_THROWS_WITH(logged.first_finding(), "image damaged: the generation header");
   }
   SECTION("a header of another attempt, sound in itself") {
     RawImage raw = logged.raw();
@@ -144,6 +144,6 @@ TEST_CASE("damage in the log is named") {
     header.entry_count = 3;
     seal(header, logged.header_block());
     raw.write(logged.header_block(), header);
-    CHECK_THROWS_WITH(logged.first_finding(), "image damaged: the header of generation 5 does not verify");
+    CHECK_THROWS_WITH(logged.first_finding(), "image damaged: the generation header");
   }
 }

@@ -154,6 +154,21 @@ TEST_CASE_METHOD(Fixture, "destroyed objects are void in a path") {
   CHECK(fault_code(space, 0) == FaultCode::no_memory);
 }
 
+TEST_CASE_METHOD(Fixture, "a wrong hint misleads nobody and is put right") {
+  const Capability page = world.new_page();
+  Capability space = node(0);
+  Capability& slot = world.node(space).slots[0];
+  slot = page;
+  for (const CacheSlot wrong : {CacheSlot{0}, world.slot_of(space), no_slot}) {
+    space.hint = slot.hint = wrong;
+    const WalkOutcome outcome = perdure::walk(world.store(), space, 0, {});
+    REQUIRE(outcome.is_reached());
+    CHECK(outcome.page.slot == world.slot_of(page));
+    CHECK(slot.hint == world.slot_of(page));
+    CHECK(space.hint == world.slot_of(space));
+  }
+}
+
 TEST_CASE_METHOD(Fixture, "capabilities are never seen as data") {
   const Capability capabilities = world.new_capability_page();
   for (const Access access : {load_access, store_access, fetch_access}) {

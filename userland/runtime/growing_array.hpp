@@ -22,7 +22,7 @@ class GrowingArray {
   GrowingArray(const GrowingArray&) = delete;
   GrowingArray& operator=(const GrowingArray&) = delete;
 
-  // Afterwards one append will succeed.
+  // Afterwards one append will succeed, and need no page from the keeper.
   [[nodiscard]] bool reserve_one() { return count_ < capacity_ || grow(); }
   [[nodiscard]] bool append(const T& item) { return insert(count_, item); }
 
@@ -62,6 +62,7 @@ class GrowingArray {
     const size_t capacity = capacity_ == 0 ? 8 : 2 * capacity_;
     auto* items = static_cast<T*>(heap_->allocate(capacity * sizeof(T)));
     if (items == nullptr) return false;
+    std::memset(static_cast<void*>(items), 0, capacity * sizeof(T));  // so its pages are there
     std::copy_n(items_, count_, items);
     heap_->release(items_, capacity_ * sizeof(T));
     items_ = items;

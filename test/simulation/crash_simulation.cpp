@@ -25,6 +25,7 @@ struct Plan {
   uint64_t check_one_in = 1;   // write
   uint64_t go_on_from_one_in = 0;
   uint64_t declare_one_in = 0;
+  bool anywhere = false;       // not mostly on a few frames
   SimulatedDisk::Faults faults;
   uint64_t burst_one_in = 0;   // operation
   StoreSettings settings;
@@ -38,17 +39,22 @@ size_t memory_for(const Geometry& geometry, size_t slots) {
 Plan plan_for(uint64_t seed, bool is_long) {
   Random random(seed);
   Plan plan;
+  // Mostly small segments, of which many are filled; sometimes long ones, whose summaries go on
+  // in a second block.
+  const bool long_segments = random.one_in(6);
+  const uint32_t segment_blocks = long_segments ? 160 : segment_blocks_min;
   const auto segments = static_cast<uint32_t>(log_segments_min + random.below(5));
   const uint64_t groups = 1 + random.below(4);
   const uint64_t rest = groups * (tags_per_frame + 2) + random.below(40);
-  plan.geometry = *Geometry::plan(log_start.value + segments * segment_blocks_min + rest, segments, segment_blocks_min);
+  plan.geometry = *Geometry::plan(log_start.value + segments * segment_blocks + rest, segments, segment_blocks);
   plan.frontier = random.below(plan.geometry.tag_frames + 1);
-  plan.memory_bytes = memory_for(plan.geometry, 16 + random.below(100));
-  plan.operations = is_long ? 6000 : 500;
+  plan.memory_bytes = memory_for(plan.geometry, long_segments ? 500 : 16 + random.below(100));
+  plan.operations = is_long ? 6000 : long_segments ? 1500 : 500;
   plan.cuts_per_write = is_long ? 2 : 1 + static_cast<unsigned>(random.below(2));
-  plan.check_one_in = is_long ? 20 : 2;
+  plan.check_one_in = is_long || long_segments ? 10 : 2;
   plan.go_on_from_one_in = random.one_in(2) ? 200 : 0;
-  plan.declare_one_in = 10 + random.below(100);
+  plan.declare_one_in = long_segments ? 400 : 10 + random.below(100);
+  plan.anywhere = long_segments;
   plan.settings.check = random.one_in(3);
   if (random.one_in(2)) {
     plan.faults = {random.one_in(2) ? 50u : 0u, random.one_in(2) ? 50u : 0u, random.one_in(2) ? 8u : 0u};
@@ -68,7 +74,7 @@ class Run {
     boot(fresh_image(plan_.geometry, plan_.frontier, 0x1d00d + plan_.frontier));
     for (unsigned i = 0; i < plan_.operations; ++i) {
       if (go_on_from_) go_on();
-      machine_->act(random_);
+      machine_->act(random_, plan_.anywhere);
       if (machine_->store->can_declare() && random_.one_in(plan_.declare_one_in)) machine_->declare();
       if (machine_->store->due(machine_->now_ns)) machine_->declare();
       if (random_.one_in(plan_.burst_one_in)) burst();

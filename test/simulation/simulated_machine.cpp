@@ -161,11 +161,11 @@ void SimulatedMachine::refresh_hints(FrameNumber frame, Random& random) {
   }
 }
 
-void SimulatedMachine::act(Random& random) {
+void SimulatedMachine::act(Random& random, bool anywhere) {
   ++operations;
   const uint64_t frames = store->frames_in_store();
-  // Most work is on a few frames; sometimes anywhere.
-  const FrameNumber frame{1 + (random.one_in(4) ? random.below(frames - 1) : random.below(std::min<uint64_t>(frames - 1, 40)))};
+  const uint64_t range = anywhere || random.one_in(4) ? frames - 1 : std::min<uint64_t>(frames - 1, 40);
+  const FrameNumber frame{1 + random.below(range)};
   switch (random.below(16)) {
     case 0: case 1: case 2: case 3: case 4: case 5:
       return write(frame, random);

@@ -44,8 +44,8 @@ class SimulatedMachine final : public StoreClient {
     return store->open(disk_, memory_, *this, settings, 1'700'000'000);
   }
 
-  // One random thing. Needs an oracle.
-  void act(Random&);
+  // One random thing, mostly to one of a few frames, or to any. Needs an oracle.
+  void act(Random&, bool anywhere);
   // Until nothing is pending and everything is at home.
   void run_to_idle();
   void poll(uint64_t ns);

@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: MIT
+//
+// The store by examples: what each promise looks like when it is kept, and what each refusal says.
+// What random sequences break is found by test/simulation.
+#include <catch2/catch.hpp>
+#include <set>
+
+#include "test/simulation/simulated_machine.hpp"
+#include "test/support/fresh_image.hpp"
+
+using namespace perdure;
+
+namespace {
+
+constexpr uint64_t store_id = 0xabcdef;
+
+struct Example {
+  Geometry geometry;
+  MachineMemory memory{4 << 20};
+  std::unique_ptr<SimulatedDisk> disk;
+  Oracle oracle;
+  std::unique_ptr<SimulatedMachine> machine;
+
+  explicit Example(uint32_t segments = 4, uint64_t frontier = 1, uint32_t segment_blocks = 16)
+      : geometry(*Geometry::plan(log_start.value + segments * segment_blocks + 4 * 129, segments, segment_blocks)) {
+    oracle.generations[0] = {};
+    boot(fresh_image(geometry, frontier, store_id));
+  }
+  std::expected<void, OpenFailure> open(Medium medium, StoreSettings settings = {}) {
+    machine.reset();
+    disk = std::make_unique<SimulatedDisk>(std::move(medium), 1);
+    machine = std::make_unique<SimulatedMachine>(*disk, memory.all(), &oracle);
+    return machine->open(settings);
+  }
+  void boot(Medium medium) { REQUIRE(open(std::move(medium)).has_value()); }
+  void reboot() { boot(disk->keep_everything()); }
+  Store& store() { return *machine->store; }
+
+  CacheSlot obtain(uint64_t number) {
+    for (unsigned i = 0; i < 10000; ++i) {
+      if (const auto slot = store().obtain({number})) return *slot;
+      machine->poll(1'000'000);
+    }
+    FAIL("a frame never comes");
+    return no_slot;
+  }
+  void write_page(uint64_t number, char fill) {
+    const CacheSlot slot = obtain(number);
+    REQUIRE(store().make_dirty(slot, Need::reserve).has_value());
+    FrameIdentity& identity = store().descriptor(slot).identity;
+    if (identity.kind == Kind::empty) make_whole(identity, Kind::page, {3});
+    std::memset(store().bytes(slot), fill, frame_bytes);
+  }
+  char read_page(uint64_t number) { return static_cast<char>(store().bytes(obtain(number))[100]); }
+  void checkpoint() {
+    machine->declare();
+    machine->run_to_idle();
+  }
+  // Until the frame is there, or is known to be unreadable.
+  bool is_unreadable(uint64_t number) {
+    for (unsigned i = 0; i < 10000; ++i) {
+      const auto slot = store().obtain({number});
+      if (slot) return false;
+      if (slot.error().why == Absent::Why::unreadable) return true;
+      machine->poll(1'000'000);
+    }
+    return false;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("what was committed is there after a restart, what was not is gone") {
+  Example example;
+  example.write_page(5, 'a');
+  example.checkpoint();
+  example.write_page(5, 'b');
+  example.write_page(6, 'c');
+  example.reboot();
+  CHECK(example.read_page(5) == 'a');
+  CHECK(example.store().descriptor(example.obtain(6)).identity.kind == Kind::empty);
+  CHECK(example.store().descriptor(example.obtain(5)).identity.account.value == 3);
+}
+
+TEST_CASE("the smallest checkpoint is five blocks and two flushes") {
+  Example example;
+  example.write_page(5, 'a');
+  example.write_page(6, 'b');
+  const auto before = example.disk->counts();
+  example.machine->declare();
+  while (example.store().state() != Store::State::migrating) example.machine->poll(1000);
+  CHECK(example.disk->counts().blocks_written - before.blocks_written == 5);
+  CHECK(example.disk->counts().flushes - before.flushes == 2);
+  example.machine->run_to_idle();
+  CHECK(example.disk->counts().flushes - before.flushes == 4);
+}
+
+TEST_CASE("a frame written between cut and commit has its old contents in the generation") {
+  Example example;
+  example.write_page(5, 'a');
+  example.machine->declare();
+  example.write_page(5, 'b');
+  CHECK(example.store().anything_dirty());
+  example.machine->run_to_idle();
+  CHECK(example.read_page(5) == 'b');
+  example.reboot();
+  CHECK(example.read_page(5) == 'a');
+}
+
+TEST_CASE("a pin, dirt or somebody waiting keeps a frame from being dropped") {
+  Example example;
+  example.write_page(5, 'a');
+  const CacheSlot slot = example.obtain(5);
+  CHECK_FALSE(example.store().drop(slot));
+  example.checkpoint();
+  example.store().pin(slot);
+  CHECK_FALSE(example.store().drop(slot));
+  example.store().unpin(slot);
+  CHECK(example.store().drop(slot));
+  CHECK(example.store().find({5}) == no_slot);
+  CHECK_FALSE(example.store().obtain({5}).has_value());
+  while (example.machine->last_wake != WaitChannel::of(WaitChannel::Reason::frame, 5)) example.machine->poll(1000);
+  CHECK(example.store().random_droppable(example.store().find({5})) != example.store().find({5}));
+  CHECK(example.read_page(5) == 'a');
+  CHECK(example.store().drop(example.store().find({5})));
+}
+
+TEST_CASE("identity alone can be had, and the frame made anew without reading its body") {
+  Example example;
+  example.write_page(5, 'a');
+  example.checkpoint();
+  CHECK(example.store().drop(example.store().find({5})));
+  std::expected<CacheSlot, Absent> slot = std::unexpected(Absent{});
+  while (!(slot = example.store().obtain_identity({5}))) example.machine->poll(1000);
+  CHECK(example.store().find({5}) == no_slot);
+  CHECK(example.store().descriptor(*slot).identity.source.value == 1);
+  REQUIRE(example.store().make_dirty(*slot).has_value());
+  rescind(example.store().descriptor(*slot).identity);
+  make_whole(example.store().descriptor(*slot).identity, Kind::page, {4});
+  example.store().become_all_zero(*slot);
+  CHECK(example.store().find({5}) == *slot);
+  CHECK(example.read_page(5) == 0);
+  example.checkpoint();
+  example.reboot();
+  CHECK(example.read_page(5) == 0);
+  CHECK(example.store().descriptor(example.obtain(5)).identity.source.value == 3);
+}
+
+TEST_CASE("ten times the log: every segment and every root slot is written again") {
+  Example example(4, 1);
+  std::vector<Block> first_roots;
+  const auto root_block = [&](unsigned slot, unsigned copy) {
+    return *example.disk->keep_everything()[root_blocks[slot][copy].value];
+  };
+  for (unsigned slot : {0u, 1u}) for (unsigned copy : {0u, 1u}) first_roots.push_back(root_block(slot, copy));
+  const uint64_t goal = example.disk->counts().blocks_written + 10 * 2 * example.geometry.log_blocks();
+  for (unsigned round = 0; example.disk->counts().blocks_written < goal; ++round) {
+    for (uint64_t frame = 1; frame < 12; ++frame) example.write_page(frame * (1 + round % 40), static_cast<char>('a' + round % 26));
+    example.checkpoint();
+  }
+  for (uint32_t segment = 0; segment < example.geometry.log_segments; ++segment) {
+    CHECK(example.disk->distinct_blocks_written(example.geometry.log_block(segment * 16).value, 16) > 8);
+  }
+  for (unsigned slot : {0u, 1u}) for (unsigned copy : {0u, 1u}) CHECK(root_block(slot, copy) != first_roots[slot * 2 + copy]);
+  example.reboot();
+  CHECK(example.store().committed_generation().value == example.oracle.reported);
+}
+
+TEST_CASE("a full log stalls ordinary pages first, then everybody, and asks for a checkpoint") {
+  Example example(3, 1);
+  unsigned dirty = 0;
+  const auto make_dirty = [&](Need need) {
+    const CacheSlot slot = example.obtain(dirty + 1);
+    const auto done = example.store().make_dirty(slot, need);
+    if (done) {
+      ++dirty;
+      make_whole(example.store().descriptor(slot).identity, Kind::page, {1});
+      example.store().become_all_zero(slot);
+    }
+    return done;
+  };
+  while (make_dirty(Need::ordinary)) {}
+  const unsigned ordinary = dirty;
+  CHECK(make_dirty(Need::ordinary).error().until == WaitChannel::of(WaitChannel::Reason::log_space));
+  while (make_dirty(Need::reserve)) {}
+  CHECK(dirty == example.geometry.generation_entries_max());
+  CHECK(dirty > ordinary);
+  CHECK(example.store().due(0));
+  example.checkpoint();
+  CHECK(example.machine->last_wake == WaitChannel::of(WaitChannel::Reason::log_space));
+  CHECK(example.store().root().generation_frames == dirty);
+  CHECK(make_dirty(Need::ordinary).has_value());
+}
+
+TEST_CASE("a commit that fails loses nothing, and its number is not used again") {
+  Example example;
+  example.write_page(5, 'a');
+  for (const auto operation : {DiskRequest::Operation::write, DiskRequest::Operation::flush}) {
+    example.disk->fail_next(operation, 12);
+    example.write_page(6, 'b');
+    const uint64_t attempted = example.oracle.generations.rbegin()->first + 1;
+    example.machine->declare();
+    example.machine->run_to_idle();
+    CHECK(example.machine->failed_commits > 0);
+    CHECK(example.store().committed_generation().value < attempted);
+    example.machine->failed_commits = 0;
+    example.disk->end_bursts();
+  }
+  CHECK(example.store().anything_dirty());
+  const uint64_t before = example.oracle.generations.rbegin()->first;
+  example.checkpoint();
+  CHECK(example.store().committed_generation().value == before + 1);
+  example.reboot();
+  CHECK(example.read_page(5) == 'a');
+  CHECK(example.read_page(6) == 'b');
+}
+
+TEST_CASE("boots, power cuts and the clean mark are counted") {
+  Example example;
+  CHECK(example.store().root().boots == 1);
+  CHECK(example.store().root().power_cuts == 0);
+  CHECK(example.store().root().boots_since_commit == 1);
+  example.reboot();
+  CHECK(example.store().root().power_cuts == 1);
+  CHECK(example.store().root().boots_since_commit == 2);
+  example.write_page(5, 'a');
+  example.checkpoint();
+  CHECK(example.store().root().boots_since_commit == 0);
+  CHECK(example.store().write_clean_mark());
+  const uint64_t next = example.store().root().next_generation.value;
+  example.reboot();
+  CHECK(example.store().root().power_cuts == 1);
+  CHECK(example.store().root().boots == 3);
+  CHECK(example.store().root().boot_epoch == 3);
+  CHECK(example.store().root().next_generation.value == next);
+  example.reboot();
+  CHECK(example.store().root().power_cuts == 2);
+  CHECK(example.store().root().next_generation.value == next + 1);
+}
+
+TEST_CASE("what is not an image is refused, with the first thing found wrong, and untouched") {
+  Example example;
+  example.write_page(5, 'a');
+  example.checkpoint();
+  const Medium good = example.disk->keep_everything();
+  const auto refused = [&](const Medium& medium) {
+    const auto opened = example.open(medium);
+    REQUIRE_FALSE(opened.has_value());
+    CHECK_FALSE(opened.error().what.empty());
+    CHECK(example.disk->counts().writes == 0);
+    return opened.error().error;
+  };
+  const auto with_roots = [&](auto change) {
+    Medium medium = good;
+    for (const auto& slot : root_blocks) {
+      for (const BlockIndex place : slot) {
+        Root root;
+        std::memcpy(static_cast<void*>(&root), medium[place.value]->data(), sizeof(root));
+        change(root);
+        medium[place.value] = block_of(root);
+      }
+    }
+    return medium;
+  };
+  CHECK(refused(Medium(10)) == OpenError::not_an_image);
+  CHECK(refused(Medium(good.size())) == OpenError::not_an_image);
+  CHECK(refused(Medium(good.begin(), good.end() - 1)) == OpenError::damaged);
+  CHECK(refused(with_roots([](Root& root) { root.format = 2; seal(root); })) == OpenError::other_version);
+  CHECK(refused(with_roots([](Root& root) { root.boots ^= 1; })) == OpenError::damaged);
+  CHECK(refused(with_roots([](Root& root) { root.frontier = 1000; seal(root); })) == OpenError::damaged);
+  CHECK(refused(with_roots([](Root& root) { root.geometry.frames += 1; seal(root); })) == OpenError::damaged);
+  CHECK(refused(with_roots([](Root& root) { root.unmigrated = 1; root.header_place = 3; seal(root); })) == OpenError::damaged);
+  CHECK(refused(with_roots([](Root& root) { root.least_memory_bytes = 1 << 30; seal(root); })) == OpenError::too_small_memory);
+  Medium one_slot = good;
+  for (const BlockIndex place : root_blocks[1]) one_slot[place.value] = nullptr;
+  CHECK(refused(one_slot) == OpenError::damaged);
+  CHECK(example.open(good).has_value());
+}
+
+TEST_CASE("one copy of each root may be lost") {
+  Example example;
+  example.write_page(5, 'a');
+  example.checkpoint();
+  const Medium good = example.disk->keep_everything();
+  for (unsigned lost : {0u, 1u}) {
+    Medium medium = good;
+    medium[root_blocks[0][lost].value] = nullptr;
+    medium[root_blocks[1][lost].value] = nullptr;
+    example.boot(medium);
+    CHECK(example.read_page(5) == 'a');
+  }
+}
+
+TEST_CASE("a damaged frame is unreadable, its neighbours are not") {
+  Example example;
+  for (uint64_t frame = 4; frame < 7; ++frame) example.write_page(frame, 'a');
+  example.checkpoint();
+  example.reboot();
+  example.disk->damage(example.geometry.home_block({5}).value, 77, 4);
+  CHECK(example.is_unreadable(5));
+  CHECK(example.read_page(4) == 'a');
+  CHECK(example.read_page(6) == 'a');
+  example.disk->damage(example.geometry.home_block({5}).value, 77, 4);
+  CHECK(example.read_page(5) == 'a');
+}
+
+TEST_CASE("a damaged tag makes its frames unreadable, also after others of it were written") {
+  for (unsigned copy : {0u, 1u}) {
+    Example example;
+    for (uint64_t frame = 4; frame < 7; ++frame) example.write_page(frame, 'a');
+    example.checkpoint();
+    example.disk->damage(example.geometry.tag_block(0, copy).value, 40 + 5 * 32, 1);
+    example.boot(example.disk->keep_everything());
+    CHECK(example.is_unreadable(5));
+    CHECK(example.is_unreadable(100));  // never version 0
+    CHECK(example.read_page(200) == 0);  // another tag frame
+  }
+}
+
+TEST_CASE("a damaged summary is refused, a frame damaged in the log is unreadable for good") {
+  Example example;
+  for (uint64_t frame = 1; frame < 40; ++frame) example.write_page(frame, 'a');
+  example.machine->declare();
+  while (example.store().state() != Store::State::migrating) example.machine->poll(1000);
+  const Medium good = example.disk->keep_everything();
+  const uint64_t summary = example.geometry.log_block(15).value;
+  SimulatedDisk broken(good, 1);
+  broken.damage(summary, 2000, 1);
+  const auto opened = example.open(broken.keep_everything());
+  REQUIRE_FALSE(opened.has_value());
+  CHECK(opened.error().error == OpenError::damaged);
+  SimulatedDisk worn(good, 1);
+  worn.damage(example.geometry.log_block(2).value, 2000, 1);  // third body of the first segment
+  example.boot(worn.keep_everything());
+  example.machine->run_to_idle();
+  CHECK(example.machine->warnings == 1);  // found before anybody needs it
+  CHECK(example.is_unreadable(3));
+  CHECK(example.read_page(4) == 'a');
+}
+
+TEST_CASE("a report of an assertion can be found, whatever the store was doing") {
+  Example example;
+  example.write_page(5, 'a');
+  example.machine->declare();
+  example.machine->poll(1000);
+  const std::string_view text = "assertion: the moon is not made of cheese";
+  example.store().write_report(std::as_bytes(std::span(text)));
+  const Medium medium = example.disk->cut(*std::make_unique<Random>(3));
+  std::vector<std::byte> area(report_blocks * block_bytes);
+  for (uint64_t i = 0; i < report_blocks; ++i) {
+    if (medium[report_start.value + i]) std::memcpy(area.data() + i * block_bytes, medium[report_start.value + i]->data(), block_bytes);
+  }
+  const auto found = report_text(area);
+  CHECK(std::string_view(reinterpret_cast<const char*>(found.data()), found.size()) == text);
+}
+
+TEST_CASE("the frontier moves only with the root, and what is below it verifies") {
+  Example example(4, 0);
+  CHECK(example.store().root().frontier == 0);
+  const auto reads = example.disk->counts().reads;
+  CHECK(example.read_page(500) == 0);
+  CHECK(example.disk->counts().reads == reads);  // above the frontier nothing is read
+  example.write_page(3 * 127 + 5, 'a');
+  example.checkpoint();
+  CHECK(example.store().root().frontier == 4);
+  example.reboot();
+  CHECK(example.read_page(3 * 127 + 5) == 'a');
+  CHECK(example.read_page(127) == 0);
+}
+
+TEST_CASE("a check boot notices a frozen frame that was written to behind the store's back") {
+  Example example;
+  REQUIRE(example.open(example.disk->keep_everything(), {.check = true}).has_value());
+  example.write_page(5, 'a');
+  example.machine->declare();
+  example.store().bytes(example.store().find({5}))[9] = std::byte{1};
+  CHECK_THROWS_AS(example.machine->run_to_idle(), SimulationFailure);
+}
+
+TEST_CASE("a frame that breaks its invariants is never committed") {
+  Example example;
+  const CacheSlot slot = example.obtain(5);
+  REQUIRE(example.store().make_dirty(slot).has_value());
+  make_whole(example.store().descriptor(slot).identity, Kind::capability_page, {1});
+  std::memset(example.store().bytes(slot), 0xff, 32);
+  example.machine->declare();
+  CHECK_THROWS_AS(example.machine->run_to_idle(), SimulationFailure);
+  CHECK(example.store().committed_generation().value == 0);
+}

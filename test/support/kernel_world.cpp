@@ -2,29 +2,21 @@
 #include "test/support/kernel_world.hpp"
 
 namespace perdure {
-namespace {
-
-constexpr size_t machine_bytes = 24u << 20;
-constexpr size_t table_pages = 16;
-constexpr size_t store_pages = 640;
-constexpr uint64_t disk_blocks = 4096;
-
-}  // namespace
-
-KernelWorld::KernelWorld(KernelOptions options) : options_(options), disk_(disk_blocks) {
-  write_empty_image(disk_, *Geometry::plan(disk_blocks, 24, 64));
+KernelWorld::KernelWorld(KernelOptions options, WorldSize size)
+    : options_(options), size_(size), disk_(size.disk_blocks) {
+  write_empty_image(disk_, *Geometry::plan(size.disk_blocks, size.log_segments, size.segment_blocks));
   open();
 }
 
 void KernelWorld::open() {
-  fake_machine().power_on(machine_bytes);
+  fake_machine().power_on(size_.machine_bytes);
   fake_machine().step_ns = 100;
   kernel_ = std::make_unique<Kernel>();
-  const auto opened = kernel_->store.open(disk_, fake_machine().take_pages(store_pages), *kernel_, {}, 0);
+  const auto opened = kernel_->store.open(disk_, fake_machine().take_pages(size_.store_pages), *kernel_, {}, 0);
   if (!opened) throw KernelBug(std::string(opened.error().what));
 }
 
-void KernelWorld::start() { kernel_->start(options_, fake_machine().take_pages(table_pages)); }
+void KernelWorld::start() { kernel_->start(options_, fake_machine().take_pages(size_.table_pages)); }
 
 void KernelWorld::cut_and_boot() {
   kernel_.reset();
@@ -42,8 +34,13 @@ CacheSlot KernelWorld::resident(FrameNumber number) {
   }
 }
 
+// More than may be dirty at once is written to the log on the way, as for any program.
 void KernelWorld::make_writable(CacheSlot slot) {
-  while (!kernel_->store.make_dirty(slot, Need::reserve)) poll();
+  Store& store = kernel_->store;
+  while (!store.make_dirty(slot, Need::reserve)) {
+    if (store.can_declare()) store.declare(fake_machine().now_ns, 0);
+    poll();
+  }
 }
 
 std::byte* KernelWorld::bytes(const Capability& capability) {
@@ -56,6 +53,18 @@ bool KernelWorld::is_alive(const Capability& capability) {
   resident(capability.object.frame());
   Capability copy = capability;
   return look_up(kernel_->store, copy).has_value();
+}
+
+void KernelWorld::destroy(const Capability& capability) {
+  write(capability);
+  const CacheSlot slot = resident(capability.object.frame());
+  FrameIdentity& identity = kernel_->store.descriptor(slot).identity;
+  if (is_row(identity.kind)) {
+    destroy_in_row(identity, kernel_->store.bytes(slot), capability.object.index());
+  } else {
+    rescind(identity);
+    kernel_->store.become_all_zero(slot);
+  }
 }
 
 Capability KernelWorld::make_small(Kind kind) {
@@ -99,27 +108,22 @@ Capability KernelWorld::make(Kind kind) {
   return fabricate(store.descriptor(slot).identity, store.bytes(slot), number, 0);
 }
 
-Guest KernelWorld::new_guest(Program program, uint8_t priority) {
+Guest KernelWorld::new_plain_guest(Program program) {
   Guest guest;
   guest.process = make(Kind::process);
   guest.activity = make(Kind::activity);
   guest.endpoint = make(Kind::endpoint);
-  guest.root = make(Kind::node);
-  Node& root = object<Node>(guest.root);
-  for (unsigned i = 0; i < 2; ++i) guest.pages[i] = make(Kind::page);
-  object<Node>(guest.root).slots[0] = guest.pages[0];
-  object<Node>(guest.root).slots[1] = guest.pages[1];
-  (void)root;
-  const Capability schedule = make(Kind::schedule);
-  object<Schedule>(schedule).priority = priority;
   Endpoint& endpoint = object<Endpoint>(guest.endpoint);
   endpoint.receiver = guest.process;
   endpoint.flags = Endpoint::flag_had_receiver;
+  set_running(guest);
+  programs_[guest.process.object.frame()] = std::move(program);
+  return guest;
+}
+
+void KernelWorld::set_running(const Guest& guest) {
   write(guest.process);
   Process& process = this->process(guest);
-  process.space = guest.root;
-  process.space.payload = Guest::memory >> 16;  // guard: the node spans 16 pages
-  process.schedule = schedule;
   process.control.activity = guest.activity;
   process.control.state = ProcessState::running;
   process.registers.rip = rip_of_call + system_call_instruction_bytes;
@@ -128,7 +132,20 @@ Guest KernelWorld::new_guest(Program program, uint8_t priority) {
   activity.process_version = guest.process.version;
   activity.runnable = 1;
   activity.ticket = kernel_->store.system().next_ticket++;
-  programs_[guest.process.object.frame()] = std::move(program);
+}
+
+Guest KernelWorld::new_guest(Program program, uint8_t priority) {
+  Guest guest = new_plain_guest(std::move(program));
+  guest.root = make(Kind::node);
+  for (Capability& page : guest.pages) page = make(Kind::page);
+  for (unsigned i = 0; i < 2; ++i) object<Node>(guest.root).slots[i] = guest.pages[i];
+  const Capability schedule = make(Kind::schedule);
+  object<Schedule>(schedule).priority = priority;
+  write(guest.process);
+  Process& process = this->process(guest);
+  process.space = guest.root;
+  process.space.payload = Guest::memory >> 16;  // guard: the node spans 16 pages
+  process.schedule = schedule;
   return guest;
 }
 
@@ -202,6 +219,9 @@ void KernelWorld::enter(Process& process, Registers& registers) {
 bool KernelWorld::step() {
   for (unsigned patience = 0; patience < 1000; ++patience) {
     if (Registers* registers = kernel_->try_next()) {
+      if (const auto stale = fake_machine().stale_translation()) {
+        throw KernelBug("the processor may use a translation that no longer holds");
+      }
       enter(kernel_->current(), *registers);
       return true;
     }

@@ -33,12 +33,22 @@ struct Guest {
   static constexpr uint64_t memory = 0x10000;
 };
 
+// Small enough that checking the whole state behind every step takes no time.
+struct WorldSize {
+  size_t machine_bytes = 24u << 20;
+  size_t table_pages = 16;
+  size_t store_pages = 640;
+  uint64_t disk_blocks = 4096;
+  uint32_t log_segments = 24;
+  uint32_t segment_blocks = 64;
+};
+
 class KernelWorld {
  public:
   // What a guest does next; sets rip and registers. Not called while something is undone.
   using Program = std::function<void(Process&)>;
 
-  explicit KernelWorld(KernelOptions options = {});
+  explicit KernelWorld(KernelOptions options = {}, WorldSize size = {});
 
   Kernel& kernel() { return *kernel_; }
   Process& process(const Guest& guest) { return *reinterpret_cast<Process*>(bytes(guest.process)); }
@@ -55,6 +65,8 @@ class KernelWorld {
   void write(const Capability&);  // makes its frame dirty
   bool is_alive(const Capability&);
   Guest new_guest(Program, uint8_t priority = 1);
+  // Without memory, and at the lowest priority: one frame and its share of two rows.
+  Guest new_plain_guest(Program);
   void set_program(const Guest&, Program);
   // Puts a guest into the open wait, receiving into the given registers.
   void let_receive(const Guest&, uint64_t receive_into = 0);
@@ -80,7 +92,10 @@ class KernelWorld {
   void access(Registers&, bool write);
   Capability make_small(Kind);
 
+  void set_running(const Guest&);
+
   KernelOptions options_;
+  WorldSize size_;
   MemoryDisk disk_;
   std::unique_ptr<Kernel> kernel_;
   std::map<FrameNumber, Program> programs_;

@@ -277,6 +277,29 @@ TEST_CASE("what is not an image is refused, with the first thing found wrong, an
   CHECK(example.open(good).has_value());
 }
 
+TEST_CASE("a start never writes over the root that it started from") {
+  Example example;
+  for (unsigned boot = 0; boot < 4; ++boot) {
+    const uint64_t newest = example.store().root().sequence;
+    const auto copies_of_newest = [&] {
+      const Medium medium = example.disk->keep_everything();
+      unsigned copies = 0;
+      for (const auto& slot : root_blocks) {
+        for (const BlockIndex place : slot) {
+          Root root;
+          std::memcpy(static_cast<void*>(&root), medium[place.value]->data(), sizeof(root));
+          copies += root.sequence == newest;
+        }
+      }
+      return copies;
+    };
+    CHECK(copies_of_newest() == 2);
+    example.reboot();
+    CHECK(example.store().root().sequence > newest);
+    CHECK(copies_of_newest() == 2);
+  }
+}
+
 TEST_CASE("one copy of each root may be lost") {
   Example example;
   example.write_page(5, 'a');

@@ -41,7 +41,9 @@ std::expected<CacheSlot, Absent> Fetcher::obtain(StoreParts& parts, FrameNumber 
     queue_wanted_ = true;
     return std::unexpected(stall(Reason::disk_queue));
   }
-  const CacheSlot slot = take_slot(parts, number);
+  // Never evicts by itself: within one attempt, what was found before stays where it is
+  // (invariant FOUND-STAYS). Room is made between attempts.
+  const CacheSlot slot = parts.cache.take_vacant(number);
   if (slot == no_slot) {
     cache_wanted_ = true;
     hand_steps_left_ = sweep_steps(4);
@@ -80,15 +82,6 @@ std::expected<CacheSlot, Absent> Fetcher::resident(StoreParts& parts, CacheSlot 
       descriptor.flags |= FrameDescriptor::flag_referenced;
       return slot;
   }
-}
-
-CacheSlot Fetcher::take_slot(StoreParts& parts, FrameNumber number) {
-  const CacheSlot vacant = parts.cache.take_vacant(number);
-  if (vacant != no_slot) return vacant;
-  const CacheSlot victim = parts.cache.find_victim(parts.committed_epoch, steps_per_call);
-  if (victim == no_slot) return no_slot;
-  evict(parts, victim);
-  return parts.cache.take_vacant(number);
 }
 
 bool Fetcher::evict(StoreParts& parts, CacheSlot slot) {

@@ -36,7 +36,6 @@ class Fetcher {
   uint64_t sweep_steps(unsigned sweeps) const { return uint64_t{slots_} * sweeps; }
 
   std::expected<CacheSlot, Absent> resident(StoreParts&, CacheSlot, bool identity_only);
-  CacheSlot take_slot(StoreParts&, FrameNumber);
   bool begin(StoreParts&, CacheSlot, bool identity_only);
   void from_log(StoreParts&, CacheSlot, const SummaryEntry&);
   void from_tag(StoreParts&, CacheSlot, const TagBuffer&);

@@ -67,6 +67,7 @@ void Kernel::entered(const Trap& trap) {
   // Whoever was woken and did not take what it was woken for passes the wake on.
   if (attempt_woken_for_.value != 0) [[unlikely]] pass_wake_on(attempt_woken_for_);
   attempt_woken_for_ = {};
+  if (options.check && has_current()) [[unlikely]] scheduler.clear_stalls(current_activity_);
 }
 
 void Kernel::give_fpu() {
@@ -94,45 +95,48 @@ Registers* Kernel::try_next() {
 bool Kernel::choose() {
   while (scheduler.anything_ready()) {
     const ActivityRef ref = scheduler.take_highest();
-    const Activity& activity = scheduler.at(ref);
     store.pin(ref.slot());
-    Capability bound{.type = CapabilityType::process,
-                     .version = activity.process_version,
-                     .object = activity.process};
-    const auto found = look_up(store, bound);
+    const auto process = prepare_to_run(ref);
     store.unpin(ref.slot());
-    if (found) {
-      if (!is_misplaced(ref, process_at(found->slot))) {
-        become_current(found->slot, ref);
-        slice_end_ns_ = machine::now_ns() + slice_ns_;
-        trace.add(TraceEntry::Event::run, activity.process.value);
-        return true;
-      }
+    if (!process) {
+      if (process.error().why == Failure::Why::stall) scheduler.stall(ref, process.error().stall.until);
+      else warning("a process cannot be read and does not run; its frame is", scheduler.at(ref).process.frame().value);
+    } else if (is_misplaced(ref)) {
       scheduler.make_ready(ref);
-    } else if (found.error().why == Failure::Why::stall) {
-      scheduler.stall(ref, found.error().stall.until);
     } else {
-      machine::console_write("perdure: a process cannot be read and does not run\n");
+      become_current(*process, ref);
+      slice_end_ns_ = machine::now_ns() + slice_ns_;
+      trace.add(TraceEntry::Event::run, scheduler.at(ref).process.value);
+      return true;
     }
   }
   return false;
 }
 
-// Looks at the schedule of a process that is about to run. True if it stands in the wrong line
-// (always after a restart, when nobody's priority is known). A process whose schedule is gone, or
-// still on the disk, runs at the lowest priority.
-bool Kernel::is_misplaced(ActivityRef ref, Process& process) {
+// Finds the process of an activity, and looks at its schedule. Nobody runs before that is known:
+// after a restart a busy program could otherwise keep somebody more important from ever being
+// looked at. A process without a schedule runs at the lowest priority.
+std::expected<CacheSlot, Failure> Kernel::prepare_to_run(ActivityRef ref) {
+  const Activity& activity = scheduler.at(ref);
+  Capability bound{.type = CapabilityType::process,
+                   .version = activity.process_version,
+                   .object = activity.process};
+  const auto found = look_up(store, bound);
+  if (!found) return std::unexpected(found.error());
+  Process& process = process_at(found->slot);
   assert_that(process.control.state == ProcessState::running, "ONE-ACTIVITY: who is ready is running");
-  uint8_t priority = 0;
-  slice_ns_ = default_slice_ns;
-  if (const auto found = look_up(store, process.schedule)) {
-    const auto& schedule = *row_object<Schedule>(store.bytes(found->slot), found->index);
-    priority = schedule.priority;
-    if (schedule.slice_ns != 0) slice_ns_ = schedule.slice_ns;
-  }
-  const bool misplaced = scheduler.priority(ref) != priority;
-  scheduler.set_priority(ref, priority);
-  return misplaced && scheduler.highest_ready() >= static_cast<int>(priority);
+  const auto schedule = look_up(store, process.schedule);
+  if (!schedule && schedule.error().why == Failure::Why::stall) return std::unexpected(schedule.error());
+  looked_at_ = schedule ? *row_object<Schedule>(store.bytes(schedule->slot), schedule->index) : Schedule{};
+  return found->slot;
+}
+
+// True if it stands in the wrong line, and somebody of the right one or a better one is ready.
+bool Kernel::is_misplaced(ActivityRef ref) {
+  slice_ns_ = looked_at_.slice_ns != 0 ? looked_at_.slice_ns : default_slice_ns;
+  const bool misplaced = scheduler.priority(ref) != looked_at_.priority;
+  scheduler.set_priority(ref, looked_at_.priority);
+  return misplaced && scheduler.highest_ready() >= static_cast<int>(looked_at_.priority);
 }
 
 // CURRENT-WHILE-RUNNING, and the space is loaded. False: it had to stall.

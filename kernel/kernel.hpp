@@ -14,6 +14,8 @@
 //                         that activity is current, ready or stalled; no other process's is.
 //                         Established by set_running and set_not_running.
 //  PREPARE-BEFORE-COMMIT  see outcome.hpp.
+//  PROGRESS               whoever stalls for memory, log or disk gets on after finitely many tries.
+//                         Counted and limited in --check boots.
 //  VOLATILE-WAKES         interrupts, commits and completions change queues, never objects.
 #pragma once
 
@@ -177,6 +179,7 @@ class Kernel final : public StoreClient {
 
   // state_check.cpp
   void check_if_asked();
+  void check_progress(WaitChannel);
   std::string_view check_process(CacheSlot);
   std::string_view check_activities(CacheSlot);
 
@@ -221,7 +224,8 @@ class Kernel final : public StoreClient {
   void release_fpu();
   bool choose();
   bool ready_to_resume();
-  bool is_misplaced(ActivityRef, Process&);
+  std::expected<CacheSlot, Failure> prepare_to_run(ActivityRef);
+  bool is_misplaced(ActivityRef);
   void give_fpu();
   void housekeep();
   void tick();
@@ -238,6 +242,7 @@ class Kernel final : public StoreClient {
   WaitChannel attempt_woken_for_;     // what the present attempt was woken for
   bool committed_ = false;
   bool fpu_loaded_ = false;
+  Schedule looked_at_;                // of who was prepared to run last
   uint64_t slice_ns_ = default_slice_ns;  // of who was chosen last
   uint64_t slice_end_ns_ = 0;
 

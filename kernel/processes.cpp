@@ -84,6 +84,7 @@ void Kernel::leave_current() {
 
 void Kernel::stall_current(WaitChannel channel) {
   trace.add(TraceEntry::Event::stall, scheduler.at(current_activity_).process.value, channel.value);
+  if (options.check) [[unlikely]] check_progress(channel);
   scheduler.stall(current_activity_, channel, channel == attempt_woken_for_);
   leave_current();
 }

@@ -14,6 +14,7 @@ constexpr uint64_t priority_mask = 0xff;
 constexpr uint64_t flag_ready = 1 << 8;
 constexpr uint64_t flag_waiting = 1 << 9;
 constexpr uint64_t flag_woken = 1 << 10;  // waits_for still says what for
+constexpr unsigned stall_count_shift = 32;  // the upper half counts stalls without progress
 
 bool stands_in_line(const Activity& activity) {
   return activity.volatile_flags & (flag_ready | flag_waiting);
@@ -118,6 +119,14 @@ void Scheduler::wake(Line& line, ActivityRef ref) {
   make_ready(ref);
   store_->unpin(ref.slot());
 }
+
+uint32_t Scheduler::count_stall(ActivityRef ref) {
+  uint64_t& flags = at(ref).volatile_flags;
+  if (flags >> stall_count_shift != 0xffff'ffff) flags += uint64_t{1} << stall_count_shift;
+  return static_cast<uint32_t>(flags >> stall_count_shift);
+}
+
+void Scheduler::clear_stalls(ActivityRef ref) { at(ref).volatile_flags &= 0xffff'ffff; }
 
 unsigned Scheduler::wake_one(WaitChannel channel) {
   Line& line = waiting_[bucket_of(channel)];

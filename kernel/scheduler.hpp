@@ -57,6 +57,10 @@ class Scheduler {
   // Takes it out of whatever line it stands in.
   void remove(ActivityRef);
 
+  // How often it has stalled since it last got on; count_stall adds one. Saturates.
+  uint32_t count_stall(ActivityRef);
+  void clear_stalls(ActivityRef);
+
   // The longest waiting one (all) becomes ready. Answers how many.
   unsigned wake_one(WaitChannel);
   unsigned wake_all(WaitChannel);

@@ -58,6 +58,16 @@ std::optional<StateMismatch> Kernel::check_state() {
   return std::nullopt;
 }
 
+// PROGRESS. Other programs and devices may be waited for as long as they please.
+void Kernel::check_progress(WaitChannel channel) {
+  constexpr uint32_t stalls_max = 1'000;
+  if (channel.reason() > WaitChannel::Reason::disk_queue) {
+    scheduler.clear_stalls(current_activity_);
+  } else if (scheduler.count_stall(current_activity_) > stalls_max) {
+    bug("PROGRESS: a process tries again and again without getting on", store.descriptor(current_slot_).number);
+  }
+}
+
 void Kernel::check_if_asked() {
   if (const auto wrong = check_state()) bug(wrong->what, wrong->frame);
 }

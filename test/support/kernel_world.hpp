@@ -55,6 +55,10 @@ class KernelWorld {
 
   // Before start(), or between steps: makes objects without asking anybody.
   Capability make(Kind);
+  Capability make_in_new_row(Kind kind) {
+    open_rows_.erase(kind);
+    return make(kind);
+  }
   void destroy(const Capability&);
   template <typename Object>
   Object& object(const Capability& capability) {  // to be written

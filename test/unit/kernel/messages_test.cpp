@@ -266,3 +266,22 @@ TEST_CASE("while a server is stopped its callers wait, and all else runs; contin
   run_checked(world, 300);
   REQUIRE(seen == std::vector<uint64_t>{ok, 1, ok, 1, ok, 1});
 }
+
+// The schedule of the important one is still on the disk when everybody is looked at.
+TEST_CASE("after a restart a busy program does not keep a more important one from being looked at") {
+  KernelWorld world;
+  uint64_t important_ran = 0;
+  world.new_guest([](Process&) {}, 3);
+  const Guest important = world.new_guest([&](Process&) { ++important_ran; }, 7);
+  // Its schedule stands in a row of its own, which nobody else fetches.
+  const Capability lonely = world.make_in_new_row(Kind::schedule);
+  world.object<Schedule>(lonely).priority = 7;
+  world.write(important.process);
+  world.process(important).schedule = lonely;
+  world.start();
+  world.take_checkpoint();
+  world.cut_and_boot();
+  important_ran = 0;
+  run_checked(world, 60);
+  REQUIRE(important_ran > 0);
+}

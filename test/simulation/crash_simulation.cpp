@@ -105,6 +105,7 @@ class Run {
     const auto opened = machine_->open(plan_.settings);
     expect(opened.has_value(), "the store does not open: " + std::string(opened ? "" : opened.error().what));
     disk_->set_faults(plan_.faults);
+    machine_->reads_may_fail = plan_.burst_one_in > 0;
     disk_->after_write = [this] { look(); };
   }
 

@@ -62,6 +62,7 @@ void SimulatedMachine::run_to_idle() {
 CacheSlot SimulatedMachine::obtain(FrameNumber frame) {
   const auto slot = store->obtain(frame);
   if (slot) return *slot;
+  expect(reads_may_fail || slot.error().why == Absent::Why::stall, named("unreadable, and no read has failed", frame));
   ++stalls;
   return no_slot;
 }

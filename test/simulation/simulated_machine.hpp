@@ -60,6 +60,7 @@ class SimulatedMachine final : public StoreClient {
   unsigned failed_commits = 0;
   unsigned stalls = 0;
   unsigned operations = 0;
+  bool reads_may_fail = false;  // the disk was told so
 
   void wake(WaitChannel channel) override { last_wake = channel; }
   void unmap(CacheSlot) override {}

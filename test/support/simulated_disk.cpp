@@ -37,7 +37,8 @@ SharedBlock SimulatedDisk::current(uint64_t block) const {
 
 bool SimulatedDisk::submit(const DiskRequest& request) {
   if (waiting_.size() >= queue_max) return false;
-  waiting_.push_back({request, ++time_});
+  const bool is_read = request.operation == DiskRequest::Operation::read;
+  waiting_.push_back({request, ++time_, is_read && random_.one_in(16)});
   return true;
 }
 
@@ -54,6 +55,7 @@ std::optional<DiskCompletion> SimulatedDisk::poll() {
   if (random_.one_in(4)) return {};  // the disk takes its time
   const size_t chosen = random_.below(waiting_.size());
   const Waiting waiting = waiting_[chosen];
+  if (waiting.held || (waiting.slow && !random_.one_in(200))) return {};
   waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(chosen));
   ++time_;
   bool failed = false;
@@ -64,7 +66,7 @@ std::optional<DiskCompletion> SimulatedDisk::poll() {
       break;
     case DiskRequest::Operation::write:
       failed = fails(waiting.request.operation, faults_.write_error_one_in);
-      carry_out_write(waiting.request, failed);
+      if (writes_to_lose_ > 0) --writes_to_lose_; else carry_out_write(waiting.request, failed);
       if (after_write) after_write();
       break;
     case DiskRequest::Operation::flush:
@@ -74,6 +76,14 @@ std::optional<DiskCompletion> SimulatedDisk::poll() {
       break;
   }
   return DiskCompletion{waiting.request.token, failed};
+}
+
+void SimulatedDisk::hold_waiting() {
+  for (Waiting& waiting : waiting_) waiting.held = true;
+}
+
+void SimulatedDisk::release_held() {
+  for (Waiting& waiting : waiting_) waiting.held = false;
 }
 
 void SimulatedDisk::carry_out_read(const DiskRequest& request, bool failed) {

@@ -5,7 +5,8 @@
 //
 // The fault model, in words:
 //  - a request waits in the queue; at each poll a random one of the waiting is carried out. So
-//    requests complete in any order, however they were submitted;
+//    requests complete in any order, however they were submitted; a few are much slower than
+//    the others;
 //  - a read sees the newest completed write. A read of a block that is being written sees each
 //    of its 512-byte sectors as it was or as it will be;
 //  - a completed write is *volatile* until a flush that was submitted after the write completed
@@ -17,6 +18,7 @@
 //    *dropped* any of them: the old contents come back at once, and no later flush brings the
 //    write back;
 //  - errors come with a given probability per request, or in a burst that was asked for;
+//  - a write is acknowledged and never made only where the test says so (lose_next_writes());
 //  - bits rot only where the test says so (damage()).
 #pragma once
 
@@ -70,6 +72,10 @@ class SimulatedDisk final : public Disk {
   void set_faults(const Faults& faults) { faults_ = faults; }
   void fail_next(DiskRequest::Operation operation, unsigned count) { burst_[size_t(operation)] = count; }
   void end_bursts() { burst_[0] = burst_[1] = burst_[2] = 0; }
+  void lose_next_writes(unsigned count) { writes_to_lose_ = count; }
+  // Requests that wait now stay where they are, until they are released.
+  void hold_waiting();
+  void release_held();
   // Called after each write, and each flush, has been carried out: the crash points.
   std::function<void()> after_write;
 
@@ -97,6 +103,8 @@ class SimulatedDisk final : public Disk {
   struct Waiting {
     DiskRequest request;
     uint64_t submitted;
+    bool slow;
+    bool held = false;
   };
   bool fails(DiskRequest::Operation, uint64_t one_in);
   void carry_out_read(const DiskRequest&, bool failed);
@@ -114,6 +122,7 @@ class SimulatedDisk final : public Disk {
   Random random_;
   Faults faults_;
   unsigned burst_[3] = {};
+  unsigned writes_to_lose_ = 0;
   Counts counts_;
   std::vector<bool> ever_written_ = std::vector<bool>(durable_.size());
 };

@@ -300,6 +300,40 @@ TEST_CASE("a start never writes over the root that it started from") {
   }
 }
 
+TEST_CASE("a root that the disk acknowledged and never wrote is noticed") {
+  Example example;
+  example.write_page(5, 'a');
+  example.machine->declare();
+  while (example.store().state() != Store::State::committing) example.machine->poll(1000);
+  while (example.disk->counts().flushes == 1) example.machine->poll(1000);  // the start's flush was the first
+  example.disk->lose_next_writes(100);
+  for (unsigned i = 0; i < 2000; ++i) example.machine->poll(1000);
+  CHECK(example.store().committed_generation().value == 0);
+  CHECK(example.machine->failed_commits == 1);
+  example.disk->lose_next_writes(0);
+  example.machine->run_to_idle();
+  example.checkpoint();
+  example.reboot();
+  CHECK(example.read_page(5) == 'a');
+}
+
+TEST_CASE("the log is not used again while somebody still reads from it") {
+  Example example;
+  example.write_page(5, 'a');
+  example.machine->declare();
+  while (example.store().state() != Store::State::migrating) example.machine->poll(1000);
+  CHECK(example.store().drop(example.store().find({5})));
+  while (!example.disk->is_idle()) example.machine->poll(0);
+  CHECK_FALSE(example.store().obtain({5}).has_value());
+  example.disk->hold_waiting();
+  for (unsigned i = 0; i < 5000; ++i) example.machine->poll(1000);
+  CHECK_FALSE(example.store().root().unmigrated);
+  CHECK_FALSE(example.store().can_declare());
+  example.disk->release_held();
+  example.machine->run_to_idle();
+  CHECK(example.read_page(5) == 'a');
+}
+
 TEST_CASE("one copy of each root may be lost") {
   Example example;
   example.write_page(5, 'a');

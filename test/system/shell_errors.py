@@ -53,15 +53,17 @@ def test(lab):
 
 
 def editing(machine):
-    machine.type("call c1 gxt\x08\x08et")  # backspaces
-    machine.type("\x15call c1 ge\tt\r")    # Ctrl-U; the t is there whatever the tab offers
-    machine.expect("call c1 ge")
-    machine.await_prompt()
+    machine.type("call c1 mult\x08\x08\x08\x08get\r")  # backspaces
+    machine.expect("call c1 mult")
+    assert machine.await_prompt().endswith("3")
+    machine.type("destroy c1 -y\x15call c1 ge\t\r")   # Ctrl-U empties the line; tab completes
+    machine.expect("-y")
+    assert machine.await_prompt().endswith("3")
     machine.type("nonsense\x03")           # Ctrl-C abandons the line
     machine.expect(r"\^C")
     machine.await_prompt()
     machine.type("\x1b[A\r")               # arrow up: the line before
-    assert "error" not in machine.await_prompt()
+    assert machine.await_prompt().endswith("3")
 
 
 def helpful(machine):

@@ -52,21 +52,20 @@ def quoted(path):
     return str(path).replace(",", ",,")
 
 
-def disk_words(image, write_log=None, throttle=None):
-    """The disk. With a write log, each write and flush is recorded there (an existing file).
-    With a throttle, so many requests a second at most."""
-    words = ["-blockdev", f"driver=file,node-name=file,filename={quoted(image)}",
-             "-blockdev", "driver=raw,node-name=raw,file=file"]
+def disk_words(image, write_log=None, can_hold_flushes=False):
+    """The disk. With a write log, each write and flush is recorded there (an existing file)."""
+    words = ["-blockdev", f"driver=file,node-name=file,filename={quoted(image)}"]
+    bottom = "file"
+    if can_hold_flushes:
+        words += ["-blockdev", f"driver=blkdebug,node-name=debug,image={bottom}"]
+        bottom = "debug"
+    words += ["-blockdev", f"driver=raw,node-name=raw,file={bottom}"]
     top = "raw"
     if write_log:
         words += ["-blockdev", f"driver=file,node-name=logfile,filename={quoted(write_log)}",
                   "-blockdev", f"driver=blklogwrites,node-name=log,file={top},log=logfile,"
                                "log-sector-size=512"]
         top = "log"
-    if throttle:
-        words += ["-object", f"throttle-group,id=slow,x-iops-total={throttle}",
-                  "-blockdev", f"driver=throttle,node-name=throttled,throttle-group=slow,file={top}"]
-        top = "throttled"
     # An error of the host's disk is the guest's to know: QEMU's own way is to stop the machine.
     return words + ["-device", f"virtio-blk-pci,id=disk,drive={top},disable-legacy=on,"
                                "werror=report,rerror=report"]

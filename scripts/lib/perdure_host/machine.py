@@ -25,7 +25,7 @@ DEFAULT_SECONDS = 60
 
 class Machine:
     def __init__(self, image, arguments=(), memory_mib=DEFAULT_MEMORY_MIB, write_log=None,
-                 throttle=None, keep_transcript=None, further=()):
+                 can_hold_flushes=False, keep_transcript=None, further=()):
         self.image = pathlib.Path(image) if image else None
         self._transcript = keep_transcript
         self._directory = tempfile.mkdtemp(prefix="perdure-")
@@ -38,7 +38,7 @@ class Machine:
                  "-chardev", f"socket,id=monitor,path={self._file('monitor')}",
                  "-mon", "chardev=monitor,mode=control"]
         if image:
-            words += emulator.disk_words(image, write_log, throttle)
+            words += emulator.disk_words(image, write_log, can_hold_flushes)
         try:
             self._start([*words, *further])
         except BaseException:
@@ -115,7 +115,34 @@ class Machine:
 
     def registers(self):
         """The monitor's text on the processor's registers."""
-        return self.monitor("human-monitor-command", **{"command-line": "info registers"})
+        return self._human_monitor("info registers")
+
+    def await_disk_write(self, counts, seconds=DEFAULT_SECONDS):
+        """Until more writes have completed than are in these counts."""
+        end = time.monotonic() + seconds
+        while self.disk_counts()[0] == counts[0]:
+            assert time.monotonic() < end, "nothing is written; " + self.console.tail()
+            time.sleep(0.002)
+
+    def await_disk_quiet(self, quiet_seconds, seconds=DEFAULT_SECONDS):
+        """Until the disk has had nothing to do for so long; answers its counts."""
+        end = time.monotonic() + seconds
+        counts, since = self.disk_counts(), time.monotonic()
+        while time.monotonic() - since < quiet_seconds:
+            assert time.monotonic() < end, "the disk is never quiet; " + self.console.tail()
+            time.sleep(0.005)
+            now = self.disk_counts()
+            if now != counts:
+                counts, since = now, time.monotonic()
+        return counts
+
+    def hold_next_flush(self):
+        """The next flush of the disk begins and never ends: what it is for is never durable."""
+        answer = self._human_monitor('qemu-io raw "break flush_to_disk held"')
+        assert not answer.strip(), f"QEMU: {answer}"
+
+    def _human_monitor(self, line):
+        return self.monitor("human-monitor-command", **{"command-line": line})
 
     def disk_counts(self):
         """(completed writes, completed flushes, bytes written) since the start of QEMU."""

@@ -50,14 +50,15 @@ class Registers:
 
     def __init__(self, text):
         self.privilege = int(re.search(r"\bCPL=(\d)", text)[1])
-        self.rip = int(re.search(r"\bRIP=([0-9a-f]+)", text)[1], 16)
         numbered = re.findall(r"\b(R[A-D]X|R1?[0-9]|R[SD]I|R[SB]P) ?=([0-9a-f]{16})", text)
         self.integer = {name.strip().lower(): int(value, 16) for name, value in numbered}
-        vectors = re.findall(r"XMM0?(\d+)=([0-9a-f]{16}) ?([0-9a-f]{16})", text)
-        self.vector = {int(number): (int(high, 16), int(low, 16)) for number, high, low in vectors}
+        # With AVX the monitor shows all 256 bits; the low half comes last.
+        vectors = re.findall(r"[XY]MM(\d+)=([0-9a-f ]+)", text)
+        self.vector = {int(number): [int(half, 16) for half in re.findall("[0-9a-f]{16}", halves)[-2:]]
+                       for number, halves in vectors}
 
     def are_of_the_spinner(self):
-        return self.privilege == 3 and self.integer["r15"] == MARK
+        return self.privilege == 3 and self.integer.get("r15") == MARK  # early on: 32 bits, no r15
 
     def check(self):
         """Raises AssertionError unless they are what some number of steps makes them; returns the
@@ -82,6 +83,17 @@ class Registers:
 
     def _expect(self, name, value, allowed):
         assert value in list(allowed), f"{name} is {value:#x} at step {self.integer['rbx']}"
+
+
+def glimpse(machine, seconds=30):
+    """The step that it has reached, without stopping it: the other registers may lag behind."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        registers = Registers(machine.registers())
+        if registers.integer.get("r15") == MARK:
+            return registers.integer["rbx"]
+        time.sleep(0.001)
+    raise AssertionError("the spinner does not run; " + machine.console.tail())
 
 
 def look(machine, seconds=30):

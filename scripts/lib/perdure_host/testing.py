@@ -34,8 +34,9 @@ class Lab:
         image.make(path, description, size, log_size)
         return path
 
-    def start(self, path, *arguments, kind=Shell, check=True, **options):
-        """A machine that has just been switched on. `check`: the kernel's own checks are on."""
+    def start(self, path, *arguments, kind=Shell, check=False, **options):
+        """A machine that has just been switched on. `check`: the kernel checks its whole state at
+        each tick and before each checkpoint, which is slow unless the machine is small."""
         words = list(arguments)
         words += ["check"] if check else []
         words += [f"chaos={self.random.randrange(1, 2**63)}"] if self.chaos else []

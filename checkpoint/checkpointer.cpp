@@ -24,6 +24,7 @@ void Checkpointer::open(StoreParts& parts, const StoreSettings& settings,
                         std::span<SegmentReference> references, std::span<uint64_t> checks) {
   *this = {};
   settings_ = settings;
+  if (!settings_.interval_ns) settings_.interval_ns = parts.roots.current().interval_ms * 1'000'000;
   copies_.open(copies, copy_bodies);
   log_.open(parts.geometry, staging, references, parts.roots.current().boot_epoch);
   migration_.open(staging);
@@ -75,7 +76,8 @@ std::expected<void, Stall> Checkpointer::make_dirty(StoreParts& parts, CacheSlot
 bool Checkpointer::due(uint64_t now_ns) const {
   if (!can_declare() || !anything_dirty() || now_ns < retry_at_ns_) return false;
   if (space_wanted_ || dirty_count() >= frames_max_ / 2) return true;
-  return settings_.interval_ns > 0 && now_ns - last_declared_ns_ >= settings_.interval_ns;
+  const uint64_t interval_ns = *settings_.interval_ns;
+  return interval_ns > 0 && now_ns - last_declared_ns_ >= interval_ns;
 }
 
 // --- the cut ---------------------------------------------------------------------------------

@@ -57,6 +57,7 @@ class Checkpointer {
   std::expected<void, Stall> make_dirty(StoreParts&, CacheSlot, Need);
 
   SystemState& system() { return system_; }
+  uint64_t interval_ns() const { return *settings_.interval_ns; }
   bool due(uint64_t now_ns) const;
   bool anything_dirty() const { return dirty_.count > 0; }
   bool can_declare() const { return phase_ == Phase::idle; }

@@ -137,7 +137,7 @@ void Store::fill_status(SystemStatus& status) const {
   const Root& root = this->root();
   status.committed_generation = root.newest_generation.value;
   status.committed_at_wall_seconds = root.system.wall_seconds;
-  status.interval_ms = settings_.interval_ns / 1'000'000;
+  status.interval_ms = checkpointer_.interval_ns() / 1'000'000;
   status.boot_epoch = root.boot_epoch;
   status.boots = root.boots;
   status.power_cuts = root.power_cuts;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "checkpoint/descriptor.hpp"
@@ -38,7 +39,7 @@ class StoreClient {
 // processes, activities and capability-bearing frames can always go on.
 enum class Need : uint8_t { ordinary, reserve };
 
-enum class OpenError : uint8_t { not_an_image, other_version, damaged, too_small_memory, disk_failed };
+enum class OpenError : uint8_t { not_an_image, other_version, damaged, too_small_memory, disk_failed, other_machine };
 
 struct OpenFailure {
   OpenError error;
@@ -46,7 +47,11 @@ struct OpenFailure {
 };
 
 struct StoreSettings {
-  uint64_t interval_ns = 0;  // between checkpoints; 0: never by the clock
+  // Between checkpoints; 0: never by the clock; nothing: as the image says.
+  std::optional<uint64_t> interval_ns;
+  // What this machine has; bits of the kernel's choosing. An image that was ever run with more is
+  // refused: its programs may have that state.
+  uint64_t processor_features = 0;
   bool check = false;        // debug help: checksum of each frozen frame at the cut, compared when
                              // it is staged. A declaration then loops over the frames
 };

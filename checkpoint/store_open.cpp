@@ -102,8 +102,9 @@ std::optional<MemoryPlan> divide(std::span<std::byte> memory, const Geometry& ge
   return plan;
 }
 
-Root boot_root(const Root& found) {
+Root boot_root(const Root& found, uint64_t processor_features) {
   Root root = found;
+  root.processor_features |= processor_features;
   root.clean = 0;
   ++root.boots;
   ++root.boots_since_commit;
@@ -130,6 +131,10 @@ std::expected<void, OpenFailure> Store::open(Disk& disk, std::span<std::byte> me
   if (!found) return std::unexpected(found.error());
   const auto plan = divide(memory, found->root.geometry, settings.check);
   if (!plan || memory.size() < found->root.least_memory_bytes) return too_small;
+  if (found->root.processor_features & ~settings.processor_features) {
+    return std::unexpected(OpenFailure{OpenError::other_machine,
+                                       "the image needs processor features that this machine does not have"});
+  }
 
   disk_ = &disk;
   settings_ = settings;
@@ -149,7 +154,7 @@ std::expected<void, OpenFailure> Store::open(Disk& disk, std::span<std::byte> me
   }
   // Nothing is written to the log before this boot's epoch is durable: the sequences of segments
   // are drawn from it.
-  const Root root = boot_root(found->root);
+  const Root root = boot_root(found->root, settings.processor_features);
   parts_.roots.start(parts_.io, root);
   if (!wait_for_root()) return std::unexpected(OpenFailure{OpenError::disk_failed, "the root cannot be written"});
   fetcher_.open(parts_.cache.size());

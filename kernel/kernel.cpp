@@ -252,7 +252,6 @@ void Kernel::cut_power(Power power) {
 
 void Kernel::fill_status(SystemStatus& status) const {
   store.fill_status(status);
-  status.interval_ms = options.interval_ms;
   status.image_age_ns = machine_time_ns();
   status.uptime_ns = machine::now_ns() - boot_now_ns_;
   status.last_pause_ns = last_pause_ns_;

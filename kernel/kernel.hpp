@@ -39,7 +39,7 @@ namespace perdure {
 
 // From the boot command line: `interval=MS check chaos=SEED verdict=N`.
 struct KernelOptions {
-  uint64_t interval_ms = 3000;  // between checkpoints; 0: never by the clock
+  std::optional<uint64_t> interval_ms;  // between checkpoints; 0: never by the clock; else the image's
   bool check = false;           // whole-state checks before each commit and at kernel exits
   uint64_t chaos_seed = 0;      // drop caches at random; 0: not
   uint8_t verdict = 0;          // exit code of an orderly power-off, chosen by a test's host

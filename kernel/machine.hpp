@@ -62,6 +62,11 @@ struct BootInfo {
   std::string_view command_line;
 };
 
+// Stored in the image's root; the numbers are part of the disk format.
+namespace processor_feature {
+inline constexpr uint64_t avx = 1 << 0;
+}
+
 namespace machine {
 
 // --- memory -----------------------------------------------------------------------------
@@ -98,6 +103,9 @@ void fpu_enable();
 void fpu_save(std::byte* area);          // from the registers; FPU must be enabled
 void fpu_load(const std::byte* area);    // into the registers; FPU must be enabled
 void fpu_initial_state(std::byte* area); // writes the state of a process that never used it
+
+// What programs may have put into the XSAVE area and rely on: bits of processor_feature.
+uint64_t processor_feature_bits();
 
 // --- leaving the kernel ------------------------------------------------------------------------
 // Which frame the next entry from user mode saves its registers into, and from which

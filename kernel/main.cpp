@@ -44,7 +44,8 @@ void say(std::string_view text) { machine::console_write(text); }
   });
   const std::span<std::byte> memory = largest_region(boot);
   const size_t table_bytes = memory.size() / table_share / frame_bytes * frame_bytes;
-  const StoreSettings settings{.interval_ns = options.interval_ms * 1'000'000, .check = options.check};
+  StoreSettings settings{.processor_features = machine::processor_feature_bits(), .check = options.check};
+  if (options.interval_ms) settings.interval_ns = *options.interval_ms * 1'000'000;
   const auto opened = the_kernel.store.open(disk, memory.subspan(table_bytes), the_kernel, settings,
                                             machine::wall_clock_seconds());
   if (!opened) refuse(opened.error().what);

@@ -306,6 +306,8 @@ Pending take_pending() {
 }
 void idle() { MachineCalls::idle(fake_machine()); }
 void console_write(std::string_view text) { fake_machine().console_output += text; }
+uint64_t processor_feature_bits() { return processor_feature::avx; }
+
 std::optional<char> console_read() {
   FakeMachine& m = fake_machine();
   if (m.console_input.empty()) return std::nullopt;

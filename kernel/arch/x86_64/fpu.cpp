@@ -55,6 +55,10 @@ alignas(64) constinit std::byte corrected_area[fpu_area_bytes] = {};
 
 }  // namespace
 
+uint64_t machine::processor_feature_bits() {
+  return processor_features.avx ? processor_feature::avx : 0;
+}
+
 void machine::fpu_disable() { instruction::write_cr0(instruction::read_cr0() | cr0_task_switched); }
 
 void machine::fpu_enable() { instruction::clear_task_switched(); }

@@ -14,7 +14,7 @@ from perdure_host.write_log import CrashDisk, WriteLog
 TIME_LIMIT_SECONDS = 1200
 
 ROUNDS = 12
-PREFIXES, SUBSETS_EACH, BOOTS = 250, 2, 10
+PREFIXES, SUBSETS_EACH, BOOTS, CONTROLS = 250, 2, 10, 20
 
 
 @dataclasses.dataclass
@@ -31,7 +31,7 @@ def test(lab):
     shutil.copyfile(disk, base)
     log_file = lab.directory / "write.log"
     promises = record(lab, disk, log_file)
-    log = WriteLog(log_file)
+    log = WriteLog.read(log_file)
     points = choose_points(lab, len(log.entries))
     crash = CrashDisk(base, log, lab.directory / "crash.img")
     booted = set(lab.random.sample(points, min(BOOTS, len(points))))
@@ -47,9 +47,25 @@ def test(lab):
             states += 1
         if point in booted:
             boot_and_compare(lab, crash.path, promises)
-    assert len(points) >= min(200, len(log.entries)), "too few points"
+    assert len(points) >= min(PREFIXES, len(log.entries)), "too few points"
+    assert states > 200
+    without_flushes_it_shows(lab, base, log, promises)
     print(f"{len(log.entries)} writes and flushes, {len(points)} points, {states} disks, "
           f"{len(booted)} booted, generations 0 to {promises[-1].generation}")
+
+
+def without_flushes_it_shows(lab, base, log, promises):
+    """The negative control: were no flush ever sent, some of these disks would break a promise."""
+    forgetful = log.without_flushes()
+    crash = CrashDisk(base, forgetful, lab.directory / "control.img")
+    for point in sorted(lab.random.sample(range(len(log.entries) // 2, len(log.entries)), CONTROLS)):
+        crash.move_to(point)
+        crash.keep_some(lab.random)
+        try:
+            check(crash.path, point, "", log, promises)
+        except AssertionError:
+            return
+    raise AssertionError("nobody notices if flushes are left out")
 
 
 def record(lab, disk, log_file):

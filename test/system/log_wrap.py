@@ -33,7 +33,7 @@ def test(lab):
             machine.run("destroy busy -y")
             generations.append(machine.checkpoint())
         machine.pause()
-        log = WriteLog(log_file)
+        log = WriteLog.read(log_file)
         machine.resume()
         written = log.written(LOG_START, LOG_END)
     assert all(a < b for a, b in zip(generations, generations[1:])), "a generation came twice"

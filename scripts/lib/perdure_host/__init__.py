@@ -12,6 +12,7 @@
   shell.py      the guest's shell, seen from the other end of the line
   write_log.py  what a machine wrote to its disk, and every disk that a power cut could leave
   register_kills.py  kills around the spinner
+  terminal.py   a command on a terminal of its own
   spinner.py    the program whose state is in registers only, and what they must hold
   testing.py    what a system test is given
   test_parts.py the parts of the test suite

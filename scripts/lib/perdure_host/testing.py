@@ -26,7 +26,7 @@ class Lab:
         self.random = random.Random(seed)
         self.chaos = chaos
         self.long = long
-        self._machines = []
+        self._endings = []
 
     def new_image(self, name="perdure.img", description=image.DESCRIPTION, size=DEFAULT_SIZE,
                   log_size=DEFAULT_LOG_SIZE):
@@ -41,7 +41,7 @@ class Lab:
         words += ["check"] if check else []
         words += [f"chaos={self.random.randrange(1, 2**63)}"] if self.chaos else []
         machine = kind(path, words, keep_transcript=self.directory / "console.txt", **options)
-        self._machines.append(machine)
+        self.at_end(machine.kill)
         return machine
 
     def boot(self, path, *arguments, **options):
@@ -56,9 +56,13 @@ class Lab:
         number = self.random.choice([n for n in range(2, 128) if n not in (0x10, 0x11, 0x12)])
         return number, f"verdict={number}"
 
-    def switch_off_everything(self):
-        for machine in self._machines:
-            machine.kill()
+    def at_end(self, action):
+        """Done when the test is over, however it ends."""
+        self._endings.append(action)
+
+    def end(self):
+        for action in self._endings:
+            action()
 
 
 def main(test):
@@ -81,7 +85,7 @@ def main(test):
             traceback.print_exc(file=sys.stdout)
         status = 1
     finally:
-        lab.switch_off_everything()
+        lab.end()
     sys.exit(status)
 
 

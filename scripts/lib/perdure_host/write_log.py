@@ -35,12 +35,16 @@ class Entry:
 
 
 class WriteLog:
-    def __init__(self, path):
+    def __init__(self, entries):
+        self.entries = entries
+
+    @classmethod
+    def read(cls, path):
         with open(path, "rb") as file:
             content = file.read()
         magic, version, _, sector = struct.unpack_from(SUPER_FORMAT, content)
         assert (magic, version, sector) == (MAGIC, 1, SECTOR), "not a write log"
-        self.entries = list(self._parse(content))
+        return cls(list(cls._parse(content)))
 
     @staticmethod
     def _parse(content):
@@ -58,6 +62,10 @@ class WriteLog:
                 if len(data) < length:
                     return
             yield Entry(first * SECTOR, flags, data, place)
+
+    def without_flushes(self):
+        """As if the machine had never asked for one."""
+        return WriteLog([dataclasses.replace(entry, flags=0) for entry in self.entries])
 
     def count_at(self, log_size):
         """How many entries there were when the log file had this size."""

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: MIT
+"""scripts/run as a person has it: on a terminal, through GRUB; the plug pulled with Ctrl-A X in
+mid-sentence, a reboot, an orderly end; its exit statuses; and what it says to wrong options."""
+
+import os
+import signal
+import subprocess
+
+from perdure_host.terminal import Terminal
+from perdure_host.testing import main
+from perdure_host.workplace import SCRIPTS
+
+TIME_LIMIT_SECONDS = 300
+CHAOS = False
+
+RUN = SCRIPTS / "run"
+PROMPT = "\nperdure> "
+CTRL_A_X = "\x01x"
+
+
+def test(lab):
+    disk = lab.directory / "world.img"
+    on_a_terminal(lab, disk)
+    in_a_pipe(disk)
+    killed(lab, disk)
+    wrong_options(disk)
+
+
+def on_a_terminal(lab, disk):
+    transcript = lab.directory / "transcript.txt"
+    first = start(lab, "--disk", disk, "--size", "32M", "--log-size", "4M", "--log", transcript)
+    first.expect("new image: ")
+    first.expect("power cuts survived: 0")
+    first.expect(PROMPT)
+    say(first, "start counter c1", "started")
+    say(first, "call c1 add 42", "42")
+    say(first, "checkpoint", r"checkpoint \d+ committed")
+    first.type("call c1 g")
+    first.expect("call c1 g")
+    first.type(CTRL_A_X)
+    assert first.status() == 130, first.text
+    assert "call c1 add 42" in transcript.read_text()
+
+    second = start(lab, "--disk", disk, "--interval", "500")
+    second.expect("power cuts survived: 1")
+    second.expect("every 500 ms")
+    second.expect(PROMPT)
+    second.type("\x15")
+    say(second, "call c1 get", "42")
+    second.type("reboot\r")
+    second.expect(r"power cuts survived: 1 \(boot 3\)")
+    second.expect(PROMPT)
+    second.type("\x15")
+    say(second, "call c1 get", "42")
+    second.type("poweroff\r")
+    assert second.status() == 0, second.text
+
+
+def start(lab, *words):
+    terminal = Terminal([RUN, *words])
+    lab.at_end(terminal.close)
+    return terminal
+
+
+def say(terminal, line, answer):
+    terminal.type(line + "\r")
+    terminal.expect(line + " *\n")
+    terminal.expect(answer)
+    terminal.expect(PROMPT)
+
+
+def in_a_pipe(disk):
+    """What was typed in advance is not lost, and nothing but the machine is heard."""
+    result = run("--disk", disk, "--direct", typed="\x15call c1 get\rpoweroff\r")
+    assert result.returncode == 0, result
+    assert "\n42\n" in result.stdout.replace("\r", ""), result
+
+
+def killed(lab, disk):
+    machine = start(lab, "--disk", disk, "--direct", "--", "-pidfile", lab.directory / "pid")
+    machine.expect(PROMPT)
+    os.kill(int((lab.directory / "pid").read_text()), signal.SIGKILL)
+    assert machine.status() == 130, machine.text
+
+
+def wrong_options(disk):
+    for words in (["--bogus"], ["--memory", "lots"], ["--memory", "0"], ["--interval", "-1"], ["x"],
+                  ["--size", "10X", "--fresh", "--yes"], ["--fresh"], ["--size", "64M"]):
+        result = run("--disk", disk, *words)
+        assert result.returncode == 2, result
+        assert len(result.stderr.splitlines()) == 1, result
+    for script in ("run", "test", "setup", "perdure"):
+        result = subprocess.run([SCRIPTS / script, "--help"], stdout=subprocess.PIPE, text=True)
+        assert result.returncode == 0 and result.stdout, result
+    printed = run("--disk", disk, "--memory", "77", "--print", "--", "-name", "x y")
+    assert printed.stdout.startswith("qemu-system-x86_64 "), printed
+    assert "-m 77" in printed.stdout and printed.stdout.endswith("-name 'x y'\n"), printed
+
+
+def run(*words, typed=""):
+    return subprocess.run([str(word) for word in (RUN, *words)], input=typed, timeout=120, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+if __name__ == "__main__":
+    main(test)

@@ -49,7 +49,7 @@ Plan plan_for(uint64_t seed, bool is_long) {
   plan.geometry = *Geometry::plan(log_start.value + segments * segment_blocks + rest, segments, segment_blocks);
   plan.frontier = random.below(plan.geometry.tag_frames + 1);
   plan.memory_bytes = memory_for(plan.geometry, long_segments ? 500 : 16 + random.below(100));
-  plan.operations = is_long ? 6000 : long_segments ? 1500 : 500;
+  plan.operations = is_long ? 20000 : long_segments ? 1500 : 500;
   plan.cuts_per_write = is_long ? 2 : 1 + static_cast<unsigned>(random.below(2));
   plan.check_one_in = is_long || long_segments ? 10 : 2;
   plan.go_on_from_one_in = random.one_in(2) ? 200 : 0;

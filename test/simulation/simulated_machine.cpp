@@ -186,7 +186,7 @@ void SimulatedMachine::act(Random& random, bool anywhere) {
       if (const CacheSlot slot = obtain(frame); slot != no_slot) compare(frame, slot, oracle_->now.frame(frame.value));
       return;
     default:
-      for (uint64_t i = random.below(4); i > 0; --i) poll(random.below(2'000'000));
+      for (uint64_t i = random.below(24); i > 0; --i) poll(random.below(2'000'000));
   }
 }
 

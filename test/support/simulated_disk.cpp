@@ -38,7 +38,7 @@ SharedBlock SimulatedDisk::current(uint64_t block) const {
 bool SimulatedDisk::submit(const DiskRequest& request) {
   if (waiting_.size() >= queue_max) return false;
   const bool is_read = request.operation == DiskRequest::Operation::read;
-  waiting_.push_back({request, ++time_, is_read && random_.one_in(16)});
+  waiting_.push_back({request, ++time_, is_read && random_.one_in(100)});
   return true;
 }
 
@@ -55,7 +55,7 @@ std::optional<DiskCompletion> SimulatedDisk::poll() {
   if (random_.one_in(4)) return {};  // the disk takes its time
   const size_t chosen = random_.below(waiting_.size());
   const Waiting waiting = waiting_[chosen];
-  if (waiting.held || (waiting.slow && !random_.one_in(200))) return {};
+  if (waiting.held || (waiting.slow && !random_.one_in(100))) return {};
   waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(chosen));
   ++time_;
   bool failed = false;

@@ -239,7 +239,7 @@ TEST_CASE("on the kernel: others are served while a large bank is swept") {
   unsigned served = 0;
   system.add_client([&] {
     wrongs.expect(root_bank.create_sub_bank(bank_unlimited, sub_bank.at).has_value(), "sub-bank");
-    for (int i = 0; i < 300; ++i) {
+    for (int i = 0; i < 900; ++i) {
       wrongs.expect(sub_bank.allocate(i % 2 ? Kind::page : Kind::process, scratch).has_value(), "allocate");
     }
     is_destroying = true;

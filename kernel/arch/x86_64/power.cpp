@@ -18,6 +18,14 @@ constexpr int status_3 = 1;  // QEMU ends with (1 << 1) | 1
 constexpr uint16_t reset_control_port = 0xcf9;
 constexpr uint16_t keyboard_command_port = 0x64;
 
+// A reset takes effect a little after the write that asks for it.
+void wait_for_reset() {
+  constexpr uint64_t patience_ns = 100'000'000;
+  const uint64_t begin = machine::now_ns();
+  while (machine::now_ns() - begin < patience_ns) {
+  }
+}
+
 }  // namespace
 
 void machine::power_off(int exit_code) {
@@ -29,7 +37,9 @@ void machine::power_off(int exit_code) {
 void machine::reset() {
   instruction::out8(reset_control_port, 0x02);
   instruction::out8(reset_control_port, 0x06);
+  wait_for_reset();
   instruction::out8(keyboard_command_port, 0xfe);
+  wait_for_reset();
   // Neither helped: a fault that cannot be handled makes the processor shut down, which resets.
   const struct [[gnu::packed]] {
     uint16_t limit = 0;

@@ -27,13 +27,17 @@ Outcome Kernel::answer_all(Capability* capabilities, size_t count) {
   return Outcome::prepared();
 }
 
+// Whoever destroys itself is stopped last: until then it is there to wait for what is on the disk.
 Outcome Kernel::retire_process(CacheSlot slot, ObjectId id) {
   Process& process = process_at(slot);
-  if (const Outcome o = stop_process(slot, process); o.is_obstacle()) return o;
+  if (slot != current_slot_) {
+    if (const Outcome o = stop_process(slot, process); o.is_obstacle()) return o;
+  }
   if (const Outcome o = answer_all(process.capability_registers, capability_register_count);
       o.is_obstacle()) {
     return o;
   }
+  if (const Outcome o = stop_process(slot, process); o.is_obstacle()) return o;
   if (!process.control.activity.is_void()) {
     const auto activity = prepare_activity(process);
     if (activity) {
@@ -43,24 +47,52 @@ Outcome Kernel::retire_process(CacheSlot slot, ObjectId id) {
     } else if (activity.error().what == Outcome::What::stalled) {
       return activity.error();
     }
+    process.control.activity = {};
   }
   scheduler.wake_all(channel(WaitChannel::Reason::receiver, id));
   return Outcome::prepared();
 }
 
-// A process that loses its activity stops.
-Outcome Kernel::retire_activity(CacheSlot slot, unsigned index) {
-  Activity& activity = *row_object<Activity>(store.bytes(slot), index);
+// A process that loses its activity stops. One that cannot be read leaves at least its line.
+Outcome Kernel::retire_activity(ActivityRef ref) {
+  Activity& activity = scheduler.at(ref);
   if (activity.process.value == 0) return Outcome::prepared();
   Capability bound{.type = CapabilityType::process,
                    .version = activity.process_version,
                    .object = activity.process};
-  const auto found = find(bound);
-  if (!found) return found.error().what == Outcome::What::stalled ? found.error() : Outcome::prepared();
-  Process& process = process_at(found->slot);
-  if (const Outcome o = stop_process(found->slot, process); o.is_obstacle()) return o;
-  if (const Outcome o = prepare_write(found->slot, Need::reserve); o.is_obstacle()) return o;
-  process.control.activity = {};
+  if (const auto found = find(bound)) {
+    Process& process = process_at(found->slot);
+    if (const Outcome o = stop_process(found->slot, process); o.is_obstacle()) return o;
+    if (const Outcome o = prepare_write(found->slot, Need::reserve); o.is_obstacle()) return o;
+    process.control.activity = {};
+  } else if (found.error().what == Outcome::What::stalled) {
+    return found.error();
+  }
+  const WaitChannel woken_for = scheduler.woken_for(ref);
+  scheduler.remove(ref);
+  activity.process = {};
+  activity.process_version = {};
+  activity.runnable = 0;
+  pass_wake_on(woken_for);
+  return Outcome::prepared();
+}
+
+// All activities of a row, and the row's place in the restart list. The own activity of whoever
+// asked for this comes when nothing can stall any more.
+Outcome Kernel::retire_activity_row(CacheSlot slot) {
+  const uint64_t allocated = reinterpret_cast<const RowHeader*>(store.bytes(slot))->allocated;
+  const ActivityRef own = current_activity_;
+  for (unsigned index = 0; index < info(Kind::activity).objects_per_frame; ++index) {
+    const ActivityRef ref = ActivityRef::of(slot, index);
+    if (!(allocated >> index & 1) || ref == own) continue;
+    if (const Outcome o = retire_activity(ref); o.is_obstacle()) return o;
+  }
+  const auto neighbours = prepare_neighbours(slot);
+  if (!neighbours) return neighbours.error();
+  if (!own.is_none() && own.slot() == slot) {
+    if (const Outcome o = retire_activity(own); o.is_obstacle()) return o;
+  }
+  unlink_activity_row(slot, *neighbours);
   return Outcome::prepared();
 }
 
@@ -80,7 +112,7 @@ Outcome Kernel::retire_object(CacheSlot slot, unsigned index, FrameNumber frame)
       return Outcome::prepared();
     }
     case Kind::activity:
-      return retire_activity(slot, index);
+      return retire_activity(ActivityRef::of(slot, index));
     default:
       return Outcome::prepared();
   }
@@ -99,6 +131,8 @@ Outcome Kernel::retire_frame(CacheSlot slot, FrameNumber frame) {
       return answer_all(reinterpret_cast<Capability*>(store.bytes(slot)), capabilities_per_page);
     case Kind::process:
       return retire_process(slot, ObjectId::of(frame));
+    case Kind::activity:
+      return retire_activity_row(slot);
     default:
       break;
   }
@@ -107,7 +141,7 @@ Outcome Kernel::retire_frame(CacheSlot slot, FrameNumber frame) {
     if (!(allocated >> index & 1)) continue;
     if (const Outcome o = retire_object(slot, index, frame); o.is_obstacle()) return o;
   }
-  return kind == Kind::activity ? unlink_activity_row(slot) : Outcome::prepared();
+  return Outcome::prepared();
 }
 
 // --- the restart list ---------------------------------------------------------------------------------
@@ -123,28 +157,30 @@ std::expected<RowHeader*, Outcome> Kernel::prepare_row_header(FrameNumber frame)
   return reinterpret_cast<RowHeader*>(store.bytes(*slot));
 }
 
-// Also for a row that is not (any more) in the list: a call that stalled comes here twice.
-Outcome Kernel::unlink_activity_row(CacheSlot slot) {
-  RowHeader& header = *reinterpret_cast<RowHeader*>(store.bytes(slot));
-  const bool is_head = store.system().activity_rows == store.descriptor(slot).number;
-  if (header.previous.value == 0 && !is_head) return Outcome::prepared();
-  RowHeader* next = nullptr;
-  RowHeader* previous = nullptr;
+std::expected<Kernel::Neighbours, Outcome> Kernel::prepare_neighbours(CacheSlot slot) {
+  const RowHeader& header = *reinterpret_cast<const RowHeader*>(store.bytes(slot));
+  Neighbours neighbours;
   if (header.next.value != 0) {
-    const auto prepared = prepare_row_header(header.next);
-    if (!prepared) return prepared.error();
-    next = *prepared;
+    const auto next = prepare_row_header(header.next);
+    if (!next) return std::unexpected(next.error());
+    neighbours.next = *next;
   }
   if (header.previous.value != 0) {
-    const auto prepared = prepare_row_header(header.previous);
-    if (!prepared) return prepared.error();
-    previous = *prepared;
+    const auto previous = prepare_row_header(header.previous);
+    if (!previous) return std::unexpected(previous.error());
+    neighbours.previous = *previous;
   }
-  if (next != nullptr) next->previous = header.previous;
-  if (previous != nullptr) previous->next = header.next;
-  else store.system().activity_rows = header.next;
+  return neighbours;
+}
+
+// Also for a row that is not (any more) in the list: a call that stalled comes here twice.
+void Kernel::unlink_activity_row(CacheSlot slot, const Neighbours& neighbours) {
+  RowHeader& header = *reinterpret_cast<RowHeader*>(store.bytes(slot));
+  const bool is_head = store.system().activity_rows == store.descriptor(slot).number;
+  if (neighbours.next != nullptr) neighbours.next->previous = header.previous;
+  if (neighbours.previous != nullptr) neighbours.previous->next = header.next;
+  else if (is_head) store.system().activity_rows = header.next;
   header.next = header.previous = {};
-  return Outcome::prepared();
 }
 
 // Before a row of activities is formatted: the present head of the list can be changed.

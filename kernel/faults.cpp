@@ -23,6 +23,17 @@ FaultCode fault_of_vector(uint8_t vector) {
   }
 }
 
+// The space's keeper refused the same access. The refusal of another one, which somebody then made
+// possible in another way, says nothing about this one.
+bool has_refused(const ProcessControl& control, uint64_t address) {
+  return control.flags & ProcessControl::flag_space_keeper_refused && control.fault_address == address;
+}
+
+void note_refusal(ProcessControl& control, uint64_t address) {
+  control.flags |= ProcessControl::flag_space_keeper_refused;
+  control.fault_address = address;
+}
+
 }  // namespace
 
 void Kernel::page_fault(const Trap& trap) {
@@ -67,7 +78,7 @@ void Kernel::tell_keeper(const MemoryFault& fault, uint64_t address, bool write,
   Process& process = current();
   const uint32_t detail = (write ? detail_write : 0) | (execute ? detail_execute : 0);
   const bool by_space = fault.has_keeper &&
-                        !(process.control.flags & ProcessControl::flag_space_keeper_refused);
+                        !has_refused(process.control, address);
   trace.add(TraceEntry::Event::fault, store.descriptor(current_slot_).number.value, address,
             static_cast<uint64_t>(fault.code));
   Outgoing message;
@@ -82,7 +93,7 @@ void Kernel::tell_keeper(const MemoryFault& fault, uint64_t address, bool write,
   if (outcome.what == Outcome::What::stalled) {
     stall_current(outcome.stall.until);
   } else if (outcome.what == Outcome::What::refused) {
-    if (by_space) process.control.flags |= ProcessControl::flag_space_keeper_refused;
+    if (by_space) note_refusal(process.control, address);
     else stop_faulted(process, fault, address, detail);
   }
 }
@@ -113,7 +124,7 @@ void Kernel::stop_faulted(Process& process, const MemoryFault& fault, uint64_t a
   process.control.fault = fault.code;
   process.control.fault_address = address;
   process.control.fault_detail = detail;
-  process.control.flags &= ~(ProcessControl::flag_space_keeper_refused | ProcessControl::flag_with_own_keeper);
+  forget_refusals(process.control);
   leave_current();
   set_not_running(committed, process, *activity, ProcessState::stopped);
 }

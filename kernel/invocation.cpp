@@ -71,6 +71,7 @@ Outcome Kernel::invoke(Process& caller) {
     const auto found = find(request.capability);
     if (!found) return found.error();
     request.object = *found;
+    hold(found->slot);
   }
   return request.method() == method::type ? answer_type(request) : operation(request);
 }
@@ -79,6 +80,7 @@ Outcome Kernel::invoke(Process& caller) {
 // payload counts, because a client may put wrappers of its own around anything it holds.
 Outcome Kernel::resolve(Request& request, Capability* capability) {
   uint8_t restrictions = 0;
+  request.invoked = *capability;
   for (unsigned depth = 0; capability->type == CapabilityType::wrapped; ++depth) {
     if (depth == wrapper_depth_max) return Outcome::refuse(Result::malformed);
     const auto found = find(*capability);
@@ -158,6 +160,7 @@ void Kernel::system_call() {
 // What becomes of the attempt's process. A stalled or faulted system call is made again: nothing
 // has changed but that its program counter stands at the call again.
 void Kernel::settle(const Outcome& outcome, bool in_system_call) {
+  if (!has_current()) return;  // it waits for an answer, or has stopped itself
   switch (outcome.what) {
     case Outcome::What::prepared:
     case Outcome::What::done:

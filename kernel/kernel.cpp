@@ -67,6 +67,7 @@ void Kernel::entered(const Trap& trap) {
   // Whoever was woken and did not take what it was woken for passes the wake on.
   if (attempt_woken_for_.value != 0) [[unlikely]] pass_wake_on(attempt_woken_for_);
   attempt_woken_for_ = {};
+  release_held();
   if (options.check && has_current()) [[unlikely]] scheduler.clear_stalls(current_activity_);
 }
 
@@ -99,8 +100,7 @@ bool Kernel::choose() {
     const auto process = prepare_to_run(ref);
     store.unpin(ref.slot());
     if (!process) {
-      if (process.error().why == Failure::Why::stall) scheduler.stall(ref, process.error().stall.until);
-      else warning("a process cannot be read and does not run; its frame is", scheduler.at(ref).process.frame().value);
+      stall_unchosen(ref, process.error());
     } else if (is_misplaced(ref)) {
       scheduler.make_ready(ref);
     } else {
@@ -111,6 +111,14 @@ bool Kernel::choose() {
     }
   }
   return false;
+}
+
+// A process that cannot be read waits for somebody who can: its activity keeps a place in line.
+void Kernel::stall_unchosen(ActivityRef ref, const Failure& failure) {
+  if (failure.why == Failure::Why::stall) return stall(ref, failure.stall.until);
+  const uint64_t frame = scheduler.at(ref).process.frame().value;
+  warning("a process cannot be read and does not run; its frame is", frame);
+  stall(ref, WaitChannel::of(WaitChannel::Reason::frame, frame));
 }
 
 // Finds the process of an activity, and looks at its schedule. Nobody runs before that is known:
@@ -174,10 +182,12 @@ void Kernel::housekeep() {
 }
 
 void Kernel::tick() {
-  if (!has_current() || machine::now_ns() < slice_end_ns_) return;
-  const uint8_t priority = scheduler.priority(current_activity_);
+  if (!has_current()) return;
+  // An equal waits for the end of the slice, somebody more important does not.
+  const int lead = scheduler.highest_ready() - static_cast<int>(scheduler.priority(current_activity_));
+  if (lead <= 0 && machine::now_ns() < slice_end_ns_) return;
   slice_end_ns_ = machine::now_ns() + slice_ns_;
-  if (scheduler.highest_ready() < static_cast<int>(priority)) return;
+  if (lead < 0) return;
   const ActivityRef activity = current_activity_;
   leave_current();
   scheduler.make_ready(activity);

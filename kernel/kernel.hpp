@@ -63,6 +63,11 @@ struct StateMismatch {
   FrameNumber frame;
 };
 
+// The next fault is a new one: nobody has been told of it.
+inline void forget_refusals(ProcessControl& control) {
+  control.flags &= ~(ProcessControl::flag_space_keeper_refused | ProcessControl::flag_with_own_keeper);
+}
+
 // Copies as many bytes as both have.
 void copy_pieces(const Pieces& from, const Pieces& to);
 
@@ -89,6 +94,9 @@ class Kernel final : public StoreClient {
   // --- prepare (may stall or refuse; changes nothing) --------------------------------------
   std::expected<Lookup, Outcome> find(Capability&);  // refuses void and unreadable
   Outcome prepare_write(CacheSlot, Need = Need::ordinary);
+  // What is still looked at when something else is looked up, and is not writable, stays in
+  // memory until the end of the attempt: a look-up may take any other frame's place.
+  void hold(CacheSlot);
   // The activity of a process that is about to change its state, its row writable.
   std::expected<ActivityRef, Outcome> prepare_activity(Process&);
   // Bytes that the caller sends: walks its memory, faults the caller.
@@ -186,8 +194,14 @@ class Kernel final : public StoreClient {
   // destruction.cpp
   Outcome answer_all(Capability*, size_t count);
   Outcome retire_process(CacheSlot, ObjectId);
-  Outcome retire_activity(CacheSlot, unsigned index);
-  Outcome unlink_activity_row(CacheSlot);
+  Outcome retire_activity(ActivityRef);
+  Outcome retire_activity_row(CacheSlot);
+  struct Neighbours {  // of a row in the restart list, writable; null: there is none
+    RowHeader* next = nullptr;
+    RowHeader* previous = nullptr;
+  };
+  std::expected<Neighbours, Outcome> prepare_neighbours(CacheSlot);
+  void unlink_activity_row(CacheSlot, const Neighbours&);
   std::expected<RowHeader*, Outcome> prepare_row_header(FrameNumber);
 
   // messages.cpp
@@ -218,13 +232,16 @@ class Kernel final : public StoreClient {
   std::expected<Pieces, Outcome> own_pages(Process&, uint64_t address, uint32_t length, bool write);
   std::expected<Pieces, Outcome> buffer_pages(Process&, uint32_t length, bool own);
 
+  void release_held();
   void stall_current(WaitChannel);
+  void stall(ActivityRef, WaitChannel);
   void leave_current();  // saves what is not yet in its frame; it is no longer current
   void become_current(CacheSlot, ActivityRef);
   void release_fpu();
   bool choose();
   bool ready_to_resume();
   std::expected<CacheSlot, Failure> prepare_to_run(ActivityRef);
+  void stall_unchosen(ActivityRef, const Failure&);
   bool is_misplaced(ActivityRef);
   void give_fpu();
   void housekeep();
@@ -240,6 +257,9 @@ class Kernel final : public StoreClient {
   const std::byte* frame_of_current_ = nullptr;
   ActivityRef current_activity_;
   WaitChannel attempt_woken_for_;     // what the present attempt was woken for
+  static constexpr unsigned held_max = 8;
+  CacheSlot held_[held_max] = {};
+  unsigned held_count_ = 0;
   bool committed_ = false;
   bool fpu_loaded_ = false;
   Schedule looked_at_;                // of who was prepared to run last

@@ -46,6 +46,7 @@ Capability resume_capability(const Process& caller, ObjectId id, Version version
 std::expected<Kernel::Receiver, Outcome> Kernel::prepare_receiver(Capability& entry, uint32_t length) {
   const auto found = find(entry);
   if (!found) return std::unexpected(found.error());
+  hold(found->slot);
   Endpoint& endpoint = *row_object<Endpoint>(store.bytes(found->slot), found->index);
   if (endpoint.receiver.is_void()) {
     if (endpoint.flags & Endpoint::flag_had_receiver) {
@@ -166,6 +167,7 @@ std::expected<std::optional<Kernel::Waiting>, Outcome> Kernel::prepare_waiting(C
   if (control.state != ProcessState::waiting || control.call_count != resume.payload) return std::nullopt;
   if (const Outcome o = prepare_write(found->slot, Need::reserve); o.is_obstacle()) return std::unexpected(o);
   const auto activity = prepare_activity(process);
+  if (!activity && activity.error().what == Outcome::What::refused) return std::nullopt;
   if (!activity) return std::unexpected(activity.error());
   Waiting waiting{found->slot, *activity, {}};
   if (control.fault == FaultCode::none) {
@@ -181,12 +183,12 @@ std::expected<std::optional<Kernel::Waiting>, Outcome> Kernel::prepare_waiting(C
 // True: it runs.
 bool Kernel::finish_fault(ProcessControl& control, Result result) {
   if (result == Result::ok) {
-    control.flags &= ~(ProcessControl::flag_space_keeper_refused | ProcessControl::flag_with_own_keeper);
+    forget_refusals(control);
     control.fault = FaultCode::none;
     return true;
   }
   if (control.flags & ProcessControl::flag_with_own_keeper) {
-    control.flags &= ~(ProcessControl::flag_space_keeper_refused | ProcessControl::flag_with_own_keeper);
+    forget_refusals(control);
     return false;
   }
   control.flags |= ProcessControl::flag_space_keeper_refused;
@@ -286,15 +288,18 @@ Outcome Kernel::post_notice(Request& request, Capability& receiver, uint64_t bit
   if (!found) return found.error();
   Process& process = process_at(found->slot);
   if (const Outcome o = prepare_write(found->slot, Need::reserve); o.is_obstacle()) return o;
+  if (process.control.state != ProcessState::receiving) {
+    const Commit committed = commit();
+    process.control.pending_notices |= bits;
+    return request.answer(committed);
+  }
   const auto activity = prepare_activity(process);
   if (!activity) return activity.error();
   const Commit committed = commit();
   process.control.pending_notices |= bits;
-  if (process.control.state == ProcessState::receiving) {
-    deliver_notices(committed, process);
-    set_running(committed, process, *activity);
-    make_ready(committed, found->slot, *activity);
-  }
+  deliver_notices(committed, process);
+  set_running(committed, process, *activity);
+  make_ready(committed, found->slot, *activity);
   return request.answer(committed);
 }
 

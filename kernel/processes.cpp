@@ -24,6 +24,16 @@ Outcome Kernel::prepare_write(CacheSlot slot, Need need) {
   return Outcome::prepared();
 }
 
+void Kernel::hold(CacheSlot slot) {
+  assert_that(held_count_ < held_max, "an attempt looks at few frames at a time");
+  store.pin(slot);
+  held_[held_count_++] = slot;
+}
+
+void Kernel::release_held() {
+  while (held_count_ > 0) store.unpin(held_[--held_count_]);
+}
+
 std::expected<ActivityRef, Outcome> Kernel::prepare_activity(Process& process) {
   const auto found = find(process.control.activity);
   if (!found) return std::unexpected(found.error());
@@ -85,8 +95,15 @@ void Kernel::leave_current() {
 void Kernel::stall_current(WaitChannel channel) {
   trace.add(TraceEntry::Event::stall, scheduler.at(current_activity_).process.value, channel.value);
   if (options.check) [[unlikely]] check_progress(channel);
-  scheduler.stall(current_activity_, channel, channel == attempt_woken_for_);
+  stall(current_activity_, channel);
   leave_current();
+}
+
+// Who was woken, and has to wait for something else before it can try, passes the wake on.
+void Kernel::stall(ActivityRef activity, WaitChannel channel) {
+  const WaitChannel woken_for = scheduler.take_woken_for(activity);
+  scheduler.stall(activity, channel, channel == attempt_woken_for_);
+  pass_wake_on(woken_for);
 }
 
 void Kernel::hold_current_until_commit() {
@@ -109,7 +126,8 @@ void Kernel::pass_wake_on(WaitChannel channel) {
 }
 
 // A running one stops where it is. One that waits open will wait again when it is continued. One
-// that waits for an answer is told `interrupted`; its resume capabilities are void from here.
+// that waits for an answer is told `interrupted`; its resume capabilities are void from here. So is
+// one that stops itself.
 Outcome Kernel::stop_process(CacheSlot slot, Process& process) {
   ProcessControl& control = process.control;
   if (control.state == ProcessState::stopped) return Outcome::prepared();
@@ -127,7 +145,10 @@ Outcome Kernel::stop_process(CacheSlot slot, Process& process) {
       set_message_words(process.registers, {static_cast<uint64_t>(Result::interrupted)});
     }
   }
-  if (slot == current_slot_) leave_current();
+  if (slot == current_slot_) {
+    answer_refusal(process, Result::interrupted);
+    leave_current();
+  }
   set_not_running(committed, process, *activity, ProcessState::stopped);
   next_step();
   pass_wake_on(woken_for);

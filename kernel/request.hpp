@@ -57,6 +57,8 @@ struct Request {
   Process& caller;
   Invocation kind;
 
+  Capability invoked;  // as it stands in the caller's register
+
   // The capability that is invoked in the end, with the restrictions of all wrappers on the way.
   Capability capability;
   Lookup object;  // of `capability`, if its type names one

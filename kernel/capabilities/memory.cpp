@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // What page, capability page and node share: memory.reduce yields the same memory with more
-// restrictions and another guard.
+// restrictions and another guard. Through a wrapper, that of the wrapper: what is behind it must not
+// come into the hands of who was given something that can be taken back.
 #include "kernel/kernel.hpp"
 
 namespace perdure {
@@ -9,7 +10,7 @@ namespace perdure {
 Outcome invoke_memory_reduce(Request& request) {
   const uint64_t restrictions = request.word(1);
   if (restrictions & ~uint64_t{restriction::all}) return Outcome::refuse(Result::bad_argument);
-  Capability reduced = request.capability;
+  Capability reduced = request.invoked;
   reduced.restrictions |= static_cast<uint8_t>(restrictions);
   reduced.payload = request.word(2);
   const Commit committed = request.kernel.commit();

@@ -23,8 +23,9 @@ Outcome set(Request& request) {
   return request.answer(committed);
 }
 
+// Through a wrapper, that of the wrapper; see memory.cpp.
 Outcome reduce(Request& request) {
-  Capability reduced = request.capability;
+  Capability reduced = request.invoked;
   reduced.restrictions |= post_only;
   const Commit committed = request.kernel.commit();
   request.answer_capability(committed, 0, reduced);

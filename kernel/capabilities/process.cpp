@@ -84,6 +84,7 @@ Outcome start(Request& request) {
     bound.process_version = request.capability.version;
   }
   process.control.fault = FaultCode::none;
+  forget_refusals(process.control);
   kernel.set_running(committed, process, *activity);
   kernel.make_ready(committed, request.object.slot, *activity);
   return request.answer(committed);

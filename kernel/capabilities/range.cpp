@@ -77,15 +77,15 @@ std::expected<CacheSlot, Outcome> prepared_row(Request& request, FrameNumber fra
     if (const Outcome o = kernel.retire_object(*slot, index, frame); o.is_obstacle()) return std::unexpected(o);
     return *slot;
   }
+  RowHeader* list_head = nullptr;
+  if (kind == Kind::activity) {
+    if (const auto head = kernel.prepare_activity_list(); !head) return std::unexpected(head.error());
+  }
   const auto emptied = retired(request, frame);
   if (!emptied) return std::unexpected(emptied.error());
   slot = *emptied;
-  RowHeader* list_head = nullptr;
-  if (kind == Kind::activity) {
-    const auto head = kernel.prepare_activity_list();
-    if (!head) return std::unexpected(head.error());
-    list_head = *head;
-  }
+  // Again, for it may have been this frame. The next one has been made writable with it.
+  if (kind == Kind::activity) list_head = *kernel.prepare_activity_list();
   const Commit committed = kernel.commit();
   kernel.store.become_all_zero(*slot);
   format_row(kernel.store.descriptor(*slot).identity, kernel.store.bytes(*slot), kind, account);

@@ -1,0 +1,406 @@
+// SPDX-License-Identifier: MIT
+//
+// Tries to break the kernel where two things meet: a destruction that has to wait for the disk
+// half-way, a frame that goes while a message looks at it, a wake that reaches somebody who cannot
+// run now, a fault that is given up in the middle. Frames are dropped and the cache is crowded at
+// exactly the moment that hurts.
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <initializer_list>
+#include <string>
+
+#include "test/unit/kernel/scripted_guest.hpp"
+
+using namespace perdure;
+
+namespace {
+
+constexpr uint64_t ok = static_cast<uint64_t>(Result::ok);
+constexpr uint64_t void_result = static_cast<uint64_t>(Result::void_capability);
+constexpr Capability everything{.type = CapabilityType::range, .payload = 500};
+
+void run_checked(KernelWorld& world, unsigned count = 200) {
+  for (unsigned i = 0; i < count && world.step(); ++i) {
+    const auto wrong = world.kernel().check_state();
+    INFO((wrong ? std::string(wrong->what) : std::string()));
+    REQUIRE(!wrong);
+  }
+}
+
+uint64_t frame_of(const Capability& capability) { return capability.object.frame().value; }
+
+Capability client_of(const Capability& control) {
+  return {.type = CapabilityType::wrapped, .version = control.version, .object = control.object};
+}
+
+// Everything is on the disk, in its home, and the frames of these are only there.
+void page_out(KernelWorld& world, std::initializer_list<Capability> objects) {
+  world.take_checkpoint();
+  Store& store = world.kernel().store;
+  while (!store.can_declare()) store.poll(fake_machine().now_ns += 1000);
+  for (const Capability& object : objects) {
+    const CacheSlot slot = store.find(object.object.frame());
+    if (slot == no_slot) continue;
+    store.descriptor(slot).flags &= static_cast<uint8_t>(~FrameDescriptor::flag_awaited);
+    REQUIRE(store.drop(slot));
+  }
+}
+
+// Its frame is in no memory, and comes back without the disk: the log's directory says it is all zero.
+void forget_empty(KernelWorld& world, const Capability& page) {
+  world.take_checkpoint();
+  Store& store = world.kernel().store;
+  REQUIRE(store.drop(store.find(page.object.frame())));
+}
+
+// The cache is full, and the frame of `victim` is the next and only one that can be taken for another.
+// The clock's hand stands where it took the last one: in the last slot.
+void crowd(KernelWorld& world, const Capability& victim) {
+  Store& store = world.kernel().store;
+  const CacheSlot last = store.slot_count() - 1;
+  const CacheSlot spared = store.find(victim.object.frame());
+  uint64_t filler = 1000;
+  while (store.find(FrameNumber{filler}) != last) {
+    ++filler;
+    while (!store.obtain(FrameNumber{filler})) store.poll(fake_machine().now_ns += 1000);
+  }
+  for (CacheSlot slot = 0; slot < last; ++slot) store.pin(slot);
+  const FrameNumber taken{filler + 1};
+  while (!store.obtain(taken)) store.poll(fake_machine().now_ns += 1000);
+  REQUIRE(store.find(taken) == last);
+  store.pin(last);
+  store.unpin(spared);
+  store.descriptor(spared).flags &= static_cast<uint8_t>(~FrameDescriptor::flag_referenced);
+}
+
+void act_when(bool& now, Process& process, const KernelWorld::Program& action) {
+  if (!now) return;
+  now = false;
+  action(process);
+}
+
+}  // namespace
+
+// --- destruction that has to wait half-way ------------------------------------------------------------
+
+TEST_CASE("a process destroys itself while those who wait for it are on the disk") {
+  KernelWorld world;
+  std::vector<uint64_t> seen;
+  bool now = false;
+  const Guest client = world.new_guest(steps({call(5), note(seen)}));
+  const Guest suicide = world.new_guest({});
+  world.set_program(suicide, [&](Process& p) {
+    act_when(now, p, call(6, {method::range_rescind, frame_of(suicide.process), 1}));
+  });
+  static_cast<void>(world.new_guest({}));
+  world.process(suicide).capability_registers[6] = everything;
+  world.process(client).capability_registers[5] = KernelWorld::entry(suicide);
+  world.let_receive(suicide);
+  world.start();
+  run_checked(world, 20);
+  REQUIRE(world.process(client).control.state == ProcessState::waiting);
+  page_out(world, {client.process});
+  now = true;
+  run_checked(world, 60);
+  REQUIRE(seen == std::vector<uint64_t>{static_cast<uint64_t>(Result::destroyed), 0});
+  REQUIRE(!world.is_alive(suicide.process));
+}
+
+TEST_CASE("a row with the destroyer's own activity is destroyed while another of its processes is on the disk") {
+  KernelWorld world;
+  bool now = false;
+  const Guest suicide = world.new_guest({});
+  const Guest second = world.new_guest({});
+  world.set_program(suicide, [&](Process& p) {
+    act_when(now, p, call(6, {method::range_rescind, frame_of(suicide.activity), 1}));
+  });
+  world.process(suicide).capability_registers[6] = everything;
+  world.let_receive(second);
+  world.start();
+  run_checked(world, 20);
+  page_out(world, {second.process});
+  now = true;
+  run_checked(world, 60);
+  REQUIRE(world.process(suicide).control.state == ProcessState::stopped);
+}
+
+TEST_CASE("a process whose frame is to hold activities is unbound, though the list is on the disk") {
+  KernelWorld world;
+  bool now = false;
+  const Guest doomed = world.new_guest({});
+  const Guest owner = world.new_guest([&](Process& p) {
+    act_when(now, p, call(6, {method::range_make, frame_of(doomed.process), static_cast<uint64_t>(Kind::activity), 9, 0}, 0, 7));
+  });
+  world.process(owner).capability_registers[6] = everything;
+  world.let_receive(doomed);
+  Capability head = owner.activity;
+  while (head.object.frame() == owner.activity.object.frame()) head = world.make(Kind::activity);
+  world.start();
+  run_checked(world, 20);
+  page_out(world, {head});
+  now = true;
+  run_checked(world, 60);
+  REQUIRE(!world.is_alive(doomed.process));
+  REQUIRE(world.object<Activity>(doomed.activity).process.value == 0);
+}
+
+TEST_CASE("an activity that is taken away is bound to nobody, though the next one has to wait for the disk") {
+  KernelWorld world;
+  bool now = false;
+  std::vector<uint64_t> seen;
+  const Guest owner = world.new_guest({});
+  Capability fresh;
+  do fresh = world.make(Kind::activity);
+  while (fresh.object.frame() == owner.activity.object.frame());
+  const Guest first = world.new_guest({});
+  const Guest second = world.new_guest({});
+  REQUIRE(frame_of(first.activity) == frame_of(second.activity));
+  world.set_program(owner, [&](Process& p) {
+    act_when(now, p, call(6, {method::range_rescind, frame_of(first.activity), 1}));
+  });
+  world.process(owner).capability_registers[6] = everything;
+  world.let_receive(first);
+  world.let_receive(second);
+  world.start();
+  run_checked(world, 20);
+  page_out(world, {second.process});
+  now = true;
+  REQUIRE(world.step());
+  // The call waits for the disk. What it has done so far is complete in itself.
+  REQUIRE(world.process(first).control.activity.is_void());
+  REQUIRE(world.object<Activity>(first.activity).process.value == 0);
+}
+
+// --- a frame that goes while somebody looks at it -------------------------------------------------------
+
+TEST_CASE("the bytes of a message are the sender's, though its page is the only one that can go") {
+  KernelWorld world;
+  uint64_t flags = 0;
+  bool now = false;
+  const Capability empty = world.make(Kind::page);  // reads as zero: needs no disk to come back
+  const Guest receiver = world.new_guest([&](Process& p) { flags = p.registers.rax; });
+  world.object<Node>(receiver.root).slots[2] = empty;
+  const Guest sender = world.new_guest([&](Process& p) {
+    act_when(now, p, [](Process& q) { KernelWorld::invoke(q, Invocation::call, 5, {}, 0, 0, 8, Guest::memory); });
+  });
+  world.write(sender.pages[0]);
+  std::memcpy(world.bytes(sender.pages[0]), "ABCDEFGH", 8);
+  world.process(sender).capability_registers[5] = KernelWorld::entry(receiver);
+  world.let_receive(receiver);
+  world.process(receiver).registers.r12 = uint64_t{8} << 32;
+  world.process(receiver).registers.r14 = Guest::memory + 2 * frame_bytes;
+  world.start();
+  run_checked(world, 20);
+  forget_empty(world, empty);
+  crowd(world, sender.pages[0]);
+  now = true;
+  run_checked(world, 20);
+  if (flags >> 32 == 8) REQUIRE(std::string(reinterpret_cast<char*>(world.bytes(empty)), 8) == "ABCDEFGH");
+  else REQUIRE(std::string(reinterpret_cast<char*>(world.bytes(sender.pages[0])), 8) == "ABCDEFGH");
+}
+
+TEST_CASE("a page that is copied into stays in its place until it is") {
+  KernelWorld world;
+  std::vector<uint64_t> seen;
+  bool now = false;
+  const Capability empty = world.make(Kind::page);
+  const Capability target = world.make(Kind::page);
+  const Guest owner = world.new_guest([&](Process& p) {
+    if (now) act_when(now, p, call(5, {method::page_copy_from}, 6));
+    else if (p.registers.rbx != 0) seen.push_back(p.registers.rdi), p.registers.rbx = 0;
+  });
+  world.write(target);
+  std::memcpy(world.bytes(target), "old", 3);
+  world.process(owner).capability_registers[5] = target;
+  world.process(owner).capability_registers[6] = empty;
+  world.start();
+  run_checked(world, 20);
+  forget_empty(world, empty);
+  crowd(world, target);
+  now = true;
+  run_checked(world, 20);
+  // It waits for room, or it has been done: never answered and not done.
+  if (!seen.empty()) {
+    REQUIRE(seen == std::vector<uint64_t>{ok});
+    REQUIRE(*world.bytes(target) == std::byte{0});
+  }
+}
+
+// --- wakes ------------------------------------------------------------------------------------------------
+
+TEST_CASE("a caller that is woken while its frame is on the disk does not keep the line from moving") {
+  KernelWorld world;
+  std::vector<uint64_t> seen;
+  bool serve = false;
+  const auto answer = server([](Process&) { return 1; });
+  const Guest busy = world.new_guest([&](Process& p) {
+    if (serve) answer(p);
+  });
+  const Guest first = world.new_guest(steps({call(5), note(seen)}));
+  const Guest second = world.new_guest(steps({call(5), note(seen)}));
+  for (const Guest& guest : {first, second}) {
+    world.process(guest).capability_registers[5] = KernelWorld::entry(busy);
+  }
+  world.start();
+  run_checked(world, 30);
+  page_out(world, {first.process});
+  serve = true;
+  run_checked(world, 300);
+  REQUIRE(seen == std::vector<uint64_t>{ok, 1, ok, 1});
+}
+
+TEST_CASE("somebody more important does not wait for the end of a long slice") {
+  KernelWorld world;
+  uint64_t turns = 0;
+  const Guest hog = world.new_guest({}, 1);
+  world.object<Schedule>(world.process(hog).schedule).slice_ns = 1'000'000'000;
+  const Guest important = world.new_guest([&](Process& p) {
+    ++turns;
+    KernelWorld::invoke(p, Invocation::call, 5, {method::console_read});
+  }, 9);
+  world.process(important).capability_registers[5] = {.type = CapabilityType::console, .payload = 1};
+  world.start();
+  world.write(important.process);
+  world.process(important).capability_registers[5].payload = world.kernel().boot_epoch;
+  run_checked(world, 50);
+  const uint64_t before = turns;
+  fake_machine().type("x");
+  run_checked(world, 20);
+  REQUIRE(turns > before);
+}
+
+// --- faults and stops -------------------------------------------------------------------------------------
+
+TEST_CASE("a fault that was given up by a stop leaves nothing behind for the next one") {
+  KernelWorld world;
+  std::vector<uint64_t> told_space;
+  std::vector<uint64_t> told_own;
+  bool fault = true;
+  const Guest client = world.new_guest([&](Process& p) {
+    if (!fault) return;
+    fault = false;
+    p.registers.rdi = Guest::memory + 5 * frame_bytes;
+    p.registers.rip = rip_of_load;
+  });
+  bool space_refuses = true;
+  const Guest space_keeper = world.new_guest([&](Process& p) {
+    if ((p.registers.rax & 0xff) == static_cast<uint64_t>(Delivery::call)) told_space.push_back(p.registers.rdx);
+    KernelWorld::invoke(p, Invocation::reply_and_wait, resume_register, {space_refuses ? uint64_t{4} : 0});
+  });
+  bool own_answers = false;
+  const Guest own_keeper = world.new_guest([&](Process& p) {
+    if ((p.registers.rax & 0xff) == static_cast<uint64_t>(Delivery::call)) told_own.push_back(p.registers.rdx);
+    if (own_answers) KernelWorld::invoke(p, Invocation::reply_and_wait, resume_register, {0});
+    p.registers.rax = 0;
+  });
+  bool now = false;
+  const Guest owner = world.new_guest([&, stop = true](Process& p) mutable {
+    if (!now) return;
+    if (stop) KernelWorld::invoke(p, Invocation::call, 5, {method::process_stop});
+    else act_when(now, p, call(5, {method::process_start}));
+    stop = false;
+  });
+  world.process(owner).capability_registers[5] = client.process;
+  world.process(client).keeper = KernelWorld::entry(own_keeper);
+  world.object<Node>(client.root).keeper = KernelWorld::entry(space_keeper);
+  world.let_receive(space_keeper);
+  world.let_receive(own_keeper);
+  world.start();
+  run_checked(world, 60);
+  REQUIRE(told_space.size() == 1);
+  REQUIRE(told_own.size() == 1);  // and it keeps the fault
+  now = true;
+  run_checked(world, 60);
+  REQUIRE(told_space.size() == 2);  // continued: the same access, told anew
+  REQUIRE(world.process(client).control.state != ProcessState::stopped);
+}
+
+TEST_CASE("who stops itself is told that the call was given up, when it is continued") {
+  KernelWorld world;
+  std::vector<uint64_t> seen;
+  bool now = false;
+  const Guest selfish = world.new_guest(steps({call(5, {method::process_stop}), note(seen)}));
+  const Guest owner = world.new_guest([&](Process& p) { act_when(now, p, call(5, {method::process_start})); });
+  for (const Guest& guest : {selfish, owner}) world.process(guest).capability_registers[5] = selfish.process;
+  world.start();
+  run_checked(world, 30);
+  REQUIRE(world.process(selfish).control.state == ProcessState::stopped);
+  now = true;
+  run_checked(world, 30);
+  REQUIRE(seen == std::vector<uint64_t>{static_cast<uint64_t>(Result::interrupted), 0});
+}
+
+TEST_CASE("a keeper that refused one fault is asked again about another") {
+  KernelWorld world;
+  std::vector<uint64_t> told;
+  const Capability spare = world.make(Kind::page);
+  const Guest client = world.new_guest([step = 0](Process& p) mutable {
+    if (step == 2) return;
+    p.registers.rdi = Guest::memory + (step == 0 ? 5 : 7) * frame_bytes;
+    p.registers.rip = rip_of_load;
+    ++step;
+  });
+  // Fills the slot that is missing first, and yet refuses.
+  const Guest keeper = world.new_guest([&, filled = false](Process& p) mutable {
+    const auto delivery = static_cast<Delivery>(p.registers.rax & 0xff);
+    if (delivery == Delivery::call) told.push_back(p.registers.rdx);
+    if (delivery == Delivery::call && !filled) {
+      filled = true;
+      KernelWorld::invoke(p, Invocation::call, 9, {method::store, 5}, 6);
+      return;
+    }
+    KernelWorld::invoke(p, Invocation::reply_and_wait, resume_register, {4}, 0, 9);
+  });
+  world.process(keeper).capability_registers[6] = spare;
+  world.object<Node>(client.root).keeper = KernelWorld::entry(keeper);
+  world.let_receive(keeper, 9);
+  world.start();
+  run_checked(world, 80);
+  REQUIRE(told == std::vector<uint64_t>{5 * frame_bytes, 7 * frame_bytes});
+}
+
+// --- what is handed out -------------------------------------------------------------------------------------
+
+TEST_CASE("reducing what a wrapper stands for does not yield what is behind it") {
+  for (const bool notice : {false, true}) {
+    KernelWorld world;
+    std::vector<uint64_t> seen;
+    Capability reduced;
+    const Capability behind = world.make(notice ? Kind::notice : Kind::page);
+    const Capability control = world.make(Kind::wrapper);
+    world.object<Wrapper>(control).target = behind;
+    const uint64_t method = notice ? method::notice_reduce : method::memory_reduce;
+    const Guest client = world.new_guest(steps({
+        call(5, {method, notice ? uint64_t{0} : restriction::read_only}, 0, 7),
+        note(seen),
+        [&](Process& p) { reduced = p.capability_registers[7]; },
+        call(6, {method::range_rescind_object, frame_of(control), control.object.index()}),
+        call(7, {method::type}),
+        note(seen),
+    }));
+    world.process(client).capability_registers[5] = client_of(control);
+    world.process(client).capability_registers[6] = everything;
+    world.start();
+    run_checked(world, 40);
+    REQUIRE(reduced.restrictions == restriction::read_only);  // of a notice the same bit: may only post
+    REQUIRE(seen.size() == 4);
+    REQUIRE(seen[0] == ok);
+    REQUIRE(seen[2] == void_result);
+  }
+}
+
+TEST_CASE("a notice reaches who has not been started yet") {
+  KernelWorld world;
+  std::vector<uint64_t> seen;
+  const Capability notice = world.make(Kind::notice);
+  const Capability unborn = world.make(Kind::process);
+  world.object<Notice>(notice).receiver = unborn;
+  world.object<Notice>(notice).bits = 6;
+  const Guest sender = world.new_guest(steps({call(5, {method::notice_post}), note(seen)}));
+  world.process(sender).capability_registers[5] = notice;
+  world.start();
+  run_checked(world, 30);
+  REQUIRE(seen == std::vector<uint64_t>{ok, 0});
+  REQUIRE(reinterpret_cast<Process*>(world.bytes(unborn))->control.pending_notices == 6);
+}

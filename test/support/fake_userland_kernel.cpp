@@ -349,6 +349,7 @@ Result FakeUserlandKernel::call_bank(const FakeCapability& target, Message& mess
 
 Result FakeUserlandKernel::allocate(FakeObject& bank, Message& message) {
   if (++allocations_ == refuse_at_) return Result::limit_reached;
+  if (meanwhile) meanwhile();
   const CapabilityType type = control_of(static_cast<Kind>(message.words[1]));
   const uint64_t count = message.words[2];
   if (count == 0 || count > bank_allocate_count_max) return Result::bad_argument;

@@ -69,6 +69,8 @@ class FakeUserlandKernel {
 
   // The allocation of this number is refused, counted from the first; 0: none.
   void refuse_allocation(unsigned number) { refuse_at_ = number; }
+  // What another program does while the bank serves an allocation.
+  std::function<void()> meanwhile;
   const std::string& power_requests() const { return power_requests_; }
   unsigned allocations() const { return allocations_; }
 

@@ -60,7 +60,8 @@ Answer<> fault(NoState&, const Request&, uint64_t code, uint64_t address, uint64
                              .root = root,
                              .registers = space_registers};
   const auto placed = builder.place_new_page(address);
-  // Two processes in one space: the other's fault was answered first.
+  // Two processes in one space: the other's fault was answered first, or it changes the space.
+  // The access is made again; if it faults again, so be it: the time is that of its program.
   if (!placed && placed.error() == Result::in_use) return {};
   return placed;
 }

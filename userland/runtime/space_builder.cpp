@@ -13,7 +13,8 @@ class CapabilityTree {
  public:
   using Handle = CapabilityRegister;
 
-  explicit CapabilityTree(const SpaceBuilder& builder) : builder_(builder) {}
+  CapabilityTree(const SpaceBuilder& builder, unsigned nodes_bought)
+      : builder_(builder), nodes_bought_(nodes_bought) {}
 
   Answer<Occupant<Handle>> look(Handle node, unsigned slot);
   Answer<Handle> new_node(uint8_t slot_size);
@@ -21,6 +22,7 @@ class CapabilityTree {
 
  private:
   const SpaceBuilder& builder_;
+  unsigned nodes_bought_;
   unsigned fetched_ = 0;
   unsigned nodes_used_ = 0;
 };
@@ -51,7 +53,10 @@ Answer<Occupant<CapabilityRegister>> CapabilityTree::look(Handle node, unsigned 
   }
 }
 
+// In the registers after those bought stands what earlier calls left there: other spaces' nodes.
+// More than were counted are asked for only if the space's owner has changed it meanwhile.
 Answer<CapabilityRegister> CapabilityTree::new_node(uint8_t slot_size) {
+  if (nodes_used_ == nodes_bought_) return std::unexpected(Result::in_use);
   const Handle node = builder_.registers.node(nodes_used_++);
   if (auto done = NodeCapability{node}.set({.slot_size = slot_size, .flags = 0}); !done) {
     return std::unexpected(done.error());
@@ -103,7 +108,7 @@ Answer<> buy_nodes(const SpaceBuilder& builder, unsigned count) {
 Answer<> SpaceBuilder::place_new_page(uint64_t address) const {
   const auto place = place_of(root.at, address);
   if (!place) return std::unexpected(Result::bad_argument);
-  CapabilityTree counting(*this);
+  CapabilityTree counting(*this, 0);
   const auto count = space_tree::nodes_needed(counting, *place);
   if (!count) return std::unexpected(count.error());
   if (auto done = buy_nodes(*this, *count); !done) return done;
@@ -111,7 +116,7 @@ Answer<> SpaceBuilder::place_new_page(uint64_t address) const {
     give_nodes_back(*this, *count);
     return done;
   }
-  CapabilityTree tree(*this);
+  CapabilityTree tree(*this, *count);
   const auto inserted = space_tree::insert(tree, *place, registers.page());
   if (!inserted) {
     (void)bank.free(registers.page());

@@ -38,7 +38,8 @@ struct SpaceBuilder {
 
   // Buys a zero page, and nodes if need be, and puts it at `address`, which must lie in a region
   // that is filled on demand (else bad_argument). The page is then in registers.page(). in_use:
-  // there is a page already. After any refusal the space is as before and nothing was bought.
+  // there is a page already, or the space was changed meanwhile: look again. After any refusal the
+  // space is as before and nothing was bought.
   Answer<> place_new_page(uint64_t address) const;
 };
 

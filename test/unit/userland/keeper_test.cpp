@@ -128,3 +128,33 @@ TEST_CASE("a root that is none is refused, and never invoked") {
   world.root.object->slot_size = 8;
   CHECK(world.fault(layout::heap_start) == Result::bad_argument);
 }
+
+// Between the keeper's look at a space and its change of it the bank is called, and the space's
+// owner may run. What the keeper then lacks it must not take from what it had of somebody else.
+TEST_CASE("a space that is changed under the keeper gets no node of another client's") {
+  World world;
+  const FakeCapability victim = world.root;
+  CHECK(world.fault(layout::heap_start) == Result::ok);
+  CHECK(world.fault(layout::heap_start + frame_bytes) == Result::ok);
+  const FakeCapability its_node = victim.object->slots[layout::heap_slot];
+  REQUIRE(its_node.type == CapabilityType::node);
+  const std::vector<FakeCapability> its_slots = its_node.object->slots;
+
+  CHECK(BankCapability{CapabilityRegister{3}}.create_sub_bank(20, {20}));
+  FakeObject& own_bank = *world.kernel.at({20}).object;
+  world.root = world.kernel.make(CapabilityType::node);
+  world.root.object->slot_size = layout::root_slot_size;
+  world.root.object->flags = layout::root_flags;
+  world.root.object->slots[layout::pocket_slot] = world.kernel.bank_capability(&own_bank);
+  FakeCapability& heap = world.root.object->slots[layout::heap_slot];
+  const FakeCapability page = world.kernel.make(CapabilityType::page);
+  heap = world.kernel.make(CapabilityType::node);
+  world.kernel.meanwhile = [&] { heap = page; };
+
+  CHECK(world.fault(layout::heap_start + frame_bytes) == Result::ok);  // that is: look again
+  CHECK(heap.object == page.object);
+  CHECK(FakeUserlandKernel::used(own_bank) == 0);
+  for (unsigned i = 0; i < node_slot_count; ++i) {
+    CHECK(its_node.object->slots[i].object == its_slots[i].object);
+  }
+}

@@ -49,6 +49,7 @@ void Checkpointer::resume(StoreParts& parts, Generation next) {
 std::expected<void, Stall> Checkpointer::make_dirty(StoreParts& parts, CacheSlot slot, Need need) {
   FrameDescriptor& descriptor = parts.cache[slot];
   if (is_current(descriptor)) return {};
+  if (is_unchanged(descriptor)) make_clean_again(parts, slot);
   const bool reserve = need == Need::reserve;
   if (descriptor.state == FrameState::dirty) {
     if (!copies_.can_take(reserve)) {
@@ -71,6 +72,13 @@ std::expected<void, Stall> Checkpointer::make_dirty(StoreParts& parts, CacheSlot
   descriptor.epoch = epoch_;
   dirty_.append(parts.cache, slot);
   return {};
+}
+
+void Checkpointer::make_clean_again(StoreParts& parts, CacheSlot slot) {
+  FrameDescriptor& descriptor = parts.cache[slot];
+  (descriptor.epoch == epoch_ ? dirty_ : frozen_).remove(parts.cache, slot);
+  descriptor.state = FrameState::clean;
+  descriptor.epoch = 0;
 }
 
 bool Checkpointer::due(uint64_t now_ns) const {
@@ -105,7 +113,7 @@ void Checkpointer::take_checks(StoreParts& parts) {
   for (CacheSlot slot = frozen_.first; slot != no_slot; slot = parts.cache[slot].list_next) {
     const FrameDescriptor& descriptor = parts.cache[slot];
     checks_[slot] = 0;
-    if (reads_as_zero(descriptor) || descriptor.identity.kind == Kind::empty) continue;
+    if (reads_as_zero(descriptor) || is_unchanged(descriptor) || descriptor.identity.kind == Kind::empty) continue;
     normalize(descriptor.identity.kind, parts.cache.body(slot), normalized);
     checks_[slot] = body_checksum(normalized, descriptor.number);
   }
@@ -206,8 +214,10 @@ bool Checkpointer::stage_copy(StoreParts& parts) {
 bool Checkpointer::stage_frozen(StoreParts& parts) {
   const CacheSlot slot = frozen_.first;
   FrameDescriptor& descriptor = parts.cache[slot];
-  require(!(descriptor.flags & FrameDescriptor::flag_body_absent),
-          "who takes only the identity says become_all_zero");
+  if (is_unchanged(descriptor)) {
+    make_clean_again(parts, slot);
+    return true;
+  }
   const std::byte* body = reads_as_zero(descriptor) ? nullptr : parts.cache.body(slot);
   if (!is_sound(parts, descriptor.number, descriptor.identity, body)) return false;
   const uint64_t checksum = log_.stage(parts, {descriptor.number, descriptor.identity, body});

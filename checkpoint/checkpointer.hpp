@@ -55,6 +55,12 @@ class Checkpointer {
     return descriptor.state == FrameState::dirty && descriptor.epoch == epoch_;
   }
   std::expected<void, Stall> make_dirty(StoreParts&, CacheSlot, Need);
+  // An operation made it dirty for its identity alone, and then stalled: nothing has changed (who
+  // changes such a frame says become_all_zero). Clean again, so that its body can be fetched.
+  static bool is_unchanged(const FrameDescriptor& descriptor) {
+    return descriptor.state == FrameState::dirty && descriptor.flags & FrameDescriptor::flag_body_absent;
+  }
+  void make_clean_again(StoreParts&, CacheSlot);
 
   SystemState& system() { return system_; }
   uint64_t interval_ns() const { return *settings_.interval_ns; }

@@ -2,6 +2,7 @@
 #include "checkpoint/fetcher.hpp"
 
 #include "checkpoint/require.hpp"
+#include "objects/frame_check.hpp"
 
 namespace perdure {
 namespace {
@@ -19,10 +20,15 @@ Absent stall(WaitChannel::Reason reason, uint64_t key = 0) {
   return {Absent::Why::stall, {WaitChannel::of(reason, key)}};
 }
 
+// No kernel of ours writes a source so high. Far below the limit that a commit checks: whoever
+// fetches the frame may take versions from it.
+constexpr uint64_t plausible_source_max = version_source_max / 2;
+
 // A tag or an entry that no kernel of ours has written: the checksum holds, the contents do not.
-bool is_plausible(const FrameIdentity& identity, uint8_t revision) {
+bool is_plausible(const FrameIdentity& identity, uint8_t revision, bool has_body) {
   return is_valid_kind(static_cast<uint8_t>(identity.kind)) &&
-         identity.source.value < version_source_max && revision == info(identity.kind).layout_revision;
+         identity.source.value < plausible_source_max && revision == info(identity.kind).layout_revision &&
+         (has_body || check_frame(identity, nullptr).empty());
 }
 
 }  // namespace
@@ -92,11 +98,13 @@ bool Fetcher::evict(StoreParts& parts, CacheSlot slot) {
 }
 
 bool Fetcher::make_room_step(StoreParts& parts) {
-  if (!cache_wanted_ || hand_steps_left_ == 0) return false;
+  if (!cache_wanted_) return false;
   hand_steps_left_ -= hand_steps_left_ < steps_per_call ? hand_steps_left_ : steps_per_call;
-  const CacheSlot victim = parts.cache.find_victim(parts.committed_epoch, steps_per_call);
-  if (victim == no_slot) return hand_steps_left_ > 0;
-  evict(parts, victim);
+  if (!parts.cache.has_vacant()) {
+    const CacheSlot victim = parts.cache.find_victim(parts.committed_epoch, steps_per_call);
+    if (victim == no_slot) return hand_steps_left_ > 0;
+    evict(parts, victim);
+  }
   cache_wanted_ = false;
   hand_steps_left_ = 0;
   parts.client->wake(WaitChannel::of(Reason::cache_space));
@@ -135,7 +143,7 @@ bool Fetcher::begin(StoreParts& parts, CacheSlot slot, bool identity_only) {
 void Fetcher::from_log(StoreParts& parts, CacheSlot slot, const SummaryEntry& entry) {
   FrameDescriptor& descriptor = parts.cache[slot];
   descriptor.identity = entry.identity();
-  if (!is_plausible(descriptor.identity, entry.revision)) {
+  if (!is_plausible(descriptor.identity, entry.revision, entry.has_body())) {
     return unreadable(parts, slot, "a summary entry makes no sense");
   }
   if (!entry.has_body()) {
@@ -160,10 +168,11 @@ void Fetcher::from_tag(StoreParts& parts, CacheSlot slot, const TagBuffer& buffe
   const Tag& tag = buffer.frame().tags[tag_index_of(descriptor.number)];
   descriptor.identity = {tag.source, tag.account, tag.kind};
   if (tag.flags & Tag::flag_lost) return unreadable(parts, slot, "the tag of a frame is lost");
-  if (!is_plausible(descriptor.identity, tag.revision)) {
+  const bool has_body = tag.kind != Kind::empty && !(tag.flags & Tag::flag_all_zero);
+  if (!is_plausible(descriptor.identity, tag.revision, has_body)) {
     return unreadable(parts, slot, "the tag of a frame makes no sense");
   }
-  if (tag.kind == Kind::empty || tag.flags & Tag::flag_all_zero) {
+  if (!has_body) {
     descriptor.flags = all_zero;
     finish(parts, slot, FrameState::clean);
   } else if (descriptor.flags & body_absent) {
@@ -190,6 +199,9 @@ void Fetcher::body_ended(StoreParts& parts, const IoResult& result) {
   if (body_checksum(body, parts.cache[slot].number) != result.context) {
     return unreadable(parts, slot, "a frame is damaged");
   }
+  // What the kernel relies on, and what the next commit of this frame would call our own bug.
+  const std::string_view wrong = check_frame(parts.cache[slot].identity, body.data());
+  if (!wrong.empty()) return unreadable(parts, slot, wrong);
   finish(parts, slot, FrameState::clean);
 }
 

@@ -25,7 +25,8 @@ class Fetcher {
   void tag_ended(StoreParts&, const IoResult&);
 
   bool evict(StoreParts&, CacheSlot);
-  // While somebody was refused for want of a slot: looks for one, and wakes. True: more to look at.
+  // While somebody was refused for want of a slot: looks for one, and wakes. Each step looks, so
+  // that no event that makes room can be missed; true only while it is worth to go on at once.
   bool make_room_step(StoreParts&);
   void may_have_room() { hand_steps_left_ = cache_wanted_ ? sweep_steps(2) : 0; }
   void open(CacheSlot slots);

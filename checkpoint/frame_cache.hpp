@@ -37,6 +37,7 @@ class FrameCache {
 
   // A vacant slot becomes one that holds `number`, in state fetching. no_slot if there is none.
   CacheSlot take_vacant(FrameNumber number);
+  bool has_vacant() const { return vacant_ != no_slot; }
   // Any slot that is on no list becomes vacant.
   void vacate(CacheSlot);
 

@@ -45,6 +45,15 @@ inline constexpr uint32_t log_segments_min = 3;
 inline constexpr uint64_t tags_per_frame = 127;
 inline constexpr uint64_t summary_entries_per_block = 101;
 
+// How many blocks a generation header has that refers to so many segments.
+inline constexpr size_t header_references_max = 160;  // in its first block
+inline constexpr size_t chain_references_max = 252;   // in each further one
+constexpr uint64_t header_blocks(uint64_t references) {
+  if (references <= header_references_max) return 1;
+  const uint64_t more = references - header_references_max;
+  return 1 + (more + chain_references_max - 1) / chain_references_max;
+}
+
 struct Geometry {
   uint64_t disk_blocks = 0;
   uint32_t log_segments = 0;
@@ -88,8 +97,8 @@ constexpr std::optional<Geometry> Geometry::plan(uint64_t disk_blocks, uint32_t 
                                                  uint32_t segment_blocks) {
   if (disk_blocks > uint64_t{1} << 50 || log_segments < log_segments_min ||
       log_segments > 1u << 15 || segment_blocks < segment_blocks_min ||
-      segment_blocks > Disk::blocks_per_request_max) {
-    return {};
+      segment_blocks > Disk::blocks_per_request_max || header_blocks(log_segments) > segment_blocks) {
+    return {};  // the last: a header stands in one segment, whatever it refers to
   }
   Geometry geometry{disk_blocks, log_segments, segment_blocks, 0, 0};
   const uint64_t before = log_start.value + geometry.log_blocks();

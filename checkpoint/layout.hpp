@@ -141,7 +141,6 @@ struct SegmentReference {
 };
 
 inline constexpr size_t header_inline_entries_max = 32;
-inline constexpr size_t header_references_max = 160;
 
 // The first block of a generation header; further ones follow it, going down, while there are
 // references left.
@@ -165,7 +164,6 @@ struct GenerationHeader {
 };
 static_assert(sizeof(SegmentReference) == 16 && sizeof(GenerationHeader) == block_bytes);
 
-inline constexpr size_t chain_references_max = 252;
 struct HeaderChainBlock {
   static constexpr uint32_t magic_value = 0x69616843;  // "Chai"
   uint64_t checksum = 0;  // over all after it, seeded with the place
@@ -178,13 +176,6 @@ struct HeaderChainBlock {
   SegmentReference references[chain_references_max];
 };
 static_assert(sizeof(HeaderChainBlock) == block_bytes);
-
-// How many blocks a header with so many references has.
-constexpr uint64_t header_blocks(uint64_t references) {
-  if (references <= header_references_max) return 1;
-  const uint64_t more = references - header_references_max;
-  return 1 + (more + chain_references_max - 1) / chain_references_max;
-}
 
 // --- the report area -----------------------------------------------------------------------
 // Written by an assertion, shown by the host tool. The text follows the header.

@@ -117,17 +117,22 @@ uint64_t LogWriter::stage(StoreParts& parts, const FrameToStage& frame) {
   }
   block.entries[index] = entry;
   block.count = index + 1;
+  if (block.count == summary_entries_per_block) seal_summary(buffer);
   ++entry_count_;
   require(parts.directory.insert(entry), "a frame is in a generation once, and the directory is large enough");
   return entry.checksum;
 }
 
+// The last one. Each as soon as it is full: closing a segment of nothing but summaries is short, too.
+void LogWriter::seal_summary(Buffer& buffer) {
+  const uint32_t last = buffer.summary_blocks() - 1;
+  seal(summary(buffer, last), geometry_.log_block(place_of(buffer, geometry_.segment_blocks - 1 - last)));
+}
+
 // The bodies and what ends the segment: one write if they meet, else two.
 void LogWriter::close(StoreParts& parts, Buffer& buffer) {
   const uint32_t summary_blocks = buffer.summary_blocks();
-  for (uint32_t i = 0; i < summary_blocks; ++i) {
-    seal(summary(buffer, i), geometry_.log_block(place_of(buffer, geometry_.segment_blocks - 1 - i)));
-  }
+  if (buffer.entries % summary_entries_per_block != 0) seal_summary(buffer);
   if (buffer.header_blocks == 0) {
     references_[reference_count_++] = {buffer.segment, summary_blocks, buffer.sequence};
   }

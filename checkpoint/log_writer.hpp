@@ -78,6 +78,7 @@ class LogWriter {
     return uint64_t{buffer.segment} * geometry_.segment_blocks + index;
   }
   bool fits(const Buffer&, bool with_body) const;
+  void seal_summary(Buffer&);
   void close(StoreParts&, Buffer&);
   void write_blocks(StoreParts&, Buffer&, uint32_t first, uint32_t count);
   void build_header(StoreParts&, Buffer&);

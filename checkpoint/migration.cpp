@@ -3,6 +3,8 @@
 // Phases, bodies and release; the tags are in migration_tags.cpp.
 #include "checkpoint/migration.hpp"
 
+#include <algorithm>
+
 #include "checkpoint/require.hpp"
 #include "checkpoint/store_client.hpp"
 
@@ -115,12 +117,14 @@ void Migration::read_batch(StoreParts& parts) {
   batch_.count = batch_.verified = 0;
   batch_.lost = {};
   size_t at = batch_.first;
-  for (; at < directory.size() && batch_.count < batch_max; ++at) {
+  const size_t end = std::min(directory.size(), at + entries_per_step);
+  for (; at < end && batch_.count < batch_max; ++at) {
     if (directory.sorted(at).has_body()) batch_.positions[batch_.count++] = at;
   }
   batch_.behind = at;
   if (batch_.count == 0) {
-    phase_ = Phase::tagging;
+    batch_.first = at;
+    if (at == directory.size()) phase_ = Phase::tagging;
     return;
   }
   batch_.state = Batch::State::reading;
@@ -193,6 +197,7 @@ bool Migration::release_step(StoreParts& parts) {
     restart(parts);
     trouble(parts, Phase::moving, "the root cannot be written");
   } else {
+    parts.tags.forget_excused();
     phase_ = Phase::forgetting;
   }
   return true;

@@ -50,6 +50,7 @@ class Migration {
 
  private:
   static constexpr uint32_t batch_max = 16;
+  static constexpr size_t entries_per_step = 128;
   static constexpr uint64_t pause_ns = 100'000'000;
   static constexpr unsigned read_pauses_max = 8;
 

@@ -26,6 +26,8 @@ std::expected<CacheSlot, Absent> Store::obtain(FrameNumber number, CacheSlot hin
     descriptor.flags |= FrameDescriptor::flag_referenced;
     return slot;
   }
+  const CacheSlot slot = parts_.cache.lookup(number);
+  if (slot != no_slot && Checkpointer::is_unchanged(parts_.cache[slot])) checkpointer_.make_clean_again(parts_, slot);
   return fetcher_.obtain(parts_, number, false);
 }
 
@@ -73,10 +75,10 @@ bool Store::poll(uint64_t now_ns) {
   constexpr unsigned completions_per_poll = 16;
   unsigned taken = 0;
   while (taken < completions_per_poll && take_completion()) ++taken;
-  const Generation committed = committed_generation();
+  const uint32_t committed_epoch = parts_.committed_epoch;
   const bool stepped = checkpointer_.step(parts_, now_ns);
   // A commit or the end of a failure makes frames clean.
-  if (stepped && (committed != committed_generation() || can_declare())) fetcher_.may_have_room();
+  if (stepped && (committed_epoch != parts_.committed_epoch || can_declare())) fetcher_.may_have_room();
   const bool looking = fetcher_.make_room_step(parts_);
   return taken == completions_per_poll || stepped || looking;
 }

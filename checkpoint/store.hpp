@@ -53,7 +53,8 @@ class Store {
   // The same, or starts the fetch and stalls. Whoever was stalled is woken on the frame's channel.
   std::expected<CacheSlot, Absent> obtain(FrameNumber, CacheSlot hint = no_slot);
   // Only the identity is needed, because the frame is about to be made anew: the body may be
-  // absent (flag_body_absent). After make_dirty the caller must say become_all_zero.
+  // absent (flag_body_absent). Who then changes the identity says become_all_zero in the same
+  // operation; after make_dirty alone (the operation stalled) the frame is what it was.
   std::expected<CacheSlot, Absent> obtain_identity(FrameNumber);
 
   // Dirty in this epoch: identity and bytes may be written.

@@ -102,9 +102,15 @@ void TagCache::judge(TagBuffer& buffer, const Geometry& geometry, const Root& ro
   }
   const bool believed =
       buffer.other_whole ||
-      ((whole[0] || whole[1]) && touches(unmigrated, buffer.index) &&
+      ((whole[0] || whole[1]) && root.unmigrated && touches(unmigrated, buffer.index) &&
        may_be_torn(*buffer.copies[buffer.content ^ 1], *buffer.copies[buffer.content], root));
   buffer.state = believed ? TagBuffer::State::valid : TagBuffer::State::damaged;
+}
+
+void TagCache::forget_excused() {
+  for (TagBuffer& buffer : buffers_) {
+    if (buffer.state == TagBuffer::State::valid && !buffer.other_whole) buffer.state = TagBuffer::State::empty;
+  }
 }
 
 void TagCache::add_waiter(unsigned index, FrameCache& cache, CacheSlot slot) {

@@ -62,10 +62,13 @@ class TagCache {
   // The buffer for tag frame `index`, which may be loading now. None: try again later.
   std::optional<unsigned> request(IoQueue&, const Geometry&, uint64_t index);
   // A tag_read has ended. True if the buffer is no longer loading: serve its waiters.
-  // `unmigrated`: holds the frames of the root's newest generation that are not yet at home.
+  // `unmigrated`: holds the frames of the root's newest generation, while they are not yet at home;
+  // at other times it is of no interest here.
   bool read_ended(const IoResult&, const Geometry&, const Root&, const Directory& unmigrated);
   void add_waiter(unsigned buffer, FrameCache&, CacheSlot);
   void forget(unsigned buffer) { buffers_[buffer].state = TagBuffer::State::empty; }
+  // The generation is at home: what was believed only because a migration may tear must now verify.
+  void forget_excused();
 
   // Which copy the migration of `generation` must write: never the newest durable one.
   static unsigned copy_to_write(const TagBuffer&, Generation generation);

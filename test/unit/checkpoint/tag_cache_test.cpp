@@ -27,6 +27,7 @@ struct Fixture {
     directory.open(items, order, heads);
     root.store_id = store_id;
     root.newest_generation = {9};
+    root.unmigrated = 1;
   }
   void put(unsigned copy, uint64_t sequence, bool torn = false) {
     const BlockIndex place = geometry.tag_block(1, copy);
@@ -83,6 +84,15 @@ TEST_CASE("one whole copy is damage, unless a migration may have torn the other"
     CHECK(buffer.frame().sequence == 7);
     CHECK(TagCache::copy_to_write(buffer, {9}) == (whole ^ 1));
   }
+}
+
+TEST_CASE("a generation that is only being written excuses no broken copy") {
+  Fixture fixture;
+  fixture.put(0, 7);
+  fixture.put(1, 9, true);
+  fixture.touch();
+  fixture.root.unmigrated = 0;
+  CHECK(fixture.load().state == State::damaged);
 }
 
 TEST_CASE("a copy that is newer than the whole one and not of this migration was not torn by it") {

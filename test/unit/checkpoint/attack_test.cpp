@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT
+//
+// Attempts to make the store lose a frame, revive a version, believe what it should not, or wait
+// for ever. Each of these once succeeded, or is the neighbour of one that did.
+#include <catch2/catch.hpp>
+
+#include "test/unit/checkpoint/small_machine.hpp"
+
+using namespace perdure;
+
+namespace {
+
+using Reason = WaitChannel::Reason;
+
+void evict(SmallMachine& machine, uint64_t number) {
+  machine.obtain(number);
+  REQUIRE(machine.store->drop(machine.store->find({number})));
+}
+
+// As an operation does whose later prepare step stalls: the frame was made dirty, and nothing else.
+CacheSlot make_dirty_without_body(SmallMachine& machine, uint64_t number) {
+  const CacheSlot slot = machine.obtain(number, true);
+  REQUIRE(slot != no_slot);
+  REQUIRE(machine.store->descriptor(slot).flags & FrameDescriptor::flag_body_absent);
+  REQUIRE(machine.store->make_dirty(slot, Need::reserve).has_value());
+  return slot;
+}
+
+// More tag frames than the store keeps in memory.
+constexpr uint64_t tag_frames = 40;
+
+// Tag frame 0 of this disk has copies with the sequences 1 and 2, and all the others are empty.
+Medium disk_with_two_generations() {
+  SmallMachine machine(SmallMachine::geometry(tag_frames), tag_frames);
+  for (const char fill : {'a', 'b'}) {
+    REQUIRE(machine.write_page(5, fill));
+    REQUIRE(machine.write_page(6, fill));
+    if (fill == 'b') {
+      rescind(machine.store->descriptor(machine.store->find({6})).identity);
+      machine.store->become_all_zero(machine.store->find({6}));
+    }
+    REQUIRE(machine.checkpoint());
+  }
+  return machine.disk.keep_everything();
+}
+
+void forget_tag_frame_0(SmallMachine& machine) {
+  for (uint64_t i = 1; i < tag_frames; ++i) {
+    uint64_t number = i * tags_per_frame;
+    while (machine.store->find({number}) != no_slot) ++number;  // that one needs no tag
+    REQUIRE(machine.obtain(number) != no_slot);
+  }
+}
+
+void damage_tag_copy_of(SmallMachine& machine, uint64_t sequence) {
+  for (unsigned copy : {0u, 1u}) {
+    TagFrame frame;
+    const uint64_t block = SmallMachine::geometry(tag_frames).tag_block(0, copy).value;
+    std::memcpy(static_cast<void*>(&frame), machine.disk.durable_block(block)->data(), sizeof(frame));
+    if (frame.sequence == sequence) machine.disk.damage(block, 40 + 100 * sizeof(Tag), 1);
+  }
+}
+
+// As few slots as there may be.
+std::unique_ptr<SmallMachine> smallest_machine() {
+  std::unique_ptr<SmallMachine> machine;
+  size_t bytes = 200 * 1024;
+  do machine = std::make_unique<SmallMachine>(SmallMachine::geometry(), 1, bytes += 4096);
+  while (!machine->opened);
+  return machine;
+}
+
+}  // namespace
+
+TEST_CASE("a frame made dirty for its identity alone, by an operation that then stalled, is unchanged") {
+  SmallMachine machine(SmallMachine::geometry());
+  REQUIRE(machine.write_page(5, 'a'));
+  REQUIRE(machine.checkpoint());
+  evict(machine, 5);
+  make_dirty_without_body(machine, 5);
+  SECTION("read at once") {}
+  SECTION("read after a checkpoint") { REQUIRE(machine.checkpoint()); }
+  SECTION("read while a checkpoint runs") { machine.declare(); }
+  SECTION("the operation is tried again while a checkpoint runs") {
+    machine.declare();
+    REQUIRE(machine.store->make_dirty(machine.store->obtain_identity({5}).value()).has_value());
+    REQUIRE(machine.run_to_idle());
+  }
+  SECTION("the checkpoint fails") {
+    machine.declare();
+    machine.disk.fail_next(DiskRequest::Operation::flush, 1);
+    REQUIRE(machine.run_to_idle());
+    REQUIRE(machine.failed_commits == 1);
+  }
+  CHECK(machine.read_page(5) == 'a');
+  REQUIRE(machine.run_to_idle());
+  CHECK(machine.read_page(5) == 'a');
+  REQUIRE(machine.write_page(5, 'c'));
+  REQUIRE(machine.checkpoint());
+  SmallMachine after(machine.disk.keep_everything());
+  CHECK(after.read_page(5) == 'c');
+}
+
+TEST_CASE("a tag that rots revives nothing, whatever the checkpointer is doing") {
+  SmallMachine machine(disk_with_two_generations());
+  REQUIRE(machine.opened.has_value());
+  REQUIRE(machine.write_page(7, 'c'));
+  forget_tag_frame_0(machine);
+  Store& store = *machine.store;
+  SECTION("while frames are staged") {
+    machine.declare();
+    machine.poll();  // frame 7 is staged
+    damage_tag_copy_of(machine, 2);
+  }
+  SECTION("after its migration, before the root that says so") {
+    machine.declare();
+    REQUIRE(machine.poll_until([&] { return store.state() == Store::State::migrating; }));
+    const uint64_t flushes = machine.disk.counts().flushes;
+    REQUIRE(machine.poll_until([&] { return machine.disk.counts().flushes > flushes; }));
+    damage_tag_copy_of(machine, store.committed_generation().value);
+    machine.disk.hold_waiting();
+    forget_tag_frame_0(machine);
+    REQUIRE(store.root().unmigrated);
+    CHECK(machine.obtain(8) != no_slot);
+    machine.disk.release_held();
+    REQUIRE(machine.run_to_idle());
+    store.drop(store.find({7}));
+    CHECK(machine.obtain(7) == no_slot);
+  }
+  // Frame 6 was destroyed in generation 2: version 2, and empty.
+  const CacheSlot slot = machine.obtain(6);
+  if (slot != no_slot) CHECK(store.descriptor(slot).identity.source.value == 2);
+  REQUIRE(machine.run_to_idle());
+}
+
+TEST_CASE("who waits for room in the cache is woken when a fetch has ended") {
+  const auto machine = smallest_machine();
+  Store& store = *machine->store;
+  const CacheSlot slots = store.slot_count();
+  for (uint64_t number = 1; number <= slots; number += 8) {
+    for (uint64_t i = number; i < number + 8 && i <= slots; ++i) REQUIRE(machine->write_page(i, 'a'));
+    REQUIRE(machine->checkpoint());
+  }
+  for (CacheSlot slot = 0; slot < slots; ++slot) {
+    machine->poll();
+    if (store.descriptor(slot).state == FrameState::clean) store.drop(slot);
+  }
+  for (uint64_t number = 1; number <= slots; ++number) REQUIRE_FALSE(store.obtain({number}).has_value());
+  machine->disk.hold_waiting();
+  const auto refused = store.obtain({slots + 1});
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().stall.until == WaitChannel::of(Reason::cache_space));
+  for (unsigned i = 0; i < 100; ++i) machine->poll();
+  machine->disk.release_held();
+  machine->wakes.clear();
+  CHECK(machine->poll_until([&] { return machine->was_woken(WaitChannel::of(Reason::cache_space)); }));
+}
+
+TEST_CASE("who waits for room in the cache is woken when a frame is dropped") {
+  const auto machine = smallest_machine();
+  Store& store = *machine->store;
+  for (uint64_t number = 1; number <= store.slot_count(); ++number) store.pin(machine->obtain(number));
+  CHECK_FALSE(store.obtain({store.slot_count() + 1}).has_value());
+  for (unsigned i = 0; i < 100; ++i) machine->poll();
+  machine->wakes.clear();
+  store.unpin(store.find({3}));
+  CHECK(store.drop(store.find({3})));
+  CHECK(machine->poll_until([&] { return machine->was_woken(WaitChannel::of(Reason::cache_space)); }));
+  CHECK(store.find({4}) != no_slot);
+}
+
+TEST_CASE("a commit makes room at once, not when it is at home") {
+  const auto machine = smallest_machine();
+  Store& store = *machine->store;
+  uint64_t number = 1;
+  while (machine->write_page(number, 'a')) ++number;
+  for (; number <= store.slot_count(); ++number) store.pin(machine->obtain(number));
+  CHECK_FALSE(store.obtain({store.slot_count() + 1}).has_value());
+  for (unsigned i = 0; i < 100; ++i) machine->poll();
+  machine->declare();
+  machine->wakes.clear();
+  REQUIRE(machine->poll_until([&] { return store.state() == Store::State::migrating; }));
+  for (unsigned i = 0; i < 3; ++i) machine->poll();
+  CHECK(machine->was_woken(WaitChannel::of(Reason::cache_space)));
+  CHECK_FALSE(store.can_declare());
+}
+
+TEST_CASE("a log of more segments than its last header could name is refused") {
+  CHECK_FALSE(Geometry::plan(1 << 22, 1 << 15, 16).has_value());
+  const uint32_t most = header_references_max + 15 * chain_references_max;
+  CHECK(Geometry::plan(1 << 22, most, 16).has_value());
+  CHECK_FALSE(Geometry::plan(1 << 22, most + 1, 16).has_value());
+  CHECK(Geometry::plan(1 << 24, 1 << 15).has_value());
+}

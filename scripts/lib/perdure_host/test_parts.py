@@ -29,7 +29,7 @@ class Test:
     command: list
     seconds: int
     environment: dict
-    needs_directory: bool = False
+    working_directory: object = None  # None: one of its own, which it is told
 
 
 def tests_of(part, options):
@@ -53,7 +53,8 @@ def built_tests(part, options):
         if options.long:
             environment["PERDURE_LONG"] = "1"
         limit = max(test["timeout"] or 0, BUILT_TIME_LIMIT_SECONDS)
-        found.append(Test(part, test["name"], test["cmd"], limit, environment))
+        found.append(Test(part, test["name"], test["cmd"], limit, environment,
+                          test["workdir"] or BUILD))
     return found
 
 
@@ -69,12 +70,12 @@ def machine_tests(part, options):
         command += ["--long"] if options.long else []
         limit = int(re.search(r"^TIME_LIMIT_SECONDS = (\d+)$", text, re.MULTILINE)[1])
         limit *= 2 if part == "chaos" else 1
-        found.append(Test(part, file.stem, command, limit, python_path(), needs_directory=True))
+        found.append(Test(part, file.stem, command, limit, python_path()))
     return found
 
 
 def docs_tests():
-    return [Test("docs", file.stem, [sys.executable, file], BUILT_TIME_LIMIT_SECONDS, python_path())
+    return [Test("docs", file.stem, [sys.executable, file], BUILT_TIME_LIMIT_SECONDS, python_path(), ROOT)
             for file in sorted((ROOT / "test" / "docs").glob("*.py"))]
 
 

@@ -7,12 +7,14 @@ from perdure_host.testing import main
 
 TIME_LIMIT_SECONDS = 300
 
+SIZE, LOG_SIZE = "14M", "6M"
 FULL = "error: the shell's bank has too few frames left"
 NO_PLACE = "error: no place for another name"
 
 
-def root_line(machine):
-    return machine.run("banks").splitlines()[0]
+def used(machine):
+    """Frames, of the root bank."""
+    return int(machine.run("banks").split()[2])
 
 
 def fill(machine):
@@ -26,21 +28,24 @@ def fill(machine):
         names.append(name)
 
 
-def test(lab):
-    disk = lab.new_image(size="14M", log_size="6M")
-    machine = lab.boot(disk, "interval=0")
-    before = root_line(machine)
+def capacity(lab):
+    """How many servers such a store has room for."""
+    machine = lab.boot(lab.new_image("first.img", size=SIZE, log_size=LOG_SIZE), "interval=0")
     names, _ = fill(machine)
-    growth = 8
-    while growth < len(names):
-        growth *= 2
-    for name in names:
-        machine.run(f"destroy {name} -y")
-    machine.kill()  # nothing of this was committed
+    machine.kill()
+    return len(names)
 
+
+def test(lab):
+    room = capacity(lab)
+    growth = 8
+    while growth < room:
+        growth *= 2
+    assert growth - room < 60, "destroyed names have to make up the difference: take another SIZE"
+    disk = lab.new_image(size=SIZE, log_size=LOG_SIZE)
     machine = lab.boot(disk, "interval=0")
-    machine.clear_line()
-    for i in range(min(growth - len(names), 60)):
+    before = used(machine)
+    for i in range(growth - room):
         machine.run(f"start idle early{i}")
         machine.run(f"destroy early{i} -y")
     names, said = fill(machine)
@@ -62,8 +67,8 @@ def test(lab):
     machine.run("destroy another -y")
     for name in names[100:]:
         assert "destroyed" in machine.run(f"destroy {name} -y")
-    # The shell's own table has grown beyond what it had at hand, and keeps that.
-    assert before.split()[0] == "root" and len(machine.run("banks").splitlines()) == 2
+    # Its table has grown beyond the names that the shell has at hand; but for that all is back.
+    assert used(machine) - before in range(10), (before, machine.run("banks"))
 
 
 if __name__ == "__main__":

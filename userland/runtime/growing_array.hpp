@@ -22,13 +22,13 @@ class GrowingArray {
   GrowingArray(const GrowingArray&) = delete;
   GrowingArray& operator=(const GrowingArray&) = delete;
 
-  // Afterwards one append will succeed, and need no page from the keeper.
-  [[nodiscard]] bool reserve_one() { return count_ < capacity_ || grow(); }
+  // Afterwards appends will succeed up to so many items, and need no page from the keeper.
+  [[nodiscard]] bool reserve(size_t count) { return count <= capacity_ || grow(count); }
   [[nodiscard]] bool append(const T& item) { return insert(count_, item); }
 
   [[nodiscard]] bool insert(size_t position, const T& item) {
     const T kept = item;  // it may be one of ours
-    if (!reserve_one()) return false;
+    if (!reserve(count_ + 1)) return false;
     std::move_backward(items_ + position, items_ + count_, items_ + count_ + 1);
     items_[position] = kept;
     ++count_;
@@ -58,8 +58,9 @@ class GrowingArray {
   size_t count_ = 0;
   size_t capacity_ = 0;
 
-  bool grow() {
-    const size_t capacity = capacity_ == 0 ? 8 : 2 * capacity_;
+  bool grow(size_t count) {
+    size_t capacity = capacity_ == 0 ? 8 : 2 * capacity_;
+    while (capacity < count) capacity *= 2;
     auto* items = static_cast<T*>(heap_->allocate(capacity * sizeof(T)));
     if (items == nullptr) return false;
     std::memset(static_cast<void*>(items), 0, capacity * sizeof(T));  // so its pages are there

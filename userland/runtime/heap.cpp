@@ -25,6 +25,7 @@ void* Heap::allocate(size_t length_bytes) {
   }
   const size_t block_bytes = smallest_bytes << size_class;
   if (static_cast<size_t>(end_ - next_) < block_bytes) return nullptr;
+  if (furnish_ != nullptr && !furnish_({next_, block_bytes})) return nullptr;
   void* block = next_;
   next_ += block_bytes;
   return block;

@@ -5,7 +5,7 @@
 // What lies there persists, like all memory.
 //
 // Beyond the bank's limit a first touch stops the program (its keeper refuses): a program that
-// must survive that buys pages itself and looks at the answer.
+// must survive that buys the pages itself (furnish_with) and looks at the answer.
 #pragma once
 
 #include <cstddef>
@@ -25,6 +25,12 @@ class Heap {
   // With the length that was asked for.
   void release(void* block, size_t length_bytes);
 
+  // Called before a part of the region is handed out for the first time: sees to it that its pages
+  // are there. False: it cannot, and the allocation answers null. Without one, pages come at the
+  // first touch.
+  using Furnish = bool (*)(std::span<std::byte>);
+  void furnish_with(Furnish furnish) { furnish_ = furnish; }
+
  private:
   static constexpr unsigned class_count = 24;  // 16 bytes << class
   struct FreeBlock {
@@ -33,6 +39,7 @@ class Heap {
   FreeBlock* free_[class_count] = {};
   std::byte* next_ = nullptr;
   std::byte* end_ = nullptr;
+  Furnish furnish_ = nullptr;
 
   static unsigned class_of(size_t length_bytes);
 };

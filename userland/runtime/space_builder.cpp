@@ -125,4 +125,12 @@ Answer<> SpaceBuilder::place_new_page(uint64_t address) const {
   return inserted;
 }
 
+Answer<> SpaceBuilder::place_missing_pages(uint64_t start, uint64_t end) const {
+  for (uint64_t page = layout::page_of(start); page * layout::page_bytes < end; ++page) {
+    const auto placed = place_new_page(page * layout::page_bytes);
+    if (!placed && placed.error() != Result::in_use) return placed;
+  }
+  return {};
+}
+
 }  // namespace perdure

@@ -41,6 +41,9 @@ struct SpaceBuilder {
   // there is a page already, or the space was changed meanwhile: look again. After any refusal the
   // space is as before and nothing was bought.
   Answer<> place_new_page(uint64_t address) const;
+  // The same for every page from `start` on to `end` that is not there yet. After a refusal those
+  // before it are.
+  Answer<> place_missing_pages(uint64_t start, uint64_t end) const;
 };
 
 }  // namespace perdure

@@ -62,10 +62,16 @@ Answer<> NameTable::add_page() {
   return done;
 }
 
-Answer<> NameTable::reserve() {
-  if (!servers_.reserve_one()) return std::unexpected(Result::exhausted);
-  if (servers_.size() < page_count_ * places_per_page) return {};
-  return add_page();
+Answer<> NameTable::reserve(size_t count) {
+  if (!servers_.reserve(count)) return std::unexpected(Result::exhausted);
+  while (page_count_ * places_per_page < count) {
+    if (auto done = add_page(); !done) return done;
+  }
+  return {};
+}
+
+Answer<> NameTable::make_room_for(std::string_view name) {
+  return place_to_reuse(name) ? Answer<>{} : reserve(servers_.size() + 1);
 }
 
 // --- places ------------------------------------------------------------------------------------

@@ -46,9 +46,11 @@ class NameTable {
   size_t size() const { return servers_.size(); }  // destroyed ones included
   size_t living_count() const;
 
-  // Makes sure that there is a place for one more: buys a page if need be.
-  Answer<> reserve();
-  // After reserve(). The capabilities are copied from the registers given.
+  // Makes sure that there are so many places in all: buys what it needs.
+  Answer<> reserve(size_t count);
+  // Makes sure that this name has a place.
+  Answer<> make_room_for(std::string_view name);
+  // After make_room_for() the name. The capabilities are copied from the registers given.
   Answer<Index> add(const NamedServer&, CapabilityRegister bank, CapabilityRegister entry,
                     CapabilityRegister process);
   Answer<> fetch(Index, Which, CapabilityRegister into) const;

@@ -50,7 +50,7 @@ ProgramStart start_of(uint64_t limit) {
 }
 
 void start(Shell& shell, std::string_view program, std::string_view name, uint64_t limit) {
-  if (auto done = shell.names.reserve(); !done) {
+  if (auto done = shell.names.make_room_for(name); !done) {
     shell.say_error("no place for another name: ", name_of(done.error()),
                     "; destroy what is no longer needed");
     return;

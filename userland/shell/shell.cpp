@@ -10,7 +10,21 @@ namespace perdure {
 
 namespace {
 
+// A hundred servers, and as many destroyed names as are kept.
+constexpr size_t names_at_hand = 186;
+
 void announce(ConsoleSession&, void* shell) { show_banner(*static_cast<Shell*>(shell)); }
+
+// The keeper would stop the shell at a page that nobody can pay for any more, and with it the only
+// one who can give something back. So the shell buys its heap itself, and looks at the answer.
+bool furnish_heap(std::span<std::byte> memory) {
+  const SpaceBuilder space{.bank = shell_register::bank,
+                           .discriminator = shell_register::discriminator,
+                           .root = shell_register::own_space,
+                           .registers = {shell_register::scratch.number}};
+  const auto start = reinterpret_cast<uint64_t>(memory.data());
+  return space.place_missing_pages(start, start + memory.size()).has_value();
+}
 
 }  // namespace
 
@@ -32,7 +46,7 @@ void Shell::show_prompt(const LineEditor& editor, std::string_view line_prompt) 
 void Shell::touch_memory() {
   std::ranges::fill(server_text_, '\0');
   std::ranges::fill(generations_, GenerationStatus{});
-  (void)names.reserve();  // if there is no frame for it now, `start` says so
+  (void)names.reserve(names_at_hand);  // if there are no frames for it now, `start` says so
 }
 
 // Until a line is entered (it stays in the editor) or abandoned (it is empty).
@@ -73,6 +87,7 @@ void Shell::run() {
 // Too large for a stack's first pages, and there for good: so it is not a local variable; and
 // never destroyed, so that it is not an ordinary static one.
 void program(uint64_t) {
+  program_heap().furnish_with(furnish_heap);
   alignas(Shell) static std::byte place[sizeof(Shell)];
   (new (place) Shell)->run();
 }

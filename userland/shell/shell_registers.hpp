@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What the shell has in its capability registers. 3 to 11 are set by the image description; the
+// What the shell has in its capability registers. 2 to 11 are set by the image description; the
 // shell is an ordinary program, and these are all of its powers.
 #pragma once
 
@@ -9,6 +9,7 @@
 
 namespace perdure::shell_register {
 
+inline constexpr NodeCapability own_space{CapabilityRegister{2}}; // it receives nothing into it
 inline constexpr BankCapability bank{registers::bank};            // pays for what is started here
 inline constexpr BankCapability root_bank{CapabilityRegister{4}}; // to look at
 inline constexpr CapabilityPageCapability recipes{CapabilityRegister{5}};

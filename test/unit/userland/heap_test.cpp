@@ -82,3 +82,30 @@ TEST_CASE("an append that finds no memory changes nothing") {
   CHECK(count >= 8);
   for (unsigned i = 0; i < count; ++i) CHECK(array[i] == i);
 }
+
+namespace {
+bool may_furnish = false;
+size_t furnished_bytes = 0;
+bool furnish(std::span<std::byte> part) {
+  if (may_furnish) furnished_bytes += part.size();
+  return may_furnish;
+}
+}  // namespace
+
+TEST_CASE("a heap without pages answers null, touches nothing, and serves when there are some") {
+  std::vector<std::byte> region(4096);
+  Heap heap(region);
+  heap.furnish_with(furnish);
+  GrowingArray<uint64_t> array(heap);
+  CHECK(heap.allocate(100) == nullptr);
+  CHECK_FALSE(array.reserve(100));
+  CHECK(furnished_bytes == 0);
+  may_furnish = true;
+  CHECK(array.reserve(100));
+  CHECK(furnished_bytes == 1024);
+  for (uint64_t i = 0; i < 100; ++i) REQUIRE(array.append(i));
+  CHECK(furnished_bytes == 1024);
+  heap.release(heap.allocate(50), 50);
+  may_furnish = false;
+  CHECK(heap.allocate(50) != nullptr);  // used again: its pages are there
+}

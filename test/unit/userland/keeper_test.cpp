@@ -6,6 +6,7 @@
 #include "userland/interfaces/keeper.hpp"
 #include "userland/runtime/layout.hpp"
 #include "userland/runtime/program.hpp"
+#include "userland/runtime/space_builder.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -157,4 +158,23 @@ TEST_CASE("a space that is changed under the keeper gets no node of another clie
   for (unsigned i = 0; i < node_slot_count; ++i) {
     CHECK(its_node.object->slots[i].object == its_slots[i].object);
   }
+}
+
+TEST_CASE("a program fills a part of its own space, and is told when it cannot be paid") {
+  World world;
+  world.kernel.at({1}) = world.root;
+  const SpaceBuilder builder{.bank = BankCapability{CapabilityRegister{20}},
+                             .discriminator = DiscriminatorCapability{CapabilityRegister{8}},
+                             .root = NodeCapability{CapabilityRegister{1}},
+                             .registers = {10}};
+  world.kernel.at({20}) = world.kernel.bank_capability(world.bank);
+  constexpr uint64_t start = layout::heap_start + 100;
+  CHECK(world.fault(start + frame_bytes) == Result::ok);  // one is there already
+  CHECK(builder.place_missing_pages(start, start + 2 * frame_bytes));
+  for (unsigned i = 0; i < 3; ++i) CHECK_FALSE(page_at(world.root, start + i * frame_bytes).is_void());
+  CHECK(page_at(world.root, start + 3 * frame_bytes).is_void());
+  const auto refused = builder.place_missing_pages(start, start + 100 * frame_bytes);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error() == Result::limit_reached);
+  CHECK(FakeUserlandKernel::used(*world.bank) == 20);
 }

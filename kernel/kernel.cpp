@@ -106,7 +106,7 @@ bool Kernel::choose() {
     } else {
       become_current(*process, ref);
       slice_end_ns_ = machine::now_ns() + slice_ns_;
-      trace.add(TraceEntry::Event::run, scheduler.at(ref).process.value);
+      trace.add(TraceEntry::Event::run, scheduler.at(ref).process.frame().value);
       return true;
     }
   }

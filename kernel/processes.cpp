@@ -93,7 +93,7 @@ void Kernel::leave_current() {
 }
 
 void Kernel::stall_current(WaitChannel channel) {
-  trace.add(TraceEntry::Event::stall, scheduler.at(current_activity_).process.value, channel.value);
+  trace.add(TraceEntry::Event::stall, scheduler.at(current_activity_).process.frame().value, channel.value);
   if (options.check) [[unlikely]] check_progress(channel);
   stall(current_activity_, channel);
   leave_current();

@@ -23,7 +23,7 @@ struct TraceEntry {
     boot = 8,         // a: boot epoch
   };
   Event event = Event::none;
-  uint64_t process = 0;  // object id
+  uint64_t process = 0;  // its frame; 0: the kernel itself
   uint64_t a = 0;
   uint64_t b = 0;
 };

@@ -11,6 +11,18 @@ constexpr char control(char letter) { return static_cast<char>(letter & 0x1f); }
 constexpr char escape_character = 0x1b;
 constexpr char delete_character = 0x7f;
 constexpr char bell = 0x07;
+constexpr uint8_t escape_number_max = 20;  // longer ones are of keys that mean nothing here
+
+// The key that some terminals send as ESC [ number ~, as the letter that others send; 0: none of ours.
+constexpr char delete_forward = '3';
+constexpr char key_of_number(unsigned number) {
+  switch (number) {
+    case 1: case 7: return 'H';
+    case 3: return delete_forward;
+    case 4: case 8: return 'F';
+    default: return 0;
+  }
+}
 
 void repeat(TextWriter& echo, char character, size_t count) {
   for (size_t i = 0; i < count; ++i) echo << character;
@@ -40,11 +52,12 @@ LineEditor::Event LineEditor::take(char character, TextWriter& echo) {
   const bool is_second_of_pair = after_carriage_return_ && character == '\n';
   after_carriage_return_ = character == '\r';
   if (is_second_of_pair) return Event::none;
+  const auto code = static_cast<unsigned char>(character);
+  if (code < ' ') escape_ = Escape::none;  // no part of a sequence
   if (escape_ != Escape::none) {
     take_escape(character, echo);
     return Event::none;
   }
-  const auto code = static_cast<unsigned char>(character);
   if (code < ' ' || character == delete_character) return take_control(character, echo);
   if (code < delete_character) insert({&character, 1}, echo);  // not ASCII: left away
   return Event::none;
@@ -87,29 +100,32 @@ LineEditor::Event LineEditor::take_control(char character, TextWriter& echo) {
   return Event::none;
 }
 
-// ESC [ A and the like, ESC O A (application mode), ESC [ 3 ~.
+// ESC [ A and the like, ESC O A (application mode), ESC [ 3 ~; with a modifier ESC [ 1 ; 5 C.
 void LineEditor::take_escape(char character, TextWriter& echo) {
   if (escape_ == Escape::begun) {
-    escape_ = character == '[' || character == 'O' ? Escape::bracket : Escape::none;
-    return;
+    escape_ = character == '[' || character == 'O' ? Escape::number : Escape::none;
+    escape_number_ = 0;
+  } else if (character >= '0' && character <= '9') {
+    if (escape_ == Escape::modifier || escape_number_ > escape_number_max) return;
+    escape_number_ = static_cast<uint8_t>(10 * escape_number_ + (character - '0'));
+  } else if (character >= ':' && character <= '?') {
+    escape_ = Escape::modifier;
+  } else {
+    escape_ = Escape::none;
+    take_key(character, echo);
   }
-  if (character >= '0' && character <= '9') {
-    escape_ = Escape::number;
-    escape_number_ = character;
-    return;
-  }
-  if (character == ';') return;  // a key with a modifier: its letter follows
-  const bool has_number = escape_ == Escape::number;
-  escape_ = Escape::none;
-  if (has_number && character == '~') character = escape_number_;
-  switch (character) {
+}
+
+// What stands at the end of an escape sequence.
+void LineEditor::take_key(char character, TextWriter& echo) {
+  switch (character == '~' ? key_of_number(escape_number_) : character) {
     case 'A': take_control(control('P'), echo); break;
     case 'B': take_control(control('N'), echo); break;
     case 'C': take_control(control('F'), echo); break;
     case 'D': take_control(control('B'), echo); break;
-    case 'H': case '1': case '7': move_to(0, echo); break;
-    case 'F': case '4': case '8': move_to(length_, echo); break;
-    case '3': erase(cursor_, 1, echo); break;
+    case 'H': move_to(0, echo); break;
+    case 'F': move_to(length_, echo); break;
+    case delete_forward: erase(cursor_, 1, echo); break;
     default: break;
   }
 }

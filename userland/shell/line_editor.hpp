@@ -67,13 +67,13 @@ class LineEditor {
   void clear();
 
  private:
-  enum class Escape : uint8_t { none, begun, bracket, number };
+  enum class Escape : uint8_t { none, begun, number, modifier };  // what is read
 
   char characters_[length_max] = {};
   size_t length_ = 0;
   size_t cursor_ = 0;
   Escape escape_ = Escape::none;
-  char escape_number_ = 0;
+  uint8_t escape_number_ = 0;
   bool after_carriage_return_ = false;
   // History: 0 is the line being typed, kept in `typed_` while another is shown.
   unsigned shown_age_ = 0;
@@ -83,6 +83,7 @@ class LineEditor {
 
   Event take_control(char character, TextWriter& echo);
   void take_escape(char character, TextWriter& echo);
+  void take_key(char character, TextWriter& echo);
   void erase(size_t first, size_t count, TextWriter& echo);
   void move_to(size_t position, TextWriter& echo);
   void replace(std::string_view line, TextWriter& echo);

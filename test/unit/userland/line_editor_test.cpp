@@ -84,6 +84,14 @@ TEST_CASE("keys") {
   CHECK(s.enter("bnks\x1b[D\x1b[D\x1b[Da") == "banks");
   CHECK(s.enter("banksX\x1b[D\x1b[3~") == "banks");
   CHECK(s.enter("anks\x1b[Hb\x1b[F!") == "banks!");
+  CHECK(s.enter("banksX\x1b[D\x1b[3;5~") == "banks");
+  CHECK(s.enter("anks\x1b[1~b\x1b[1;5F!") == "banks!");
+  // Keys that mean nothing here: function keys, brackets around what is pasted, a mouse, Alt.
+  CHECK(s.enter("ba\x1b[13~\x1b[D\x1b[13~\x1b[24~\x1b[24;2~\x1b[65~\x1b[68~\x1b[C\x1b[200~nks\x1b[201~!") == "banks!");
+  CHECK(s.enter("ba\x1b[?25h\x1b[<0;7Mnks\x1bx") == "banks");
+  // What controls the line does so in the middle of a sequence that never ends, too.
+  CHECK(s.enter("banks\x1b") == "banks");
+  CHECK(s.enter("x\x1b[1\x03" "banks\x1b\x1b[DX") == "bankXs");
   CHECK(s.enter("banks and more\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D\x0b") == "banks");
 }
 

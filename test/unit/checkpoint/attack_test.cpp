@@ -192,3 +192,18 @@ TEST_CASE("a log of more segments than its last header could name is refused") {
   CHECK_FALSE(Geometry::plan(1 << 22, most + 1, 16).has_value());
   CHECK(Geometry::plan(1 << 24, 1 << 15).has_value());
 }
+
+TEST_CASE("no two writes of a root have the same sequence, whatever becomes of them") {
+  SmallMachine machine(SmallMachine::geometry());
+  REQUIRE(machine.write_page(5, 'a'));
+  const uint64_t before = machine.store->root().sequence;
+  const uint64_t flushes = machine.disk.counts().flushes;
+  machine.declare();
+  REQUIRE(machine.poll_until([&] { return machine.disk.counts().flushes > flushes; }));
+  machine.disk.fail_next(DiskRequest::Operation::flush, RootWriter::tries_max);
+  REQUIRE(machine.run_to_idle());
+  CHECK(machine.failed_commits == 1);
+  CHECK(machine.store->root().sequence == before + RootWriter::tries_max + 1);
+  REQUIRE(machine.checkpoint());
+  CHECK(machine.read_page(5) == 'a');
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+//
+// Blocks of the log that are whole, stand in their places, and belong to another generation: as
+// after a write that the disk acknowledged and never made. And a header that goes on in a chain.
+#include <catch2/catch.hpp>
+
+#include "test/unit/checkpoint/small_machine.hpp"
+
+using namespace perdure;
+
+namespace {
+
+constexpr uint32_t segment_blocks = 16;
+
+// A generation whose header refers to more segments than its first block can hold.
+struct ManySegments {
+  static constexpr uint64_t pages = (header_references_max + 10) * (segment_blocks - 1);
+  Geometry geometry = *Geometry::plan(log_start.value + 200 * segment_blocks + 24 * (tags_per_frame + 2), 200, segment_blocks);
+  Medium medium;
+  Root root;
+
+  ManySegments() {
+    SmallMachine machine(fresh_image(geometry, 0, SmallMachine::store_id), 24 << 20);
+    REQUIRE(machine.opened.has_value());
+    for (uint64_t number = 1; number <= pages; ++number) REQUIRE(machine.write_page(number, static_cast<char>('a' + number % 20)));
+    machine.declare();
+    REQUIRE(machine.poll_until([&] { return machine.store->state() == Store::State::migrating; }));
+    medium = machine.disk.keep_everything();
+    root = machine.store->root();
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a header that goes on in a chain is read to its end") {
+  ManySegments image;
+  SmallMachine machine(image.medium, 24 << 20);
+  REQUIRE(machine.opened.has_value());
+  for (uint64_t number = 1; number <= image.pages; number += 7) REQUIRE(machine.read_page(number) == static_cast<char>('a' + number % 20));
+  REQUIRE(machine.read_page(image.pages) == static_cast<char>('a' + image.pages % 20));
+}
+
+TEST_CASE("a block of the chain that belongs to another generation is refused") {
+  ManySegments image;
+  const BlockIndex place = image.geometry.log_block(image.root.header_place - 1);
+  HeaderChainBlock chain;
+  std::memcpy(static_cast<void*>(&chain), image.medium[place.value]->data(), sizeof(chain));
+  REQUIRE(verify(chain, place, image.root.store_id));
+  SECTION("its generation") { --chain.generation.value; }
+  SECTION("its sequence") { --chain.sequence; }
+  seal(chain, place);
+  image.medium[place.value] = block_of(chain);
+  SmallMachine machine(image.medium, 24 << 20);
+  REQUIRE_FALSE(machine.opened.has_value());
+  CHECK(machine.opened.error().error == OpenError::damaged);
+}
+
+TEST_CASE("a summary that stayed from another generation is refused") {
+  SmallMachine machine(SmallMachine::geometry(), 0);
+  const Geometry geometry = SmallMachine::geometry();
+  for (uint64_t number = 1; number <= 40; ++number) REQUIRE(machine.write_page(number, 'a'));
+  REQUIRE(machine.checkpoint());  // segments 0, 1, 2
+  const Medium old = machine.disk.keep_everything();
+  for (uint64_t number = 41; number <= 80; ++number) REQUIRE(machine.write_page(number, 'b'));
+  machine.declare();              // segments 3, 0, 1
+  REQUIRE(machine.poll_until([&] { return machine.store->state() == Store::State::migrating; }));
+  CHECK(machine.store->root().oldest_bootable == machine.store->committed_generation());
+  Medium medium = machine.disk.keep_everything();
+  const uint64_t summary = geometry.log_block(segment_blocks - 1).value;
+  REQUIRE(*medium[summary] != *old[summary]);
+  medium[summary] = old[summary];
+  SmallMachine after(medium);
+  REQUIRE_FALSE(after.opened.has_value());
+  CHECK(after.opened.error().what == "a summary of the log");
+}

@@ -23,6 +23,7 @@ CacheSlot make_dirty_without_body(SmallMachine& machine, uint64_t number) {
   REQUIRE(slot != no_slot);
   REQUIRE(machine.store->descriptor(slot).flags & FrameDescriptor::flag_body_absent);
   REQUIRE(machine.store->make_dirty(slot, Need::reserve).has_value());
+  std::memset(machine.store->bytes(slot), 'x', frame_bytes);  // whatever stood in the slot before
   return slot;
 }
 

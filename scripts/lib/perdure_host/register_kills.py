@@ -14,6 +14,9 @@ INTERVAL_MS = 300
 QUIET_SECONDS = 0.1  # without a request: the last generation is home
 
 
+ATTEMPTS_MAX = 20  # for one kill between declare and commit
+
+
 def survive(lab, kills):
     disk = lab.new_image()
     machine = lab.boot(disk, "interval=0")
@@ -22,39 +25,40 @@ def survive(lab, kills):
     machine.resume()
     machine.checkpoint()
     machine.kill()
-    caught = 0
-    for number in range(kills):
+    caught = missed = 0
+    while caught + missed < kills or caught < kills / 2:
         machine = lab.start(disk, f"interval={INTERVAL_MS}", can_hold_flushes=True)
         resumed = look(machine)
-        assert resumed >= floor, f"kill {number}: at step {resumed}, committed was {floor}"
+        assert resumed >= floor, f"at step {resumed}, committed was {floor}"
         machine.resume()
         floor = run_over_a_commit(machine)
-        if number % 2 == 0:
-            caught += go_on_before_commit(machine)
+        if caught <= missed and goes_on_before_commit(machine):
+            caught += 1
         else:
             time.sleep(lab.random.random() * INTERVAL_MS / 1000)
-            look(machine)
+            missed += 1
         machine.kill()
-    assert caught == (kills + 1) // 2
+        assert missed < kills + ATTEMPTS_MAX, "moments between declare and commit are too rare"
     machine = lab.boot(disk)
     machine.clear_line()
     assert "s1" in machine.run("servers")
-    print(f"{kills} kills, {caught} between declare and commit, step {look(machine)}")
+    print(f"{caught + missed} kills, {caught} between declare and commit, step {look(machine)}")
 
 
-def go_on_before_commit(machine):
-    """1, when the spinner has been seen to go on between declare and commit; there we still are."""
-    for _ in range(20):
-        counts = machine.await_disk_quiet(QUIET_SECONDS)
-        machine.hold_next_flush()
-        machine.await_disk_write(counts)
-        begin = glimpse(machine)  # to stop the machine, QEMU would wait for the flush
-        time.sleep(0.005)
-        end = glimpse(machine)
-        if machine.disk_counts()[1] == counts[1]:
-            assert end > begin, "no instruction was executed between declare and commit"
-            return 1
-    raise AssertionError("not one moment between declare and commit was found")
+def goes_on_before_commit(machine):
+    """True when the spinner has been seen to go on between declare and commit; there we still are.
+    False if the flush that is held is a later one, because ours came too late; another one cannot
+    be asked for, for QEMU would first wait for the one that is held."""
+    counts = machine.await_disk_quiet(QUIET_SECONDS)
+    machine.hold_next_flush()
+    machine.await_disk_write(counts)
+    begin = glimpse(machine)  # to stop the machine, QEMU would wait for the flush
+    time.sleep(0.005)
+    end = glimpse(machine)
+    if machine.disk_counts()[1] != counts[1]:
+        return False
+    assert end > begin, "no instruction was executed between declare and commit"
+    return True
 
 
 def run_over_a_commit(machine):

@@ -208,3 +208,65 @@ TEST_CASE("no two writes of a root have the same sequence, whatever becomes of t
   REQUIRE(machine.checkpoint());
   CHECK(machine.read_page(5) == 'a');
 }
+
+TEST_CASE("a failed attempt ends only when a root that withdraws it is durable") {
+  SmallMachine machine(SmallMachine::geometry());
+  REQUIRE(machine.write_page(5, 'a'));
+  const uint64_t before = machine.store->root().sequence;
+  const uint64_t flushes = machine.disk.counts().flushes;
+  machine.declare();
+  REQUIRE(machine.poll_until([&] { return machine.disk.counts().flushes > flushes; }));
+  machine.disk.fail_next(DiskRequest::Operation::flush, 2 * RootWriter::tries_max);
+  REQUIRE(machine.run_to_idle());
+  CHECK(machine.store->root().sequence == before + 2 * RootWriter::tries_max + 1);
+  SmallMachine after(machine.disk.keep_everything());
+  CHECK(after.store->committed_generation().value == 0);
+}
+
+TEST_CASE("a failed attempt ends only when none of its writes is under way") {
+  SmallMachine machine(SmallMachine::geometry());
+  for (uint64_t number = 1; number <= 20; ++number) REQUIRE(machine.write_page(number, 'a'));
+  FrameIdentity& broken = machine.store->descriptor(machine.store->find({20})).identity;
+  const Version source = broken.source;
+  broken.source = {};  // so the attempt fails while the first of its two segments is being written
+  machine.declare();
+  REQUIRE(machine.poll_until([&] { return !machine.disk.is_idle(); }));
+  machine.disk.hold_waiting();
+  for (unsigned i = 0; i < 1000; ++i) machine.poll();
+  CHECK(machine.bugs.size() == 1);
+  CHECK(machine.failed_commits == 0);
+  machine.disk.release_held();
+  REQUIRE(machine.run_to_idle());
+  CHECK(machine.failed_commits == 1);
+  broken.source = source;
+  REQUIRE(machine.checkpoint());
+}
+
+TEST_CASE("writes home that fail are made again, however often") {
+  for (const bool of_the_tag : {false, true}) {
+    SmallMachine machine(SmallMachine::geometry());
+    REQUIRE(machine.write_page(5, 'a'));
+    machine.declare();
+    REQUIRE(machine.poll_until([&] { return machine.store->state() == Store::State::migrating; }));
+    const uint64_t writes = machine.disk.counts().writes;
+    if (of_the_tag) REQUIRE(machine.poll_until([&] { return machine.disk.counts().writes > writes; }));
+    machine.disk.fail_next(DiskRequest::Operation::write, IoQueue::tries_max);
+    REQUIRE(machine.run_to_idle());
+    CHECK(machine.warnings.size() == 1);
+    SmallMachine after(machine.disk.keep_everything());
+    CHECK(after.read_page(5) == 'a');
+  }
+}
+
+TEST_CASE("a body is brought home also from behind many frames that have none") {
+  const auto geometry = *Geometry::plan(log_start.value + 4 * 160 + 4 * (tags_per_frame + 2), 4, 160);
+  SmallMachine machine(fresh_image(geometry, 1, SmallMachine::store_id));
+  for (uint64_t number = 1; number <= 300; ++number) {
+    REQUIRE(machine.write_page(number, 'a'));
+    if (number != 300) machine.store->become_all_zero(machine.store->find({number}));
+  }
+  REQUIRE(machine.checkpoint());
+  SmallMachine after(machine.disk.keep_everything());
+  CHECK(after.read_page(300) == 'a');
+  CHECK(after.obtain(299) != no_slot);
+}

@@ -299,6 +299,10 @@ void Kernel::make_chaos() {
   const uint64_t dice = random();
   if (dice % 16 == 0) tables.drop_random(random());
   if (dice % 61 == 0) tables.forget_all();
+  // A wrong hint costs a look into the hash table.
+  if (has_current()) {
+    current().capability_registers[random() % capability_register_count].hint = static_cast<uint32_t>(random());
+  }
   // A frame fetched for somebody stays until that one has tried (progress).
   if (dice % 8 == 1 && scheduler.woken_count() == 0) {
     const CacheSlot slot = store.random_droppable(random());

@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 #include <fstream>
 #include <iterator>
 #include <memory>
@@ -118,7 +119,8 @@ ExitStatus build(const BuildOptions& options) {
   Genesis genesis(image, description, [&](const std::string& file) {
     return read_file(options.programs + "/" + file);
   });
-  const SystemState system = genesis.build();
+  SystemState system = genesis.build();
+  system.wall_seconds = static_cast<uint64_t>(std::time(nullptr));
   progress.show(1, 3);
   check_own_work(image, system);
   progress.show(2, 3);

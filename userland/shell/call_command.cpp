@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // `call`: invokes a method of a server that the shell knows only by what it says of itself.
+#include <algorithm>
+
 #include "userland/runtime/requests.hpp"
 #include "userland/shell/commands.hpp"
 
@@ -56,7 +58,9 @@ Answer<std::string_view> describe_server(Shell& shell, NameTable::Index index) {
   Message message = request(method::describe);
   message.buffer = std::as_writable_bytes(shell.server_text());
   if (auto done = checked(call(entry, message)); !done) return std::unexpected(done.error());
-  return std::string_view(shell.server_text().data(), message.byte_count);
+  const std::span<char> text = shell.server_text().first(message.byte_count);
+  std::ranges::replace_if(text, [](char c) { return c != '\n' && c != printable(c); }, '?');
+  return std::string_view(text.data(), text.size());
 }
 
 void run_call(Shell& shell, const Words& words) {
@@ -70,8 +74,9 @@ void run_call(Shell& shell, const Words& words) {
   }
   const auto method = find_method(*description, words.at(2));
   if (!method) {
-    shell.say_error(name, " has no method ", words.at(2), "; it has:");
-    shell.say(method_lines(*description));
+    const std::string_view lines = method_lines(*description);
+    shell.say_error(name, " has no method ", words.at(2), lines.empty() ? "; it has none" : "; it has:");
+    shell.say(lines);
     return;
   }
   const auto arguments = std::span(words.word).subspan(3, words.count - 3);

@@ -32,7 +32,7 @@ bool fetch_recipe(Shell&, std::string_view program);
 std::optional<RecipeSummary> read_recipe_at(unsigned index);
 // A name that was given to a server, destroyed or not; nothing (and an error said) if none.
 std::optional<NameTable::Index> find_server(Shell&, std::string_view name);
-// What the server says of itself, in the shell's server_text().
+// What the server says of itself, in the shell's server_text(), printable.
 Answer<std::string_view> describe_server(Shell&, NameTable::Index);
 
 }  // namespace perdure

@@ -129,7 +129,9 @@ void write_answer(TextWriter& out, const MethodDescription& method, const Messag
   if (method.answer_type == type_text<uint64_t>) {
     out << unpacker.take<uint64_t>() << '\n';
   } else if (method.answer_type == type_text<Word>) {
-    out << unpacker.take<Word>().view() << '\n';
+    const Word word = unpacker.take<Word>();
+    for (const char character : word.view()) out << printable(character);
+    out << '\n';
   } else {
     for (unsigned i = 1; i < message_word_count; ++i) {
       out << (i == 1 ? "0x" : " 0x") << Hexadecimal{answer.words[i]};

@@ -31,6 +31,12 @@ std::optional<uint64_t> parse_number(std::string_view text);
 // A name that a person may give: 1 to 16 letters, digits, `-` and `_`, a letter first.
 bool is_good_name(std::string_view text);
 
+// For text that comes from a server, which must not draw on a person's screen: what is not a
+// printing character of ASCII becomes a question mark.
+constexpr char printable(char character) {
+  return character >= ' ' && character <= '~' ? character : '?';
+}
+
 // The message that calls `method` with these arguments. The error is a sentence for the person.
 struct ArgumentError {
   enum class Why : uint8_t { count, number, word, unsupported };

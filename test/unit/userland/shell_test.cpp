@@ -245,3 +245,24 @@ TEST_CASE("a hundred servers, destroyed in another order, leave nothing behind")
     CHECK(FakeUserlandKernel::used(*world.kernel.root_bank()) == before);
   }
 }
+
+TEST_CASE("a server without methods, and one that would draw on the screen") {
+  World world;
+  world.command("start counter c1");
+  world.kernel.answer_entry = [](const FakeObject&, Message& message) {
+    message.bytes = std::as_bytes(std::span(std::string_view("idle\n")));
+    message.words[0] = 0;
+  };
+  CHECK(world.command("call c1 get") == "error: c1 has no method get; it has none\n");
+
+  static constexpr std::string_view hostile = "counter\nname -> word\nx\x1b[2J\r\xff\t -> word\n";
+  world.kernel.answer_entry = [](const FakeObject&, Message& message) {
+    const bool is_name = message.words[0] == method_code_of("counter", "name");
+    message.bytes = std::as_bytes(std::span(hostile));
+    message.words[0] = 0;
+    if (is_name) std::memcpy(&message.words[1], "\x1b[31mred\n\x80", 11);
+  };
+  CHECK(world.command("call c1 get") ==
+        "error: c1 has no method get; it has:\nname -> word\nx?[2J??? -> word\n");
+  CHECK(world.command("call c1 name") == "?[31mred??\n");
+}

@@ -19,6 +19,7 @@ namespace {
 constexpr uint64_t first_frame = 256;  // below: what the world made
 constexpr uint64_t bank_frames = 1200;
 constexpr unsigned root_register = 20;  // where the founder leaves the root bank
+constexpr unsigned bank_process_register = 21;  // clients could stop the bank, and one test does
 constexpr uint64_t sweeper_instruction = 0x9000;
 
 class BankOnKernel {
@@ -44,8 +45,9 @@ class BankOnKernel {
     world.set_program(guest, [this, guest](Process&) {
       if (!is_open_) return fake_machine().advance(1000);
       world.write(guest.process);
-      world.process(guest).capability_registers[3] =
-          world.process(server_).capability_registers[root_register];
+      auto& held = world.process(guest).capability_registers;
+      held[3] = world.process(server_).capability_registers[root_register];
+      held[bank_process_register] = server_.process;
     });
     waiting_.push_back({guest, std::move(body)});
   }
@@ -54,7 +56,7 @@ class BankOnKernel {
     world.start();
     for (int i = 0; i < 200 && !is_open_; ++i) world.run(20);
     REQUIRE(is_open_);
-    world.run(20);  // each client takes its capability
+    world.run(200);  // each client takes its capabilities
     for (auto& [guest, body] : waiting_) clients_.push_back(run_program(guest, std::move(body)));
     for (int i = 0; i < 20'000 && !all_ended(); ++i) world.run(20);
     REQUIRE(all_ended());
@@ -258,6 +260,37 @@ TEST_CASE("on the kernel: others are served while a large bank is swept") {
   system.run_to_the_end();
   report(wrongs);
   CHECK(served > 10);
+  CHECK(system.problem() == "");
+}
+
+TEST_CASE("on the kernel: while the bank is stopped allocations wait and all else runs; then all proceed") {
+  constexpr unsigned per_client = 40;
+  Wrongs wrongs;
+  BankOnKernel system;
+  unsigned bought = 0, bought_while_stopped = 0, turns_while_stopped = 0;
+  for (int i = 0; i < 3; ++i) {
+    system.add_client([&] {
+      for (unsigned n = 0; n < per_client; ++n) {
+        wrongs.expect(root_bank.allocate(Kind::page, scratch).has_value(), "allocate");
+        ++bought;
+        ProgramThread::current()->spin();
+      }
+    });
+  }
+  system.add_client([&] {
+    const ProcessCapability bank{{{bank_process_register}}};
+    while (bought < per_client) ProgramThread::current()->spin();
+    wrongs.expect(bank.stop().has_value(), "stop");
+    const unsigned before = bought;
+    for (; turns_while_stopped < 200; ++turns_while_stopped) ProgramThread::current()->spin();
+    bought_while_stopped = bought - before;
+    wrongs.expect(bank.start(registers::nothing).has_value(), "start");
+  });
+  system.run_to_the_end();
+  report(wrongs);
+  CHECK(turns_while_stopped == 200);
+  CHECK(bought_while_stopped <= 3);  // what had been answered before it stopped
+  CHECK(bought == 3 * per_client);
   CHECK(system.problem() == "");
 }
 

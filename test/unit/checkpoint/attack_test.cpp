@@ -270,3 +270,18 @@ TEST_CASE("a body is brought home also from behind many frames that have none") 
   CHECK(after.read_page(300) == 'a');
   CHECK(after.obtain(299) != no_slot);
 }
+
+TEST_CASE("who waits for a copy buffer is woken when one is free") {
+  const auto machine = smallest_machine();
+  Store& store = *machine->store;
+  uint64_t last = 1;
+  while (machine->write_page(last, 'a')) ++last;
+  machine->declare();
+  uint64_t number = 1;
+  while (machine->write_page(number, 'b')) ++number;
+  REQUIRE(number < last);
+  CHECK(store.make_dirty(store.find({number})).error().until == WaitChannel::of(Reason::copy_buffer));
+  machine->wakes.clear();
+  CHECK(machine->poll_until([&] { return machine->was_woken(WaitChannel::of(Reason::copy_buffer)); }));
+  CHECK(machine->run_to_idle());
+}

@@ -73,3 +73,27 @@ TEST_CASE("a summary that stayed from another generation is refused") {
   REQUIRE_FALSE(after.opened.has_value());
   CHECK(after.opened.error().what == "a summary of the log");
 }
+
+TEST_CASE("a generation whose header counts more entries than there are is refused") {
+  SmallMachine machine(SmallMachine::geometry());
+  for (uint64_t number = 1; number <= 20; ++number) REQUIRE(machine.write_page(number, 'a'));
+  machine.declare();
+  REQUIRE(machine.poll_until([&] { return machine.store->state() == Store::State::migrating; }));
+  Medium medium = machine.disk.keep_everything();
+  Root root = machine.store->root();
+  const BlockIndex place = SmallMachine::geometry().log_block(root.header_place);
+  GenerationHeader header;
+  std::memcpy(static_cast<void*>(&header), medium[place.value]->data(), sizeof(header));
+  REQUIRE(header.entry_count == 20);
+  ++header.entry_count;
+  seal(header, place);
+  medium[place.value] = block_of(header);
+  root.header_checksum = header.checksum;
+  seal(root);
+  for (const auto& slot : root_blocks) {
+    for (const BlockIndex copy : slot) medium[copy.value] = block_of(root);
+  }
+  SmallMachine after(medium);
+  REQUIRE_FALSE(after.opened.has_value());
+  CHECK(after.opened.error().what == "a generation has lost entries");
+}

@@ -7,6 +7,7 @@
   boot_iso.py   the ISO that GRUB boots, one for each kernel command line
   emulator.py   QEMU's command line, and what its end means
   monitor_events.py  why QEMU ended
+  typed_ahead.py  input that lies ready before the machine listens
   console.py    reading and typing at a serial console
   machine.py    a machine under test: console, monitor, power cut
   shell.py      the guest's shell, seen from the other end of the line

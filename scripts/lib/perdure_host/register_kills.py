@@ -12,8 +12,10 @@ from .spinner import glimpse, look
 
 INTERVAL_MS = 300
 QUIET_SECONDS = 0.1  # without a request: the last generation is home
+PATIENCE_SECONDS = 20
 
 
+PATIENCE_SECONDS = 10  # on a busy host QEMU itself may not run for a while
 ATTEMPTS_MAX = 20  # for one kill between declare and commit
 
 
@@ -52,13 +54,24 @@ def goes_on_before_commit(machine):
     counts = machine.await_disk_quiet(QUIET_SECONDS)
     machine.hold_next_flush()
     machine.await_disk_write(counts)
-    begin = glimpse(machine)  # to stop the machine, QEMU would wait for the flush
-    time.sleep(0.005)
-    end = glimpse(machine)
+    begin = end = glimpse(machine)  # to stop the machine, QEMU would wait for the flush
+    patience = time.monotonic() + PATIENCE_SECONDS
+    while end == begin and time.monotonic() < patience:
+        time.sleep(0.005)
+        end = glimpse(machine)
     if machine.disk_counts()[1] != counts[1]:
         return False
     assert end > begin, "no instruction was executed between declare and commit"
     return True
+
+
+def await_step_after(machine, begin):
+    end = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < end:
+        if glimpse(machine) > begin:
+            return True
+        time.sleep(0.002)
+    return False
 
 
 def run_over_a_commit(machine):

@@ -12,11 +12,8 @@ from .spinner import glimpse, look
 
 INTERVAL_MS = 300
 QUIET_SECONDS = 0.1  # without a request: the last generation is home
-PATIENCE_SECONDS = 20
-
-
-PATIENCE_SECONDS = 10  # on a busy host QEMU itself may not run for a while
-ATTEMPTS_MAX = 20  # for one kill between declare and commit
+PATIENCE_SECONDS = 20  # on a busy host QEMU itself may not run for a while
+ATTEMPTS_MAX = 20      # for one kill between declare and commit
 
 
 def survive(lab, kills):
@@ -54,18 +51,15 @@ def goes_on_before_commit(machine):
     counts = machine.await_disk_quiet(QUIET_SECONDS)
     machine.hold_next_flush()
     machine.await_disk_write(counts)
-    begin = end = glimpse(machine)  # to stop the machine, QEMU would wait for the flush
-    patience = time.monotonic() + PATIENCE_SECONDS
-    while end == begin and time.monotonic() < patience:
-        time.sleep(0.005)
-        end = glimpse(machine)
+    goes_on = await_step_after(machine, glimpse(machine))
     if machine.disk_counts()[1] != counts[1]:
         return False
-    assert end > begin, "no instruction was executed between declare and commit"
+    assert goes_on, "no instruction was executed between declare and commit"
     return True
 
 
 def await_step_after(machine, begin):
+    """Looks without stopping the machine: to stop it, QEMU would wait for the flush."""
     end = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < end:
         if glimpse(machine) > begin:

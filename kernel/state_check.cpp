@@ -47,14 +47,15 @@ std::optional<StateMismatch> Kernel::check_state() {
     const bool usable = frame.state == FrameState::clean || frame.state == FrameState::dirty;
     if (!usable || (frame.flags & FrameDescriptor::flag_body_absent)) continue;
     std::string_view what;
-    if (frame.identity.kind == Kind::process) what = check_process(slot);
-    else if (frame.identity.kind == Kind::activity) what = check_activities(slot);
+    if (frame.identity.kind == Kind::process) {
+      what = check_process(slot);
+      if (const auto wrong = tables.check(process_at(slot).space)) what = wrong->what;
+    } else if (frame.identity.kind == Kind::activity) {
+      what = check_activities(slot);
+    }
     if (!what.empty()) return StateMismatch{what, frame.number};
   }
   if (const auto wrong = tables.check_tables()) return StateMismatch{wrong->what, {wrong->address}};
-  if (has_current()) {
-    if (const auto wrong = tables.check(current().space)) return StateMismatch{wrong->what, {wrong->address}};
-  }
   return std::nullopt;
 }
 

@@ -12,7 +12,8 @@ void KernelWorld::open() {
   fake_machine().power_on(size_.machine_bytes);
   fake_machine().step_ns = 100;
   kernel_ = std::make_unique<Kernel>();
-  const auto opened = kernel_->store.open(disk_, fake_machine().take_pages(size_.store_pages), *kernel_, {}, 0);
+  const auto opened = kernel_->store.open(disk_, fake_machine().take_pages(size_.store_pages), *kernel_,
+                                           {.check = options_.check}, 0);
   if (!opened) throw KernelBug(std::string(opened.error().what));
 }
 

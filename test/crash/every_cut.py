@@ -74,7 +74,7 @@ def record(lab, disk, log_file):
     machine = lab.boot(disk, "interval=0", write_log=log_file)
     counters = {}
     promises = [Promise(0, 0, {})]
-    for number in range(ROUNDS):
+    for number in range(ROUNDS * (5 if lab.long else 1)):
         work(lab, machine, counters, f"c{number}")
         generation = machine.checkpoint()
         promises.append(Promise(log_file.stat().st_size, generation, dict(counters)))

@@ -62,6 +62,10 @@ class Console:
     def untaken(self):
         return self.text[self._taken:]
 
+    def give_back(self, count):
+        """The last so many characters taken are there again."""
+        self._taken -= count
+
     def take_all(self):
         self._taken = len(self.text)
 

@@ -34,7 +34,7 @@ class Shell(Machine):
         self.type(line + "\r")
         self.expect(re.escape(line) + " *\n", seconds)
         # An answer may be empty: then the prompt stands at the beginning of what follows.
-        self.console._taken -= 1
+        self.console.give_back(1)
         return self.await_prompt(seconds).strip("\n")
 
     def clear_line(self):

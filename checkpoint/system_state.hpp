@@ -2,7 +2,7 @@
 //
 // All state of the machine that is in no object: it stands in each generation header, and a
 // restart gets it back from there. Whoever adds volatile kernel state asks first whether it
-// belongs here; the list is complete (test/unit/system_state_test.cpp).
+// belongs here.
 #pragma once
 
 #include <cstdint>

@@ -95,7 +95,7 @@ class Kernel final : public StoreClient {
   std::expected<Lookup, Outcome> find(Capability&);  // refuses void and unreadable
   Outcome prepare_write(CacheSlot, Need = Need::ordinary);
   // What is still looked at when something else is looked up, and is not writable, stays in
-  // memory until the end of the attempt: a look-up may take any other frame's place.
+  // memory until the end of the attempt, whatever the store does to make room.
   void hold(CacheSlot);
   // The activity of a process that is about to change its state, its row writable.
   std::expected<ActivityRef, Outcome> prepare_activity(Process&);
@@ -115,8 +115,9 @@ class Kernel final : public StoreClient {
   void next_step() { committed_ = false; }
   void set_running(Commit, Process&, ActivityRef);
   void set_not_running(Commit, Process&, ActivityRef, ProcessState);
-  // Somebody became ready: at once, if nobody ready is more important; else in line.
+  // To the end of its line.
   void make_ready(Commit, CacheSlot process, ActivityRef);
+  // It runs at once, if nobody ready is more important; else it goes to the end of its line.
   void hand_over_to(Commit, CacheSlot process, ActivityRef);
   void forget_mappings(Commit) { tables.forget_all(); }
 

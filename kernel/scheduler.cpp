@@ -75,13 +75,12 @@ void Scheduler::unlink(Line& line, ActivityRef ref) {
   store_->unpin(ref.slot());
 }
 
-void Scheduler::make_ready(ActivityRef ref, bool at_front) {
+void Scheduler::make_ready(ActivityRef ref) {
   Activity& activity = at(ref);
   assert_that(!stands_in_line(activity), "ONE-QUEUE: an activity stands in at most one line");
   activity.volatile_flags |= flag_ready;
   Line& line = line_of(ref);
-  if (at_front) prepend(line, ref);
-  else append(line, ref);
+  append(line, ref);
   ready_map_ |= 1u << (&line - ready_);
 }
 

@@ -50,8 +50,8 @@ class Scheduler {
   uint8_t priority(ActivityRef);
   void set_priority(ActivityRef, uint8_t);
 
-  // To the end (or front) of its priority's line. Must not be queued.
-  void make_ready(ActivityRef, bool at_front = false);
+  // To the end of its priority's line. Must not be queued.
+  void make_ready(ActivityRef);
   // To the end of the line for `channel`; to its front if it was just woken for it in vain.
   void stall(ActivityRef, WaitChannel, bool at_front = false);
   // Takes it out of whatever line it stands in.

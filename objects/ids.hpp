@@ -34,7 +34,7 @@ struct ObjectId {
 // its frame for ever, across kinds and indexes, and a capability whose version differs from its
 // object's is void. 0 is the version of nothing: no object ever has it.
 // Established by objects/frame_life.hpp, stored in the frame's tag, tried by
-// test/unit/frame_life_test.cpp and the crash tests.
+// test/unit/objects/frame_life_test.cpp and the crash tests.
 struct Version {
   uint64_t value = 0;
   constexpr bool is_none() const { return value == 0; }

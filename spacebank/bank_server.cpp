@@ -276,8 +276,8 @@ Result BankServer::keep_asker(Bank bank) {
 bool BankServer::sweep_one_step() {
   using State = SweepResult::State;
   const auto done = sweep_.step();
-  // The disk cannot give what the kernel must read to destroy it. The bank stays dying; the next
-  // destruction tries again.
+  // The disk cannot give what the kernel must read to destroy it. The bank stays dying, and the
+  // sweeper rests until another bank is destroyed: then it begins with this one again.
   if (!done || done->state == State::idle) return false;
   return done->state != State::empty || finish_and_answer(done->bank);
 }

@@ -175,33 +175,30 @@ void Checkpointer::ended(StoreParts& parts, const IoResult& result) {
   }
 }
 
+// One frame, or one block of what says where frames are; between two steps the kernel lets interrupts in.
 bool Checkpointer::staging_step(StoreParts& parts) {
-  for (unsigned i = 0; i < frames_per_step; ++i) {
-    if (log_.has_failed()) {
-      fail(parts);
-      return true;
-    }
-    if (copies_.is_empty() && frozen_.count == 0) {
-      if (!log_.can_finish()) return i > 0;
-      log_.finish(parts);
-      phase_ = Phase::draining;
-      return true;
-    }
-    if (!log_.can_stage()) return i > 0;
-    // Copies first: somebody may wait for their buffers.
-    const bool sound = copies_.is_empty() ? stage_frozen(parts) : stage_copy(parts);
-    if (!sound) {
-      fail(parts);
-      return true;
-    }
+  if (log_.has_failed()) {
+    fail(parts);
+    return true;
   }
+  if (copies_.is_empty() && frozen_.count == 0) {
+    if (!log_.can_finish()) return false;
+    if (log_.finish_step(parts)) phase_ = Phase::draining;
+    return true;
+  }
+  if (!log_.can_stage()) return false;
+  // Copies first: somebody may wait for their buffers.
+  const bool sound = copies_.is_empty() ? stage_frozen(parts) : stage_copy(parts);
+  if (!sound) fail(parts);
   return true;
 }
 
 bool Checkpointer::stage_copy(StoreParts& parts) {
   const FrozenCopy& copy = copies_.first();
-  if (!is_sound(parts, copy.number, copy.identity, copies_.first_body())) return false;
-  const uint64_t checksum = log_.stage(parts, {copy.number, copy.identity, copies_.first_body()});
+  const FrameToStage frame{copy.number, copy.identity, copies_.first_body()};
+  if (!log_.make_place(parts, frame)) return true;
+  if (!is_sound(parts, frame)) return false;
+  const uint64_t checksum = log_.stage(parts, frame);
   verify_check(parts, copy.number, copy.check, checksum);
   copies_.drop_first();
   if (copy_wanted_) {
@@ -219,8 +216,10 @@ bool Checkpointer::stage_frozen(StoreParts& parts) {
     return true;
   }
   const std::byte* body = reads_as_zero(descriptor) ? nullptr : parts.cache.body(slot);
-  if (!is_sound(parts, descriptor.number, descriptor.identity, body)) return false;
-  const uint64_t checksum = log_.stage(parts, {descriptor.number, descriptor.identity, body});
+  const FrameToStage frame{descriptor.number, descriptor.identity, body};
+  if (!log_.make_place(parts, frame)) return true;
+  if (!is_sound(parts, frame)) return false;
+  const uint64_t checksum = log_.stage(parts, frame);
   verify_check(parts, descriptor.number, checks_.empty() ? 0 : checks_[slot], checksum);
   frozen_.remove(parts.cache, slot);
   descriptor.state = FrameState::clean;
@@ -229,11 +228,10 @@ bool Checkpointer::stage_frozen(StoreParts& parts) {
 }
 
 // What is about to become permanent keeps its invariants, or the generation is never committed.
-bool Checkpointer::is_sound(StoreParts& parts, FrameNumber number, const FrameIdentity& identity,
-                            const std::byte* body) {
-  const std::string_view wrong = check_frame(identity, body);
+bool Checkpointer::is_sound(StoreParts& parts, const FrameToStage& frame) {
+  const std::string_view wrong = check_frame(frame.identity, frame.body);
   if (wrong.empty()) return true;
-  parts.client->bug(wrong, number);
+  parts.client->bug(wrong, frame.number);
   return false;
 }
 

@@ -81,13 +81,12 @@ class Checkpointer {
   std::byte* report_buffer() { return log_.memory(); }
 
  private:
-  static constexpr unsigned frames_per_step = 4;
   static constexpr uint64_t retry_ns = 200'000'000;
 
   bool staging_step(StoreParts&);
   bool stage_copy(StoreParts&);
   bool stage_frozen(StoreParts&);
-  bool is_sound(StoreParts&, FrameNumber, const FrameIdentity&, const std::byte* body);
+  bool is_sound(StoreParts&, const FrameToStage&);
   void verify_check(StoreParts&, FrameNumber, uint64_t taken, uint64_t staged);
   void take_checks(StoreParts&);
   void start_root(StoreParts&);

@@ -14,6 +14,7 @@
 // the generation that is being written. So a declaration changes no descriptor.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "objects/frame_life.hpp"
@@ -48,12 +49,26 @@ struct FrameDescriptor {
   CacheSlot hash_next = no_slot;
   CacheSlot list_next = no_slot;      // dirty or frozen list
   CacheSlot list_previous = no_slot;
-  uint32_t copy_buffer = 0;     // see FrozenCopy in the store
+  uint32_t spare = 0;
   // The kernel's own: hardware entries that map this frame. Valid only for mapping_epoch.
   uint32_t mapping_count = 0;
   uint32_t mapping_epoch = 0;
   uint32_t mapping_table = 0;   // the last one: table number << 9 | entry
+
+  // Its body is there and can be read as it stands. The two bytes are looked at as one: this is asked
+  // more often than anything else.
+  bool is_readable() const { return (state_and_flags() & 0x3fe) == 0x002; }       // clean or dirty
+  bool is_readable_and_dirty() const { return (state_and_flags() & 0x3ff) == 0x003; }
+
+ private:
+  uint16_t state_and_flags() const {
+    uint16_t both;
+    __builtin_memcpy(&both, &state, sizeof(both));
+    return both;
+  }
 };
-static_assert(sizeof(FrameDescriptor) == 64);
+static_assert(sizeof(FrameDescriptor) == 64 && offsetof(FrameDescriptor, flags) == offsetof(FrameDescriptor, state) + 1);
+static_assert(static_cast<unsigned>(FrameState::clean) == 2 && static_cast<unsigned>(FrameState::dirty) == 3 &&
+              (FrameDescriptor::flag_all_zero | FrameDescriptor::flag_body_absent) == 3);
 
 }  // namespace perdure

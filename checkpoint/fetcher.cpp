@@ -111,7 +111,8 @@ bool Fetcher::make_room_step(StoreParts& parts) {
   return true;
 }
 
-// From state fetching or clean, to fetching or further. False: no tag buffer, nothing has changed.
+// From state fetching or clean, to fetching or further. False: no tag buffer, or too many wait for it;
+// nothing has changed.
 bool Fetcher::begin(StoreParts& parts, CacheSlot slot, bool identity_only) {
   FrameDescriptor& descriptor = parts.cache[slot];
   const FrameNumber number = descriptor.number;
@@ -122,6 +123,8 @@ bool Fetcher::begin(StoreParts& parts, CacheSlot slot, bool identity_only) {
   if (!entry && !never_used) {
     buffer = parts.tags.request(parts.io, parts.geometry, tag_frame);
     if (!buffer) return false;
+    const bool is_loading = parts.tags[*buffer].state == TagBuffer::State::loading;
+    if (is_loading && !parts.tags.has_room_for_waiter(*buffer)) return false;
   }
   descriptor.state = FrameState::fetching;
   descriptor.flags = identity_only ? body_absent : 0;
@@ -211,6 +214,7 @@ void Fetcher::tag_ended(StoreParts& parts, const IoResult& result) {
   TagBuffer& buffer = parts.tags[index];
   CacheSlot waiter = buffer.waiters;
   buffer.waiters = no_slot;
+  buffer.waiter_count = 0;
   while (waiter != no_slot) {
     const CacheSlot next = parts.cache[waiter].list_next;
     parts.cache[waiter].list_next = no_slot;

@@ -51,6 +51,7 @@ void FrameCache::vacate(CacheSlot slot) {
 
 bool FrameCache::is_evictable(CacheSlot slot, uint32_t committed_epoch) const {
   const FrameDescriptor& descriptor = descriptors_[slot];
+  if (slot == kept_[0] || slot == kept_[1]) return false;
   if (descriptor.pins > 0 || descriptor.flags & FrameDescriptor::flag_awaited) return false;
   if (descriptor.state == FrameState::unreadable) return true;
   return descriptor.state == FrameState::clean && descriptor.epoch <= committed_epoch;

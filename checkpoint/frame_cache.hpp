@@ -41,6 +41,12 @@ class FrameCache {
   // Any slot that is on no list becomes vacant.
   void vacate(CacheSlot);
 
+  // Two frames that are not evicted, as if they were pinned, until others are named: those of whoever
+  // runs. Cheaper than pinning, because they change with every call.
+  void keep(CacheSlot a, CacheSlot b) {
+    kept_[0] = a;
+    kept_[1] = b;
+  }
   bool is_evictable(CacheSlot, uint32_t committed_epoch) const;
   // Moves the clock's hand by at most `steps`. no_slot if it passed no victim.
   CacheSlot find_victim(uint32_t committed_epoch, unsigned steps);
@@ -57,6 +63,7 @@ class FrameCache {
   CacheSlot vacant_ = no_slot;  // linked by list_next
   CacheSlot hand_ = 0;
   CacheSlot resident_ = 0;
+  CacheSlot kept_[2] = {no_slot, no_slot};
 };
 
 // A doubly linked list through list_next and list_previous, in order of arrival.

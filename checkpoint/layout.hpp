@@ -34,7 +34,7 @@
 
 namespace perdure {
 
-inline constexpr uint32_t format_version = 1;
+inline constexpr uint32_t format_version = 2;
 
 // --- the root ------------------------------------------------------------------------------
 // One sector, so that it cannot be torn. Written alternately to two slots, two copies each.

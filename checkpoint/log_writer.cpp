@@ -17,6 +17,8 @@ constexpr uint32_t blocks_for_entries(uint32_t entries) {
 
 uint32_t LogWriter::Buffer::summary_blocks() const { return blocks_for_entries(entries); }
 
+bool LogWriter::Buffer::is_summary_full() const { return entries % summary_entries_per_block == 0; }
+
 void LogWriter::open(const Geometry& geometry, std::byte* memory,
                      std::span<SegmentReference> references, uint64_t boot_epoch) {
   *this = {};
@@ -36,6 +38,7 @@ void LogWriter::begin(Generation generation, Generation parent, const SystemStat
   parent_ = parent;
   system_ = system;
   reference_count_ = 0;
+  header_built_ = 0;
   entry_count_ = 0;
   failed_ = false;
 }
@@ -49,7 +52,7 @@ LogWriter::Buffer* LogWriter::filling() {
 
 bool LogWriter::can_finish() const {
   // The header may need a segment of its own.
-  return std::ranges::any_of(buffers_, [](const Buffer& buffer) {
+  return header_built_ > 0 || std::ranges::any_of(buffers_, [](const Buffer& buffer) {
     return !buffer.filling && buffer.writes_left == 0;
   });
 }
@@ -68,7 +71,7 @@ LogWriter::Buffer& LogWriter::open_segment() {
     next_segment_ = (next_segment_ + 1) % geometry_.log_segments;
     return buffer;
   }
-  require(false, "can_stage() was asked");
+  require(false, "can_stage() or can_finish() was asked");
   __builtin_unreachable();
 }
 
@@ -86,14 +89,25 @@ bool LogWriter::fits(const Buffer& buffer, bool with_body) const {
          geometry_.segment_blocks;
 }
 
-uint64_t LogWriter::stage(StoreParts& parts, const FrameToStage& frame) {
-  const bool with_body = frame.body && frame.identity.kind != Kind::empty;
+bool LogWriter::make_place(StoreParts& parts, const FrameToStage& frame) {
   Buffer* current = filling();
-  if (current && !fits(*current, with_body)) {
-    close(parts, *current);
-    current = nullptr;
+  if (!current) {
+    open_segment();
+    return true;
   }
-  Buffer& buffer = current ? *current : open_segment();
+  if (current->unsealed && current->is_summary_full()) {
+    seal_summary(*current);
+    return false;
+  }
+  if (fits(*current, frame.has_body())) return true;
+  close(parts, *current);
+  return false;
+}
+
+uint64_t LogWriter::stage(StoreParts& parts, const FrameToStage& frame) {
+  const bool with_body = frame.has_body();
+  require(filling() && fits(*filling(), with_body), "make_place() was asked");
+  Buffer& buffer = *filling();
   SummaryEntry entry{.number = frame.number,
                      .source = frame.identity.source,
                      .account = frame.identity.account,
@@ -117,7 +131,7 @@ uint64_t LogWriter::stage(StoreParts& parts, const FrameToStage& frame) {
   }
   block.entries[index] = entry;
   block.count = index + 1;
-  if (block.count == summary_entries_per_block) seal_summary(buffer);
+  buffer.unsealed = true;
   ++entry_count_;
   require(parts.directory.insert(entry), "a frame is in a generation once, and the directory is large enough");
   return entry.checksum;
@@ -125,6 +139,7 @@ uint64_t LogWriter::stage(StoreParts& parts, const FrameToStage& frame) {
 
 // The last one. Each as soon as it is full: closing a segment of nothing but summaries is short, too.
 void LogWriter::seal_summary(Buffer& buffer) {
+  buffer.unsealed = false;
   const uint32_t last = buffer.summary_blocks() - 1;
   seal(summary(buffer, last), geometry_.log_block(place_of(buffer, geometry_.segment_blocks - 1 - last)));
 }
@@ -132,7 +147,7 @@ void LogWriter::seal_summary(Buffer& buffer) {
 // The bodies and what ends the segment: one write if they meet, else two.
 void LogWriter::close(StoreParts& parts, Buffer& buffer) {
   const uint32_t summary_blocks = buffer.summary_blocks();
-  if (buffer.entries % summary_entries_per_block != 0) seal_summary(buffer);
+  if (buffer.unsealed) seal_summary(buffer);
   if (buffer.header_blocks == 0) {
     references_[reference_count_++] = {buffer.segment, summary_blocks, buffer.sequence};
   }
@@ -156,29 +171,43 @@ void LogWriter::write_blocks(StoreParts& parts, Buffer& buffer, uint32_t first, 
                  IoPurpose::segment_write, static_cast<uint32_t>(&buffer - buffers_.data()));
 }
 
-void LogWriter::finish(StoreParts& parts) {
+bool LogWriter::finish_step(StoreParts& parts) {
   Buffer* current = filling();
-  if (current) {
-    const bool inlined = current->entries <= header_inline_entries_max;
-    const auto header = static_cast<uint32_t>(header_blocks(reference_count_ + 1));
-    if (current->bodies + (inlined ? 0 : current->summary_blocks()) + header > geometry_.segment_blocks) {
-      close(parts, *current);
-      current = nullptr;
-    }
+  if (header_built_ > 0) {
+    build_chain_block(parts, *current, header_built_++);
+  } else if (current && !has_room_for_header(*current)) {
+    close(parts, *current);
+    return false;
+  } else if (current && current->unsealed && !current->fits_in_header()) {
+    seal_summary(*current);
+    return false;
+  } else {
+    if (!current) current = &open_segment();
+    build_header(parts, *current);
+    header_built_ = 1;
   }
-  Buffer& last = current ? *current : open_segment();
-  build_header(parts, last);
-  close(parts, last);
+  if (header_built_ < current->header_blocks) return false;
+  close(parts, *current);
+  return true;
+}
+
+bool LogWriter::has_room_for_header(const Buffer& buffer) const {
+  const auto header = static_cast<uint32_t>(header_blocks(reference_count_ + 1));
+  const uint32_t summary_blocks = buffer.fits_in_header() ? 0 : buffer.summary_blocks();
+  return buffer.bodies + summary_blocks + header <= geometry_.segment_blocks;
 }
 
 // The header stands above the summary blocks of its segment, or, if its few entries fit in it,
 // in their place.
 void LogWriter::build_header(StoreParts& parts, Buffer& buffer) {
-  const bool inlined = buffer.entries <= header_inline_entries_max;
+  const bool inlined = buffer.fits_in_header();
   const uint32_t inline_count = inlined ? buffer.entries : 0;
   SummaryEntry entries[header_inline_entries_max];
   if (inline_count > 0) std::memcpy(static_cast<void*>(entries), summary(buffer, 0).entries, inline_count * sizeof(SummaryEntry));
-  if (inlined) buffer.entries = 0;
+  if (inlined) {
+    buffer.entries = 0;
+    buffer.unsealed = false;
+  }
   references_[reference_count_++] = {buffer.segment, buffer.summary_blocks(), buffer.sequence};
   const uint32_t first = geometry_.segment_blocks - 1 - buffer.summary_blocks();
   auto& header = *reinterpret_cast<GenerationHeader*>(block(buffer, first));
@@ -196,27 +225,25 @@ void LogWriter::build_header(StoreParts& parts, Buffer& buffer) {
   std::memcpy(header.references, references_.data(),
               std::min(reference_count_, header_references_max) * sizeof(SegmentReference));
   buffer.header_blocks = static_cast<uint32_t>(header_blocks(reference_count_));
-  build_chain(parts, buffer, first);
   header_place_ = place_of(buffer, first);
   seal(header, geometry_.log_block(header_place_));
   header_checksum_ = header.checksum;
 }
 
-void LogWriter::build_chain(StoreParts& parts, Buffer& buffer, uint32_t first_block) {
-  size_t done = header_references_max;
-  for (uint32_t i = 1; i < buffer.header_blocks; ++i) {
-    auto& chain = *reinterpret_cast<HeaderChainBlock*>(block(buffer, first_block - i));
-    std::memset(static_cast<void*>(&chain), 0, sizeof(chain));
-    chain.store_id = parts.store_id;
-    chain.generation = generation_;
-    chain.sequence = buffer.sequence;
-    chain.magic = HeaderChainBlock::magic_value;
-    chain.index = i;
-    const size_t count = std::min(reference_count_ - done, chain_references_max);
-    std::memcpy(chain.references, references_.data() + done, count * sizeof(SegmentReference));
-    done += count;
-    seal(chain, geometry_.log_block(place_of(buffer, first_block - i)));
-  }
+// Block `index` of the header, which is not its first.
+void LogWriter::build_chain_block(StoreParts& parts, Buffer& buffer, uint32_t index) {
+  const uint32_t place = geometry_.segment_blocks - 1 - buffer.summary_blocks() - index;
+  const size_t done = header_references_max + (index - 1) * chain_references_max;
+  auto& chain = *reinterpret_cast<HeaderChainBlock*>(block(buffer, place));
+  std::memset(static_cast<void*>(&chain), 0, sizeof(chain));
+  chain.store_id = parts.store_id;
+  chain.generation = generation_;
+  chain.sequence = buffer.sequence;
+  chain.magic = HeaderChainBlock::magic_value;
+  chain.index = index;
+  const size_t count = std::min(reference_count_ - done, chain_references_max);
+  std::memcpy(chain.references, references_.data() + done, count * sizeof(SegmentReference));
+  seal(chain, geometry_.log_block(place_of(buffer, place)));
 }
 
 void LogWriter::abandon() {

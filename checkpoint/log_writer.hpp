@@ -24,6 +24,8 @@ struct FrameToStage {
   FrameNumber number;
   FrameIdentity identity;
   const std::byte* body = nullptr;
+
+  bool has_body() const { return body && identity.kind != Kind::empty; }
 };
 
 class LogWriter {
@@ -41,13 +43,16 @@ class LogWriter {
             uint64_t boot_epoch);
   std::byte* memory() { return memory_; }  // the migration's, while no generation is being written
 
-  // Between begin() and finish(), or abandon().
+  // Between begin() and the last finish_step(), or abandon(). Each call computes the checksum of one
+  // block at most, so that it is a short step.
   void begin(Generation, Generation parent, const SystemState&);
   bool can_stage() const;  // else wait until a segment is written
+  // True: there is a place for this frame, stage() is next. Else a step was made towards one.
+  bool make_place(StoreParts&, const FrameToStage&);
   uint64_t stage(StoreParts&, const FrameToStage&);  // → checksum of the normalized body
-  bool can_finish() const;      // the same
-  void finish(StoreParts&);     // writes the last segment, with the header
-  void abandon();               // what is in flight still completes
+  bool can_finish() const;          // as can_stage()
+  bool finish_step(StoreParts&);    // true: the last segment is being written, with the header
+  void abandon();                   // what is in flight still completes
   void ended(const IoResult&);  // a segment_write
 
   bool is_writing(const IoQueue& io) const { return io.in_flight(IoPurpose::segment_write) > 0; }
@@ -62,6 +67,7 @@ class LogWriter {
   struct Buffer {
     uint32_t writes_left = 0;
     bool filling = false;
+    bool unsealed = false;       // the last summary block is
     uint32_t bodies = 0;
     uint32_t entries = 0;
     uint32_t header_blocks = 0;
@@ -69,6 +75,8 @@ class LogWriter {
     uint64_t sequence = 0;
 
     uint32_t summary_blocks() const;
+    bool is_summary_full() const;
+    bool fits_in_header() const { return entries <= header_inline_entries_max; }
   };
   Buffer* filling();
   Buffer& open_segment();
@@ -81,8 +89,9 @@ class LogWriter {
   void seal_summary(Buffer&);
   void close(StoreParts&, Buffer&);
   void write_blocks(StoreParts&, Buffer&, uint32_t first, uint32_t count);
+  bool has_room_for_header(const Buffer&) const;
   void build_header(StoreParts&, Buffer&);
-  void build_chain(StoreParts&, Buffer&, uint32_t first_block);
+  void build_chain_block(StoreParts&, Buffer&, uint32_t index);
 
   Geometry geometry_;
   std::byte* memory_ = nullptr;
@@ -94,6 +103,7 @@ class LogWriter {
   Generation parent_;
   SystemState system_;
   size_t reference_count_ = 0;
+  uint32_t header_built_ = 0;    // blocks of the header that are
   uint64_t entry_count_ = 0;
   uint64_t header_place_ = 0;
   uint64_t header_checksum_ = 0;

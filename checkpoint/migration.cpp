@@ -25,7 +25,7 @@ void Migration::restart(StoreParts& parts) {
 }
 
 bool Migration::step(StoreParts& parts, uint64_t now_ns) {
-  if (running_ > 0) return false;
+  if (running_ > 0 && tag_copies_left_ == 0) return false;
   switch (phase_) {
     case Phase::idle:
       return false;
@@ -67,12 +67,13 @@ bool Migration::step(StoreParts& parts, uint64_t now_ns) {
 void Migration::ended(StoreParts& parts, const IoResult& result) {
   --running_;
   failed_ = failed_ || result.failed;
-  if (running_ == 0 && phase_ == Phase::tagging && !failed_) tags_written(parts);
+  if (running_ == 0 && tag_copies_left_ == 0 && phase_ == Phase::tagging && !failed_) tags_written(parts);
 }
 
 void Migration::trouble(StoreParts& parts, Phase resume, std::string_view what) {
   parts.client->warning(what, parts.roots.current().newest_generation.value);
   failed_ = false;
+  tag_copies_left_ = 0;
   phase_ = Phase::pausing;
   pause_begins_ = true;
   resume_ = resume;
@@ -95,7 +96,7 @@ bool Migration::move_step(StoreParts& parts) {
       batch_.state = Batch::State::verifying;
       return true;
     case Batch::State::verifying:
-      verify_batch(parts);
+      if (batch_.verified < batch_.count) verify_batch(parts); else write_batch(parts);
       return true;
     case Batch::State::writing:
       if (failed_) {
@@ -141,13 +142,12 @@ void Migration::read_batch(StoreParts& parts) {
 }
 
 void Migration::verify_batch(StoreParts& parts) {
-  for (unsigned i = 0; i < 4 && batch_.verified < batch_.count; ++i, ++batch_.verified) {
+  for (unsigned i = 0; i < bodies_per_step && batch_.verified < batch_.count; ++i, ++batch_.verified) {
     const uint32_t index = batch_.verified;
     const SummaryEntry& entry = parts.directory.sorted(batch_.positions[index]);
     const std::span<const std::byte, block_bytes> body(memory_ + index * block_bytes, block_bytes);
     if (body_checksum(body, entry.number) != entry.checksum) lose(parts, index);
   }
-  if (batch_.verified == batch_.count) write_batch(parts);
 }
 
 // The frame's only copy on the disk is damaged. Its home block stays as it is, its tag gets the

@@ -51,6 +51,7 @@ class Migration {
  private:
   static constexpr uint32_t batch_max = 16;
   static constexpr size_t entries_per_step = 128;
+  static constexpr unsigned bodies_per_step = 2;  // whose checksums are compared
   static constexpr uint64_t pause_ns = 100'000'000;
   static constexpr unsigned read_pauses_max = 8;
 
@@ -71,11 +72,11 @@ class Migration {
   void write_batch(StoreParts&);
   void lose(StoreParts&, uint32_t index);
   bool tag_step(StoreParts&);
-  void write_new_tag_frame(StoreParts&, uint64_t index, const TagFrame* base);
-  bool update_tag_frame(StoreParts&, uint64_t index);
+  void prepare_new_tag_frame(StoreParts&, uint64_t index, const TagFrame* base);
+  bool prepare_tag_frame(StoreParts&, uint64_t index);
   size_t apply_entries(StoreParts&, TagFrame&, uint64_t index);
   void tags_written(StoreParts&);
-  void write_tag_copy(StoreParts&, unsigned copy, uint64_t index);
+  void write_tag_copy(StoreParts&);
   void start_release(StoreParts&);
   bool release_step(StoreParts&);
   void trouble(StoreParts&, Phase resume, std::string_view what);
@@ -99,6 +100,7 @@ class Migration {
   uint64_t new_frontier_ = 0;
   std::optional<unsigned> tag_buffer_;  // pinned: the tag frame that is being written
   unsigned tag_copy_ = 0;          // the copy of it
+  unsigned tag_copies_left_ = 0;   // bits: they are filled in, and still to be sealed and written
 };
 
 }  // namespace perdure

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // The migration's second half: tag frames, one at a time, each written once per flush.
-#include <cstring>
+#include <bit>
 
 #include "checkpoint/migration.hpp"
 #include "checkpoint/require.hpp"
@@ -30,6 +30,10 @@ bool Migration::tag_step(StoreParts& parts) {
     trouble(parts, Phase::tagging, "a tag frame cannot be written");
     return true;
   }
+  if (tag_copies_left_ != 0) {
+    write_tag_copy(parts);
+    return true;
+  }
   if (tag_position_ == parts.directory.size()) {
     phase_ = Phase::flushing;
     ++running_;
@@ -37,14 +41,14 @@ bool Migration::tag_step(StoreParts& parts) {
     return true;
   }
   const uint64_t index = tag_frame_of(parts.directory.sorted(tag_position_).number);
-  if (index < parts.roots.current().frontier) return update_tag_frame(parts, index);
+  if (index < parts.roots.current().frontier) return prepare_tag_frame(parts, index);
   // The gap below, too, must verify once the frontier is above it.
-  write_new_tag_frame(parts, new_frontier_, nullptr);
+  prepare_new_tag_frame(parts, new_frontier_, nullptr);
   return true;
 }
 
 // At or above the frontier, or damaged: there is nothing on the disk that anybody believes.
-void Migration::write_new_tag_frame(StoreParts& parts, uint64_t index, const TagFrame* base) {
+void Migration::prepare_new_tag_frame(StoreParts& parts, uint64_t index, const TagFrame* base) {
   TagFrame& frame = tag_block(0);
   if (base) {
     frame = *base;
@@ -54,10 +58,10 @@ void Migration::write_new_tag_frame(StoreParts& parts, uint64_t index, const Tag
   tag_behind_ = apply_entries(parts, frame, index);
   tag_block(1) = frame;
   tag_copy_ = both_copies;
-  for (unsigned copy = 0; copy < 2; ++copy) write_tag_copy(parts, copy, index);
+  tag_copies_left_ = 0b11;
 }
 
-bool Migration::update_tag_frame(StoreParts& parts, uint64_t index) {
+bool Migration::prepare_tag_frame(StoreParts& parts, uint64_t index) {
   if (!tag_buffer_) {
     tag_buffer_ = parts.tags.request(parts.io, parts.geometry, index);
     if (!tag_buffer_) return false;
@@ -72,7 +76,7 @@ bool Migration::update_tag_frame(StoreParts& parts, uint64_t index) {
       TagFrame& frame = tag_block(tag_copy_);
       frame = buffer.frame();
       tag_behind_ = apply_entries(parts, frame, index);
-      write_tag_copy(parts, tag_copy_, index);
+      tag_copies_left_ = 1u << tag_copy_;
       return true;
     }
     case TagBuffer::State::damaged: {
@@ -80,7 +84,7 @@ bool Migration::update_tag_frame(StoreParts& parts, uint64_t index) {
       TagFrame lost;
       for (Tag& tag : lost.tags) tag = {.flags = Tag::flag_lost};
       parts.client->warning("a tag frame is damaged", index);
-      write_new_tag_frame(parts, index, &lost);
+      prepare_new_tag_frame(parts, index, &lost);
       return true;
     }
     default:
@@ -96,17 +100,22 @@ size_t Migration::apply_entries(StoreParts& parts, TagFrame& frame, uint64_t ind
   frame.store_id = parts.store_id;
   frame.index = index;
   frame.sequence = generation.value;
+  const uint64_t first_frame = index * tags_per_frame;
   size_t at = tag_position_;
   for (; at < parts.directory.size(); ++at) {
     const SummaryEntry& entry = parts.directory.sorted(at);
-    if (tag_frame_of(entry.number) != index) break;
-    frame.tags[tag_index_of(entry.number)] = tag_of(entry, generation);
+    const uint64_t tag = entry.number.value - first_frame;
+    if (tag >= tags_per_frame) break;
+    frame.tags[tag] = tag_of(entry, generation);
   }
   return at;
 }
 
-void Migration::write_tag_copy(StoreParts& parts, unsigned copy, uint64_t index) {
-  const BlockIndex place = parts.geometry.tag_block(index, copy);
+// The next one of those that are filled in. With two of them, both are on their way at once.
+void Migration::write_tag_copy(StoreParts& parts) {
+  const auto copy = static_cast<unsigned>(std::countr_zero(tag_copies_left_));
+  tag_copies_left_ &= ~(1u << copy);
+  const BlockIndex place = parts.geometry.tag_block(tag_block(copy).index, copy);
   seal(tag_block(copy), place);
   ++running_;
   parts.io.start({.operation = DiskRequest::Operation::write,

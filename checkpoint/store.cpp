@@ -9,14 +9,9 @@
 
 namespace perdure {
 
-std::byte* Store::bytes(CacheSlot slot) {
-  FrameDescriptor& descriptor = parts_.cache[slot];
-  std::byte* body = parts_.cache.body(slot);
-  if (descriptor.flags & FrameDescriptor::flag_all_zero) {
-    std::memset(body, 0, frame_bytes);
-    descriptor.flags &= static_cast<uint8_t>(~FrameDescriptor::flag_all_zero);
-  }
-  return body;
+void Store::clear(CacheSlot slot) {
+  std::memset(parts_.cache.body(slot), 0, frame_bytes);
+  parts_.cache[slot].flags &= static_cast<uint8_t>(~FrameDescriptor::flag_all_zero);
 }
 
 std::expected<CacheSlot, Absent> Store::obtain(FrameNumber number, CacheSlot hint) {
@@ -46,16 +41,6 @@ void Store::become_all_zero(CacheSlot slot) {
   descriptor.flags &= static_cast<uint8_t>(~FrameDescriptor::flag_body_absent);
 }
 
-void Store::pin(CacheSlot slot) {
-  require(parts_.cache[slot].pins < 0xffff, "pins are counted");
-  ++parts_.cache[slot].pins;
-}
-
-void Store::unpin(CacheSlot slot) {
-  require(parts_.cache[slot].pins > 0, "only what is pinned is unpinned");
-  if (--parts_.cache[slot].pins == 0) fetcher_.may_have_room();
-}
-
 bool Store::drop(CacheSlot slot) { return fetcher_.evict(parts_, slot); }
 
 CacheSlot Store::random_droppable(uint64_t random) {
@@ -71,16 +56,15 @@ Generation Store::declare(uint64_t now_ns, uint64_t wall_seconds) {
   return checkpointer_.declare(parts_, now_ns, wall_seconds);
 }
 
+// A completion may have a block to verify, and so may a step: one of the two.
 bool Store::poll(uint64_t now_ns) {
-  constexpr unsigned completions_per_poll = 16;
-  unsigned taken = 0;
-  while (taken < completions_per_poll && take_completion()) ++taken;
+  const bool taken = take_completion();
   const uint32_t committed_epoch = parts_.committed_epoch;
-  const bool stepped = checkpointer_.step(parts_, now_ns);
+  const bool stepped = !taken && checkpointer_.step(parts_, now_ns);
   // A commit or the end of a failure makes frames clean.
   if (stepped && (committed_epoch != parts_.committed_epoch || can_declare())) fetcher_.may_have_room();
   const bool looking = fetcher_.make_room_step(parts_);
-  return taken == completions_per_poll || stepped || looking;
+  return taken || stepped || looking;
 }
 
 bool Store::take_completion() {
@@ -106,7 +90,8 @@ bool Store::take_completion() {
   return true;
 }
 
-bool Store::wait_for_root() {
+// By itself, so that a profile tells the waiting from the work.
+[[gnu::noinline]] bool Store::wait_for_root() {
   while (parts_.roots.is_busy()) static_cast<void>(take_completion());
   return parts_.roots.state() == RootWriter::State::done;
 }
@@ -126,13 +111,18 @@ Store::State Store::state() const {
   }
 }
 
-bool Store::write_clean_mark() {
+void Store::start_clean_mark() {
   require(can_declare(), "the clean mark comes last");
+  clean_mark_begun_ = true;
   Root root = this->root();
   root.clean = 1;
   root.next_generation = checkpointer_.next_generation();
   parts_.roots.start(parts_.io, root);
-  return wait_for_root();
+}
+
+std::optional<bool> Store::clean_mark_ended() const {
+  if (parts_.roots.is_busy()) return {};
+  return parts_.roots.state() == RootWriter::State::done;
 }
 
 void Store::fill_status(SystemStatus& status) const {

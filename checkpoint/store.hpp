@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <span>
 
 #include "checkpoint/checkpointer.hpp"
@@ -18,6 +19,7 @@
 #include "checkpoint/disk.hpp"
 #include "checkpoint/fetcher.hpp"
 #include "checkpoint/parts.hpp"
+#include "checkpoint/require.hpp"
 #include "checkpoint/store_client.hpp"
 #include "checkpoint/system_state.hpp"
 #include "checkpoint/wait.hpp"
@@ -42,7 +44,12 @@ class Store {
   CacheSlot slot_count() const { return parts_.cache.size(); }
   uint64_t frames_in_store() const { return parts_.geometry.frames; }  // frame numbers are below this
   FrameDescriptor& descriptor(CacheSlot slot) { return parts_.cache[slot]; }
-  std::byte* bytes(CacheSlot);       // 4096; clears the body first if it only reads as zero
+  std::byte* bytes(CacheSlot slot) {  // 4096; clears the body first if it only reads as zero
+    if (parts_.cache[slot].flags & FrameDescriptor::flag_all_zero) [[unlikely]] clear(slot);
+    return parts_.cache.body(slot);
+  }
+  // The same, of a frame whose descriptor is_readable(), or is known to have been looked at.
+  std::byte* body(CacheSlot slot) { return parts_.cache.body(slot); }
 
   // Resident and usable (clean or dirty, body present), or no_slot. Never starts anything.
   CacheSlot find(FrameNumber number, CacheSlot hint = no_slot) {
@@ -58,14 +65,29 @@ class Store {
   std::expected<CacheSlot, Absent> obtain_identity(FrameNumber);
 
   // Dirty in this epoch: identity and bytes may be written.
-  bool is_current(CacheSlot slot) const { return checkpointer_.is_current(parts_.cache[slot]); }
+  bool is_current(CacheSlot slot) const { return is_current(parts_.cache[slot]); }
+  bool is_current(const FrameDescriptor& descriptor) const { return checkpointer_.is_current(descriptor); }
   // Makes it so: reserves log space, copies a frozen frame out. Idempotent within an epoch.
   std::expected<void, Stall> make_dirty(CacheSlot, Need = Need::ordinary);
   // After make_whole, rescind, or before format_row, on a current frame: the body reads as zero.
   void become_all_zero(CacheSlot);
 
-  void pin(CacheSlot);    // not evicted while pinned
-  void unpin(CacheSlot);
+  void pin(CacheSlot slot) {  // not evicted while pinned
+    require(parts_.cache[slot].pins < 0xffff, "pins are counted");
+    ++parts_.cache[slot].pins;
+  }
+  void unpin(CacheSlot slot) {
+    require(parts_.cache[slot].pins > 0, "only what is pinned is unpinned");
+    if (--parts_.cache[slot].pins == 0) fetcher_.may_have_room();
+  }
+  // The two frames of whoever runs are not evicted either; no_slot: nobody runs.
+  void keep(CacheSlot a, CacheSlot b) { parts_.cache.keep(a, b); }
+  // After keep() has let go of frames: whoever waits for room may find some.
+  void may_have_room() { fetcher_.may_have_room(); }
+  // Readable as it stands, and current.
+  bool is_at_hand(const FrameDescriptor& descriptor) const {
+    return descriptor.is_readable_and_dirty() && descriptor.epoch == checkpointer_.epoch();
+  }
   bool drop(CacheSlot);   // evicts; false if it is not clean, pinned, or awaited by somebody
   CacheSlot random_droppable(uint64_t random);  // for chaos; or no_slot
 
@@ -73,10 +95,12 @@ class Store {
   SystemState& system() { return checkpointer_.system(); }  // part of the next generation
   bool due(uint64_t now_ns) const { return checkpointer_.due(now_ns); }  // the interval has passed with something dirty, or space runs low
   bool anything_dirty() const { return checkpointer_.anything_dirty(); }
-  bool can_declare() const { return checkpointer_.can_declare(); }  // nothing is pending, the last one is migrated (or has failed)
+  // Nothing is pending, the last one is migrated (or has failed), and no clean mark was begun.
+  bool can_declare() const { return checkpointer_.can_declare() && !clean_mark_begun_; }
   // O(1). All volatile state of objects must be in the frames. Requires can_declare().
   Generation declare(uint64_t now_ns, uint64_t wall_seconds);
-  // Takes completions and one bounded step. True: more could be done at once.
+  // Takes a completion, or one bounded step: so short that interrupts can stay off meanwhile. True:
+  // something was done, and there may be more to do at once.
   bool poll(uint64_t now_ns);
   Generation committed_generation() const { return root().newest_generation; }
   Generation pending_generation() const { return checkpointer_.pending(); }  // 0: none
@@ -84,8 +108,10 @@ class Store {
   enum class State : uint8_t { idle, stabilizing, committing, migrating };
   State state() const;
 
-  // Orderly power-off: after the last commit, with can_declare() true. Waits for the disk.
-  bool write_clean_mark();
+  // Orderly power-off: after the last commit, with can_declare() true; it never is again. Goes on in
+  // poll(). The answer: whether the mark stands; nothing while it is being written.
+  void start_clean_mark();
+  std::optional<bool> clean_mark_ended() const;
   // From an assertion. Waits for the disk, best effort, touches nothing else.
   void write_report(std::span<const std::byte>);
   void fill_status(SystemStatus&) const;  // the fields that the store knows
@@ -98,6 +124,7 @@ class Store {
            (descriptor.state == FrameState::clean || descriptor.state == FrameState::dirty) &&
            !(descriptor.flags & FrameDescriptor::flag_body_absent);
   }
+  void clear(CacheSlot);
   bool take_completion();
   bool wait_for_root();
 
@@ -108,6 +135,7 @@ class Store {
   Checkpointer checkpointer_;
   Generation resumed_generation_;        // what this boot continued from
   uint64_t resumed_at_wall_seconds_ = 0;
+  bool clean_mark_begun_ = false;
 };
 
 }  // namespace perdure

@@ -49,6 +49,7 @@ std::optional<unsigned> TagCache::request(IoQueue& io, const Geometry& geometry,
   buffer.index = index;
   buffer.used_lately = true;
   buffer.waiters = no_slot;
+  buffer.waiter_count = 0;
   ++loading_;
   for (unsigned copy = 0; copy < 2; ++copy) {
     io.start({.operation = DiskRequest::Operation::read,
@@ -76,24 +77,22 @@ std::optional<unsigned> TagCache::choose_buffer() {
 bool TagCache::read_ended(const IoResult& result, const Geometry& geometry, const Root& root,
                           const Directory& unmigrated) {
   TagBuffer& buffer = buffers_[result.argument / 2];
-  buffer.read_failed[result.argument % 2] = result.failed;
+  const unsigned copy = result.argument % 2;
+  buffer.read_failed[copy] = result.failed;
+  buffer.whole[copy] = verify_tag_frame(*buffer.copies[copy], geometry.tag_block(buffer.index, copy),
+                                        root.store_id, buffer.index);
   if (--buffer.reads_left > 0) return false;
   --loading_;
-  judge(buffer, geometry, root, unmigrated);
+  judge(buffer, root, unmigrated);
   return true;
 }
 
-void TagCache::judge(TagBuffer& buffer, const Geometry& geometry, const Root& root,
-                     const Directory& unmigrated) {
+void TagCache::judge(TagBuffer& buffer, const Root& root, const Directory& unmigrated) {
   if (buffer.read_failed[0] || buffer.read_failed[1]) {
     buffer.state = TagBuffer::State::failed;
     return;
   }
-  bool whole[2];
-  for (unsigned copy = 0; copy < 2; ++copy) {
-    whole[copy] = verify_tag_frame(*buffer.copies[copy], geometry.tag_block(buffer.index, copy),
-                                   root.store_id, buffer.index);
-  }
+  const auto& whole = buffer.whole;
   buffer.other_whole = whole[0] && whole[1];
   if (buffer.other_whole) {
     buffer.content = buffer.copies[1]->sequence > buffer.copies[0]->sequence ? 1 : 0;
@@ -117,6 +116,7 @@ void TagCache::add_waiter(unsigned index, FrameCache& cache, CacheSlot slot) {
   TagBuffer& buffer = buffers_[index];
   cache[slot].list_next = buffer.waiters;
   buffer.waiters = slot;
+  ++buffer.waiter_count;
 }
 
 unsigned TagCache::copy_to_write(const TagBuffer& buffer, Generation generation) {

@@ -40,9 +40,11 @@ struct TagBuffer {
   uint8_t reads_left = 0;
   uint8_t content = 0;           // the copy whose bytes are believed
   bool read_failed[2] = {};
+  bool whole[2] = {};            // the copy that was read verifies
   bool other_whole = false;      // the other copy on the disk is valid, too
   bool used_lately = false;      // for the clock
   uint16_t pins = 0;
+  uint16_t waiter_count = 0;
   uint64_t index = 0;
   CacheSlot waiters = no_slot;   // fetching frames, linked by list_next
   TagFrame* copies[2] = {};
@@ -54,6 +56,7 @@ class TagCache {
  public:
   static constexpr unsigned buffer_count = 16;
   static constexpr unsigned loads_max = 8;
+  static constexpr unsigned waiters_max = 8;  // of one buffer, so that serving them all is a short step
   static constexpr size_t memory_bytes = buffer_count * 2 * block_bytes;
 
   void open(std::byte* memory);
@@ -65,6 +68,7 @@ class TagCache {
   // `unmigrated`: holds the frames of the root's newest generation, while they are not yet at home;
   // at other times it is of no interest here.
   bool read_ended(const IoResult&, const Geometry&, const Root&, const Directory& unmigrated);
+  bool has_room_for_waiter(unsigned buffer) const { return buffers_[buffer].waiter_count < waiters_max; }
   void add_waiter(unsigned buffer, FrameCache&, CacheSlot);
   void forget(unsigned buffer) { buffers_[buffer].state = TagBuffer::State::empty; }
   // The generation is at home: what was believed only because a migration may tear must now verify.
@@ -77,7 +81,7 @@ class TagCache {
 
  private:
   std::optional<unsigned> choose_buffer();
-  void judge(TagBuffer&, const Geometry&, const Root&, const Directory& unmigrated);
+  void judge(TagBuffer&, const Root&, const Directory& unmigrated);
 
   std::array<TagBuffer, buffer_count> buffers_{};
   unsigned hand_ = 0;

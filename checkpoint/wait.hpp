@@ -27,6 +27,7 @@ struct WaitChannel {
     boot_epoch = 10,
     commit = 11,      // until a generation is committed
     destruction = 12, // key: object id; a bounded destruction is still going on
+    time = 13,        // until a timer strikes
   };
   uint64_t value = 0;
 

@@ -11,9 +11,9 @@ CommandLineWord next_word(std::string_view& line) {
   std::string_view word(line.data() + begin, end - begin);
   line.remove_prefix(end);
   for (size_t i = 0; i < word.size(); ++i) {
-    if (word[i] == '=') return {{word.data(), i}, {word.data() + i + 1, word.size() - i - 1}};
+    if (word[i] == '=') return {word, {word.data(), i}, {word.data() + i + 1, word.size() - i - 1}};
   }
-  return {word, {}};
+  return {word, word, {}};
 }
 
 bool parse_number(std::string_view text, uint64_t maximum, uint64_t& number) {
@@ -33,6 +33,8 @@ bool apply_word(const CommandLineWord& word, KernelOptions& options) {
   uint64_t number = 0;
   if (word.name == "check" && word.value.empty()) {
     options.check = true;
+  } else if (word.name == "slow" && word.value.empty()) {
+    options.slow = true;
   } else if (word.name == "interval" && parse_number(word.value, 86'400'000, number)) {
     options.interval_ms = number;
   } else if (word.name == "chaos" && parse_number(word.value, ~uint64_t{0}, number)) {

@@ -15,10 +15,11 @@ template <typename Unknown>
 KernelOptions parse_command_line(std::string_view line, Unknown unknown);
 
 struct CommandLineWord {
-  std::string_view name;
-  std::string_view value;  // empty if there is no '='
+  std::string_view text;   // all of it
+  std::string_view name;   // to the first '='
+  std::string_view value;  // behind it; empty if there is none
 };
-// Takes the next word off the front of `line`; an empty name at the end.
+// Takes the next word off the front of `line`; an empty text at the end.
 CommandLineWord next_word(std::string_view& line);
 // Decimal; false if it is empty, has other characters, or is above `maximum`.
 bool parse_number(std::string_view text, uint64_t maximum, uint64_t& number);
@@ -28,8 +29,8 @@ bool apply_word(const CommandLineWord&, KernelOptions&);
 template <typename Unknown>
 KernelOptions parse_command_line(std::string_view line, Unknown unknown) {
   KernelOptions options;
-  for (CommandLineWord word = next_word(line); !word.name.empty(); word = next_word(line)) {
-    if (!apply_word(word, options)) unknown(word.name);
+  for (CommandLineWord word = next_word(line); !word.text.empty(); word = next_word(line)) {
+    if (!apply_word(word, options)) unknown(word.text);
   }
   return options;
 }

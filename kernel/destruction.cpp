@@ -23,6 +23,7 @@ Outcome Kernel::answer_all(Capability* capabilities, size_t count) {
   for (size_t i = 0; i < count; ++i) {
     if (capabilities[i].type != CapabilityType::resume) continue;
     if (const Outcome o = answer_caller(capabilities[i], Result::destroyed); o.is_obstacle()) return o;
+    machine::let_interrupts_in();
   }
   return Outcome::prepared();
 }
@@ -69,6 +70,7 @@ Outcome Kernel::retire_activity(ActivityRef ref) {
     return found.error();
   }
   const WaitChannel woken_for = scheduler.woken_for(ref);
+  forget_deadline(ref);
   scheduler.remove(ref);
   activity.process = {};
   activity.process_version = {};
@@ -100,7 +102,7 @@ Outcome Kernel::retire_object(CacheSlot slot, unsigned index, FrameNumber frame)
   const ObjectId id = ObjectId::of(frame, index);
   switch (store.descriptor(slot).identity.kind) {
     case Kind::node:
-      tables.forget_all();
+      tables.forget_node(id);
       return Outcome::prepared();
     case Kind::wrapper:
       scheduler.wake_all(channel(WaitChannel::Reason::wrapper, id));

@@ -43,6 +43,11 @@ void Kernel::page_fault(const Trap& trap) {
     tell_keeper({.code = FaultCode::protection}, trap.address, trap.write, trap.execute);
     return;
   }
+  PageReached known;  // most often the first write behind a snapshot
+  if (trap.write && is_space_loaded(process) && tables.allows_write(trap.address, known)) {
+    enter_translation(process, trap, known);
+    return;
+  }
   const WalkOutcome walked =
       walk(store, process.space, trap.address, {.write = trap.write, .execute = trap.execute});
   if (walked.is_stall()) {
@@ -61,8 +66,8 @@ void Kernel::enter_translation(Process& process, const Trap& trap, const PageRea
       return;
     }
   }
-  const bool writable = page.writable && store.is_current(page.slot);
-  tables.map(tables.root_for(process.space), trap.address, page.slot, writable, page.executable);
+  if (!is_space_loaded(process)) [[unlikely]] load_space(process);
+  tables.map(tables.loaded_root(), trap.address, page);
 }
 
 void Kernel::exception(const Trap& trap) {
@@ -103,7 +108,7 @@ Outcome Kernel::call_keeper(Process& process, Capability& keeper, const Outgoing
   Request request{.kernel = *this, .caller = process, .kind = Invocation::call};
   if (const Outcome o = resolve(request, &keeper); o.is_obstacle()) return o;
   if (request.capability.type != CapabilityType::entry) return Outcome::refuse(Result::void_capability);
-  const Outcome outcome = call_through(process, request.capability, message, &request);
+  const Outcome outcome = call_through(process, request.capability, message, &request, 0);
   if (outcome.what != Outcome::What::done) return outcome;
   ProcessControl& control = process.control;
   control.fault = code;

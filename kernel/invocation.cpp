@@ -35,7 +35,6 @@ constexpr std::array<Operation, capability_type_count> operations{
 
 bool is_well_formed(const Registers& registers) {
   const auto kind = invocation_kind(registers);
-  constexpr uint64_t not_a_register = 0xe0e0'e0e0'e0e0'e0e0;
   return kind >= Invocation::call && kind <= Invocation::reply_and_wait &&
          invoked_register(registers) < capability_register_count &&
          (registers.rbx & not_a_register) == 0;
@@ -53,34 +52,38 @@ Outcome Kernel::invoke(Process& caller) {
   const Registers& registers = caller.registers;
   if (!is_well_formed(registers)) return Outcome::refuse(Result::malformed);
   if (send_length(registers) > message_bytes_max) return Outcome::refuse(Result::too_large);
-  if (registers.r15 != 0) return Outcome::refuse(Result::unsupported);  // deadlines
   const Invocation kind = invocation_kind(registers);
+  if (registers.r15 != 0) [[unlikely]] {
+    if (kind != Invocation::call) return Outcome::refuse(Result::unsupported);
+    if (has_passed(registers.r15)) return Outcome::refuse(Result::timed_out);
+  }
   if (kind == Invocation::reply_and_wait) return reply_and_wait(caller);
 
-  Request request{.kernel = *this, .caller = caller, .kind = kind};
-  if (const Outcome o = resolve(request, &caller.capability_registers[invoked_register(registers)]);
-      o.is_obstacle()) {
-    return o;
+  Capability& invoked = caller.capability_registers[invoked_register(registers)];
+  Request request{.kernel = *this, .caller = caller, .kind = kind, .capability = invoked, .stored = &invoked};
+  if (invoked.type == CapabilityType::wrapped) {
+    if (const Outcome o = resolve(request, &invoked); o.is_obstacle()) return o;
   }
   const CapabilityType type = request.capability.type;
+  if (names_object(type)) {
+    // The hint is kept where the capability stands, so that the next use finds the object at once.
+    const auto found = find(request.capability);
+    if (!found) return found.error();
+    request.stored->hint = request.capability.hint;
+    request.object = *found;
+    hold(found->slot);
+  }
   if (type == CapabilityType::entry) return invoke_entry(request);
   if (type == CapabilityType::resume) return invoke_resume(request);
   const Operation operation = operations[static_cast<size_t>(type)];
   if (operation == nullptr) return Outcome::refuse(Result::void_capability);
-  if (names_object(type)) {
-    const auto found = find(request.capability);
-    if (!found) return found.error();
-    request.object = *found;
-    hold(found->slot);
-  }
   return request.method() == method::type ? answer_type(request) : operation(request);
 }
 
 // Follows wrappers to what they stand for. Restrictions add up; only the innermost wrapper's
 // payload counts, because a client may put wrappers of its own around anything it holds.
-Outcome Kernel::resolve(Request& request, Capability* capability) {
+[[gnu::noinline]] Outcome Kernel::resolve(Request& request, Capability* capability) {
   uint8_t restrictions = 0;
-  request.invoked = *capability;
   for (unsigned depth = 0; capability->type == CapabilityType::wrapped; ++depth) {
     if (depth == wrapper_depth_max) return Outcome::refuse(Result::malformed);
     const auto found = find(*capability);
@@ -90,18 +93,18 @@ Outcome Kernel::resolve(Request& request, Capability* capability) {
       return Outcome::wait(WaitChannel::of(WaitChannel::Reason::wrapper, capability->object.value));
     }
     restrictions |= capability->restrictions;
-    request.wrapper_count = depth + 1;
-    request.wrapper_payload = wrapper.payload;
+    request.is_wrapped = true;
     request.hand_over = wrapper.flags & Wrapper::flag_hand_over;
-    request.wrapper_control = {.type = CapabilityType::wrapper_control,
-                               .version = capability->version,
-                               .object = capability->object};
+    request.wrapper_payload = wrapper.payload;
+    request.wrapper = capability->object;
+    request.wrapper_version = capability->version;
     capability = &wrapper.target;
   }
   // A weak one stands for memory only: invoking anything else could change something.
   if ((restrictions & restriction::weak) && !capability->is_memory()) {
     return Outcome::refuse(Result::missing_right);
   }
+  request.stored = capability;
   request.capability = *capability;
   request.capability.restrictions |= restrictions;
   return Outcome::prepared();
@@ -109,18 +112,32 @@ Outcome Kernel::resolve(Request& request, Capability* capability) {
 
 // --- answers of kernel objects -----------------------------------------------------------------------
 
+void take_moved(Process& sender) {
+  for (unsigned i = 0; i < message_capability_count; ++i) {
+    if (is_moved(sender.registers, i)) sender.capability_registers[sent_register(sender.registers, i)] = {};
+  }
+}
+
+// A moved register may be one that receives: it is emptied before it is filled.
+void Request::take_moved_once() {
+  if (has_taken_moved || !moves_anything(caller.registers)) return;
+  has_taken_moved = true;
+  take_moved(caller);
+}
+
 Outcome Request::answer(Commit, uint64_t w1, uint64_t w2, uint64_t w3, uint64_t w4, uint64_t w5,
                         uint32_t byte_count) {
   if (!kernel.is_current(caller)) return Outcome::done();  // it destroyed or stopped itself
   Registers& registers = caller.registers;
+  take_moved_once();
   if (kind == Invocation::send) {
     registers.rax = static_cast<uint64_t>(Delivery::none);
     registers.rdi = static_cast<uint64_t>(Result::ok);
     return Outcome::done();
   }
-  for (unsigned i = 0; i < message_capability_count; ++i) {
-    const unsigned number = receiving_register(registers, i);
-    if (number != 0 && !(answered >> i & 1)) caller.capability_registers[number] = {};
+  unsigned written = answered;
+  for (uint64_t into = registers.rbx >> 32; into != 0; into >>= 8, written >>= 1) {
+    if ((into & 31) != 0 && !(written & 1)) caller.capability_registers[into & 31] = {};
   }
   registers.rax = static_cast<uint64_t>(Delivery::reply) | uint64_t{byte_count} << 32;
   set_message_words(registers, {static_cast<uint64_t>(Result::ok), w1, w2, w3, w4, w5});
@@ -129,6 +146,7 @@ Outcome Request::answer(Commit, uint64_t w1, uint64_t w2, uint64_t w3, uint64_t 
 
 void Request::answer_capability(Commit, unsigned i, const Capability& answer) {
   if (!kernel.is_current(caller) || kind == Invocation::send) return;
+  take_moved_once();
   const unsigned number = receiving_register(caller.registers, i);
   if (number != 0) caller.capability_registers[number] = answer;
   answered |= 1u << i;
@@ -151,10 +169,19 @@ void Kernel::answer_refusal(Process& caller, Result result) {
 
 void Kernel::system_call() {
   Process& caller = current();
+  const ActivityRef activity = current_activity_;
   committed_ = false;
   trace.add(TraceEntry::Event::invocation, store.descriptor(current_slot_).number.value,
             caller.registers.rax, caller.registers.rdi);
-  settle(invoke(caller), true);
+  const uint64_t deadline_ns = caller.registers.r15;
+  const Outcome outcome = invoke(caller);
+  if (outcome.what != Outcome::What::done) settle(outcome, true);
+  if (outcome.what != Outcome::What::stalled) {
+    if (is_current(caller) && current_line_->queue_flags != 0) timers.disarm(activity);
+  } else if (!has_current()) {
+    scheduler.note_in_call(activity);
+    arm_for_stall(activity, deadline_ns, outcome.wake_at_ns());
+  }
 }
 
 // What becomes of the attempt's process. A stalled or faulted system call is made again: nothing
@@ -171,6 +198,10 @@ void Kernel::settle(const Outcome& outcome, bool in_system_call) {
     case Outcome::What::stalled:
       if (in_system_call) current().registers.rip -= system_call_instruction_bytes;
       stall_current(outcome.stall.until);
+      return;
+    case Outcome::What::preempted:
+      if (in_system_call) current().registers.rip -= system_call_instruction_bytes;
+      give_way();
       return;
     case Outcome::What::faulted:
       if (in_system_call) current().registers.rip -= system_call_instruction_bytes;

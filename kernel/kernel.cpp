@@ -9,16 +9,18 @@ namespace perdure {
 namespace {
 
 constexpr uint64_t tick_ns = 2'000'000;
+constexpr char interrupt_character = 3;  // ^C
 // A check of the whole state takes milliseconds.
 constexpr uint64_t ticks_per_check = 128;
 // Steps of the checkpointer at one timer tick or disk completion while programs run.
-constexpr unsigned steps_per_housekeeping = 8;
+constexpr unsigned steps_per_housekeeping = 32;
 
 }  // namespace
 
 void Kernel::start(const KernelOptions& chosen, std::span<std::byte> table_memory) {
   options = chosen;
   random_state_ = options.chaos_seed | 1;
+  slow_because_ = options.slow ? slow_by_choice : 0;
   SystemStatus status;
   store.fill_status(status);
   boot_epoch = status.boot_epoch;
@@ -26,10 +28,18 @@ void Kernel::start(const KernelOptions& chosen, std::span<std::byte> table_memor
   boot_now_ns_ = machine::now_ns();
   boot_machine_time_ns_ = store.system().machine_time_ns;
   scheduler.start(store);
+  timers.start(store);
   assert_that(tables.start(table_memory, store), "the pool of page tables is large enough");
   machine::set_tick(tick_ns);
+  machine::set_boot_mark(static_cast<uint32_t>(boot_epoch));
   trace.add(TraceEntry::Event::boot, 0, boot_epoch);
   find_what_ran();
+}
+
+// Until it has done something. By itself, so that a profile tells the waiting from the work.
+[[gnu::noinline]] static void await_disk(Store& store) {
+  while (!store.poll(machine::now_ns())) {
+  }
 }
 
 // Reads the restart list. Nothing runs yet, so it may wait for the disk.
@@ -38,7 +48,7 @@ void Kernel::find_what_ran() {
   for (FrameNumber row = store.system().activity_rows; row.value != 0;) {
     auto slot = store.obtain(row);
     while (!slot && slot.error().why == Absent::Why::stall) {
-      store.poll(machine::now_ns());
+      await_disk(store);
       slot = store.obtain(row);
     }
     if (!slot) {
@@ -48,7 +58,9 @@ void Kernel::find_what_ran() {
     const auto& header = *reinterpret_cast<const RowHeader*>(store.bytes(*slot));
     for (unsigned index = 0; index < info(Kind::activity).objects_per_frame; ++index) {
       const ActivityRef ref = ActivityRef::of(*slot, index);
-      if (header.allocated >> index & 1 && scheduler.at(ref).runnable) scheduler.link_for_restart(ref, list);
+      if (!(header.allocated >> index & 1)) continue;
+      const Activity& activity = scheduler.at(ref);
+      if (activity.runnable || activity.awaits_deadline) scheduler.link_for_restart(ref, list);
     }
     row = header.next;
   }
@@ -56,7 +68,11 @@ void Kernel::find_what_ran() {
 }
 
 void Kernel::entered(const Trap& trap) {
-  attempt_woken_for_ = scheduler.take_woken_for(current_activity_);
+  const ActivityRef entered_by = current_activity_;
+  if (current_line_->queue_flags != 0) [[unlikely]] {
+    attempt_is_of_first_ = scheduler.was_woken_as_first(entered_by);
+    attempt_woken_for_ = scheduler.take_woken_for(entered_by);
+  }
   switch (trap.reason) {
     case Trap::Reason::system_call: system_call(); break;
     case Trap::Reason::page_fault: page_fault(trap); break;
@@ -64,11 +80,37 @@ void Kernel::entered(const Trap& trap) {
     case Trap::Reason::fpu_absent: give_fpu(); break;
     case Trap::Reason::interrupt: break;
   }
-  // Whoever was woken and did not take what it was woken for passes the wake on.
-  if (attempt_woken_for_.value != 0) [[unlikely]] pass_wake_on(attempt_woken_for_);
-  attempt_woken_for_ = {};
+  if (attempt_woken_for_.value != 0) [[unlikely]] end_attempt(trap, entered_by);
   release_held();
-  if (options.check && has_current()) [[unlikely]] scheduler.clear_stalls(current_activity_);
+  if (options.check && has_current()) [[unlikely]] clear_stalls(current_activity_);
+}
+
+// Whoever was woken and did not take what it was woken for passes the wake on. One that is not yet
+// there, because its own memory had to be mapped first, keeps its turn for a few such faults: else,
+// where page tables are emptied all the time, each would lose its turn to the next in line, and
+// nobody would ever be received.
+void Kernel::end_attempt(const Trap& trap, ActivityRef entered_by) {
+  constexpr unsigned kept_max = 8;  // more than one instruction needs
+  const bool is_under_way = trap.reason == Trap::Reason::page_fault || trap.reason == Trap::Reason::fpu_absent;
+  if (is_under_way && has_current() && current_activity_ == entered_by && turns_kept_ < kept_max) {
+    ++turns_kept_;
+    scheduler.give_turn_back(entered_by, attempt_woken_for_, attempt_is_of_first_);
+  } else {
+    turns_kept_ = 0;
+    pass_wake_on(attempt_woken_for_);
+  }
+  attempt_woken_for_ = {};
+}
+
+// In the middle of a long message. Whoever was woken for it as the first in line keeps its turn, once:
+// not oftener, lest one whose slice is too short for its message hold up the line.
+void Kernel::give_way() {
+  const ActivityRef activity = current_activity_;
+  leave_current();
+  scheduler.make_ready(activity);
+  if (attempt_woken_for_.value == 0 || !attempt_is_of_first_) return;
+  scheduler.give_turn_back(activity, attempt_woken_for_, false);
+  attempt_woken_for_ = {};
 }
 
 void Kernel::give_fpu() {
@@ -80,12 +122,14 @@ void Kernel::give_fpu() {
 Registers& Kernel::next() {
   for (;;) {
     if (Registers* registers = try_next()) return *registers;
-    if (!store.poll(machine::now_ns()) && !scheduler.anything_ready()) machine::idle();
+    if (store.poll(machine::now_ns())) machine::let_interrupts_in();
+    else if (!scheduler.anything_ready()) machine::idle();
   }
 }
 
 Registers* Kernel::try_next() {
-  housekeep();
+  const Pending pending = machine::take_pending();
+  if (pending.is_anything() || !has_current() || options.chaos_seed != 0) [[unlikely]] housekeep(pending);
   while (has_current() || choose()) {
     if (ready_to_resume()) return &current().registers;
   }
@@ -93,22 +137,25 @@ Registers* Kernel::try_next() {
 }
 
 // Takes the first in line whose process can be had; true if there is now a current one.
-bool Kernel::choose() {
+[[gnu::noinline]] bool Kernel::choose() {
   while (scheduler.anything_ready()) {
     const ActivityRef ref = scheduler.take_highest();
     store.pin(ref.slot());
     const auto process = prepare_to_run(ref);
-    store.unpin(ref.slot());
     if (!process) {
       stall_unchosen(ref, process.error());
+    } else if (scheduler.at(ref).awaits_deadline) {
+      look_at_deadline(ref, *process);
     } else if (is_misplaced(ref)) {
       scheduler.make_ready(ref);
     } else {
       become_current(*process, ref);
       slice_end_ns_ = machine::now_ns() + slice_ns_;
+      slice_is_over_ = false;
       trace.add(TraceEntry::Event::run, scheduler.at(ref).process.frame().value);
-      return true;
     }
+    store.unpin(ref.slot());
+    if (has_current()) return true;
   }
   return false;
 }
@@ -132,7 +179,8 @@ std::expected<CacheSlot, Failure> Kernel::prepare_to_run(ActivityRef ref) {
   const auto found = look_up(store, bound);
   if (!found) return std::unexpected(found.error());
   Process& process = process_at(found->slot);
-  assert_that(process.control.state == ProcessState::running, "ONE-ACTIVITY: who is ready is running");
+  const ProcessState state = activity.awaits_deadline ? ProcessState::waiting : ProcessState::running;
+  assert_that(process.control.state == state, "ONE-ACTIVITY: who is ready is running");
   const auto schedule = look_up(store, process.schedule);
   if (!schedule && schedule.error().why == Failure::Why::stall) return std::unexpected(schedule.error());
   looked_at_ = schedule ? *row_object<Schedule>(store.bytes(schedule->slot), schedule->index) : Schedule{};
@@ -149,31 +197,56 @@ bool Kernel::is_misplaced(ActivityRef ref) {
 
 // CURRENT-WHILE-RUNNING, and the space is loaded. False: it had to stall.
 bool Kernel::ready_to_resume() {
-  if (!store.is_current(current_slot_)) {
-    if (const auto dirty = store.make_dirty(current_slot_, Need::reserve); !dirty) {
-      stall_current(dirty.error().until);
-      return false;
-    }
-  }
+  const bool is_writable = store.is_current(current_slot_) && store.is_current(current_activity_.slot());
+  if (!is_writable && !make_current_writable()) return false;
   Process& process = current();
-  tables.load(process.space);
-  if ((process.control.flags & ProcessControl::flag_fpu) && !fpu_loaded_) {
+  if (!is_space_loaded(process)) [[unlikely]] load_space(process);
+  if ((process.control.flags & ProcessControl::flag_fpu) && !is_fpu_loaded()) {
     machine::fpu_enable();
     machine::fpu_load(process.fpu_area);
-    fpu_loaded_ = true;
+    slow_because_ |= slow_by_fpu;
   }
   return true;
 }
 
+[[gnu::noinline]] bool Kernel::make_current_writable() {
+  for (const CacheSlot slot : {current_slot_, current_activity_.slot()}) {
+    if (store.is_current(slot)) continue;
+    if (const auto dirty = store.make_dirty(slot, Need::reserve); !dirty) {
+      stall_current(dirty.error().until);
+      return false;
+    }
+  }
+  return true;
+}
+
+// Its root table, found anew, is remembered: the frame is writable.
+[[gnu::noinline]] void Kernel::load_space(Process& process) {
+  ProcessControl& control = process.control;
+  if (tables.load_hinted(control.root_hint, control.root_identity)) return;
+  tables.load(process.space);
+  control.root_hint = tables.loaded();
+  control.root_identity = tables.loaded_identity();
+}
+
 // --- between programs ---------------------------------------------------------------------------------
 
-void Kernel::housekeep() {
-  const Pending pending = machine::take_pending();
-  if (pending.console) read_console();
-  if (pending.timer) tick();
-  if (pending.timer || pending.disk || !has_current()) {
+[[gnu::noinline]] void Kernel::housekeep(Pending pending) {
+  const bool is_store_looked_after = pending.timer || pending.disk || !has_current();
+  if (is_store_looked_after) {
+    // Before the first step, too: what came before may have been long itself.
+    machine::let_interrupts_in();
     for (unsigned i = 0; i < steps_per_housekeeping && store.poll(machine::now_ns()); ++i) {
+      machine::let_interrupts_in();
     }
+    pending.add(machine::take_pending());  // a tick among them does not wait for the next one
+  }
+  if (pending.console) read_console();
+  if (pending.timer) {
+    strike_timers();
+    tick();
+  }
+  if (is_store_looked_after) {
     maybe_declare();
     maybe_power();
   }
@@ -181,13 +254,23 @@ void Kernel::housekeep() {
   if (options.check && pending.timer && ++ticks_ % ticks_per_check == 0) [[unlikely]] check_if_asked();
 }
 
+// A tick has come in the middle of something long: would it take the processor away?
+bool Kernel::must_give_way() {
+  if (!machine::is_timer_pending() || !has_current()) return false;
+  const int lead = scheduler.highest_ready() - static_cast<int>(scheduler.priority(current_activity_));
+  return lead > 0 || (lead == 0 && machine::now_ns() >= slice_end_ns_);
+}
+
 void Kernel::tick() {
   if (!has_current()) return;
   // An equal waits for the end of the slice, somebody more important does not.
   const int lead = scheduler.highest_ready() - static_cast<int>(scheduler.priority(current_activity_));
   if (lead <= 0 && machine::now_ns() < slice_end_ns_) return;
+  if (lead < 0) {  // nobody it could give way to: whom it hands over to will
+    slice_is_over_ = true;
+    return;
+  }
   slice_end_ns_ = machine::now_ns() + slice_ns_;
-  if (lead < 0) return;
   const ActivityRef activity = current_activity_;
   leave_current();
   scheduler.make_ready(activity);
@@ -211,8 +294,18 @@ std::optional<char> Kernel::take_console_input() {
   return character;
 }
 
-uint64_t Kernel::machine_time_ns() const {
-  return boot_machine_time_ns_ + (machine::now_ns() - boot_now_ns_);
+bool Kernel::has_console_interrupt() const {
+  for (size_t i = 0; i < console_count_; ++i) {
+    if (console_ring_[(console_head_ + i) % console_ring_bytes] == interrupt_character) return true;
+  }
+  return false;
+}
+
+bool Kernel::take_console_interrupt() {
+  if (!has_console_interrupt()) return false;
+  while (take_console_input() != interrupt_character) {
+  }
+  return true;
 }
 
 // The snapshot: the only moment when nothing runs. No loop over frames, tables, capabilities or
@@ -246,10 +339,17 @@ void Kernel::committed(Generation generation, bool failed) {
   }
 }
 
-// The intent to power off is volatile: a restart forgets it.
+// The intent to power off is volatile: a restart forgets it. From the first write of the clean mark on
+// nobody runs any more: nothing comes after it. The machine sleeps between the disk's interrupts.
 void Kernel::maybe_power() {
   if (power_ == Power::on || committed_epoch_ < power_epoch_ || !store.can_declare()) return;
-  if (!store.write_clean_mark()) {
+  store.start_clean_mark();
+  while (!store.clean_mark_ended()) {
+    machine::take_pending();  // else there would be no sleep
+    if (store.poll(machine::now_ns())) machine::let_interrupts_in();
+    else machine::idle();
+  }
+  if (!*store.clean_mark_ended()) {
     machine::console_write("\nperdure: WARNING: the clean mark could not be written\n");
   }
   cut_power(power_);
@@ -297,6 +397,8 @@ uint64_t Kernel::random() {
 
 void Kernel::make_chaos() {
   const uint64_t dice = random();
+  slow_because_ &= static_cast<uint8_t>(~slow_by_choice);
+  if (options.slow || dice & 1) slow_because_ |= slow_by_choice;
   if (dice % 16 == 0) tables.drop_random(random());
   if (dice % 61 == 0) tables.forget_all();
   // A wrong hint costs a look into the hash table.

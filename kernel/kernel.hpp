@@ -6,12 +6,15 @@
 // Life of one kernel entry:
 //   entered(trap) -> attempt an invocation or a fault's answer -> next() chooses who runs
 //   -> the arch code loads that process's registers and leaves.
+//   A system call first tries fast_path(), which does all of that at once, or nothing.
 //
 // Invariants:
-//  CURRENT-WHILE-RUNNING  the frame of the process that runs is dirty in this epoch, for the entry
-//                         saves registers straight into it. Established by next().
+//  CURRENT-WHILE-RUNNING  the frame of the process that runs and that of its activity are dirty in this
+//                         epoch: the entry saves registers straight into the one, and the fast path
+//                         changes the other. Established by next().
 //  ONE-ACTIVITY           a process in state `running` has exactly its bound activity runnable, and
-//                         that activity is current, ready or stalled; no other process's is.
+//                         that activity is current, ready or stalled; no other process's is, but
+//                         for a moment that of one which awaits a deadline (deadlines.cpp).
 //                         Established by set_running and set_not_running.
 //  PREPARE-BEFORE-COMMIT  see outcome.hpp.
 //  PROGRESS               whoever stalls for memory, log or disk gets on after finitely many tries.
@@ -33,17 +36,23 @@
 #include "kernel/request.hpp"
 #include "kernel/scheduler.hpp"
 #include "kernel/space_walk.hpp"
+#include "kernel/timers.hpp"
 #include "kernel/trace.hpp"
 
 namespace perdure {
 
-// From the boot command line: `interval=MS check chaos=SEED verdict=N`.
+// From the boot command line: `interval=MS check slow chaos=SEED verdict=N`.
 struct KernelOptions {
   std::optional<uint64_t> interval_ms;  // between checkpoints; 0: never by the clock; else the image's
+  bool slow = false;            // no fast path
   bool check = false;           // whole-state checks before each commit and at kernel exits
   uint64_t chaos_seed = 0;      // drop caches at random; 0: not
   uint8_t verdict = 0;          // exit code of an orderly power-off, chosen by a test's host
 };
+
+// The most frames that one operation looks at: two buffers of 64 KiB that begin in mid-page, the nodes
+// of two walks, two processes, their activities, endpoint, wrappers. They have to be in memory together.
+inline constexpr CacheSlot frames_of_one_operation = 2 * (Pieces::count_max + walk_depth_max) + 16;
 
 // Handed to machine::power_off, which scripts turn into exit statuses.
 inline constexpr int exit_code_orderly = 0x10;
@@ -76,6 +85,9 @@ class Kernel final : public StoreClient {
   // Finds what ran and makes it ready. The store is open.
   void start(const KernelOptions&, std::span<std::byte> table_memory);
 
+  // A system call that needs nothing but what is at hand: done, and whose registers to load, its
+  // address space loaded; or nullptr, and nothing has changed (fast_path.cpp).
+  Registers* fast_path();
   // After an entry from user mode, whose registers are in the current process's frame.
   void entered(const Trap&);
   // Runs until there is somebody to resume, and answers whose registers to load; the address
@@ -87,6 +99,7 @@ class Kernel final : public StoreClient {
   Store store;
   PageTables tables;
   Scheduler scheduler;
+  Timers timers;
   Trace trace;
   KernelOptions options;
   uint64_t boot_epoch = 0;
@@ -119,7 +132,7 @@ class Kernel final : public StoreClient {
   void make_ready(Commit, CacheSlot process, ActivityRef);
   // It runs at once, if nobody ready is more important; else it goes to the end of its line.
   void hand_over_to(Commit, CacheSlot process, ActivityRef);
-  void forget_mappings(Commit) { tables.forget_all(); }
+  void forget_mappings(Commit, ObjectId node) { tables.forget_node(node); }
 
   // --- messages (messages.cpp) -----------------------------------------------------------------
   Outcome invoke_entry(Request&);
@@ -134,6 +147,8 @@ class Kernel final : public StoreClient {
   Outcome retire_frame(CacheSlot, FrameNumber);
   Outcome retire_object(CacheSlot, unsigned index, FrameNumber);
   Outcome stop_process(CacheSlot, Process&);
+  // Ends the call in which it waits for a program; false: it waits for none.
+  std::expected<bool, Outcome> interrupt_process(CacheSlot, Process&);
   // The restart list: prepare before a row of activities is formatted, link after it.
   std::expected<RowHeader*, Outcome> prepare_activity_list();
   void link_activity_row(Commit, CacheSlot, FrameNumber, RowHeader* head);
@@ -146,14 +161,14 @@ class Kernel final : public StoreClient {
   void fill_status(SystemStatus&) const;
   uint64_t machine_time_ns() const;
   std::optional<char> take_console_input();
+  bool has_console_interrupt() const;  // a ^C that nobody has read
+  bool take_console_interrupt();       // drops what stands before it, and it
   void hold_current_until_commit();  // it has its answer, and waits until that is durable
   Process& process_at(CacheSlot slot) { return *reinterpret_cast<Process*>(store.bytes(slot)); }
   CacheSlot current_slot() const { return current_slot_; }
   ActivityRef current_activity() const { return current_activity_; }
-  Process& current() { return process_at(current_slot_); }
-  bool is_current(const Process& process) const {
-    return has_current() && reinterpret_cast<const std::byte*>(&process) == frame_of_current_;
-  }
+  Process& current() { return *current_process_; }
+  bool is_current(const Process& process) const { return &process == current_process_; }
   bool has_current() const { return current_slot_ != no_slot; }
 
   // The invariants between the objects in memory, and of the page tables; nullopt if all hold.
@@ -189,6 +204,7 @@ class Kernel final : public StoreClient {
   // state_check.cpp
   void check_if_asked();
   void check_progress(WaitChannel);
+  void clear_stalls(ActivityRef);
   std::string_view check_process(CacheSlot);
   std::string_view check_activities(CacheSlot);
 
@@ -204,6 +220,24 @@ class Kernel final : public StoreClient {
   std::expected<Neighbours, Outcome> prepare_neighbours(CacheSlot);
   void unlink_activity_row(CacheSlot, const Neighbours&);
   std::expected<RowHeader*, Outcome> prepare_row_header(FrameNumber);
+
+  // fast_path.cpp
+  struct Partner;
+  bool find_partner(const Capability&, Partner&);
+  Registers* change_over(Process&, ProcessState, const Partner&);
+  Registers* call_fast(Process&, const Capability& invoked);
+  Registers* reply_fast(Process&, const Capability& resume);
+  Registers* type_fast(Process&, const Capability& invoked);
+
+  // deadlines.cpp
+  uint64_t boot_time_of(uint64_t machine_time_ns) const;
+  bool has_passed(uint64_t deadline_ns) const;
+  void arm_for_stall(ActivityRef, uint64_t deadline_ns, uint64_t wake_at_ns);
+  void await_deadline(Commit, ActivityRef, uint64_t deadline_ns);
+  void forget_deadline(ActivityRef);
+  void strike_timers();
+  void look_at_deadline(ActivityRef, CacheSlot);
+  void end_call(Commit, Process&, ActivityRef, Result);
 
   // messages.cpp
   struct Receiver {  // waits open, can be written
@@ -221,15 +255,21 @@ class Kernel final : public StoreClient {
   std::expected<Receiver, Outcome> prepare_receiver(Capability& entry, uint32_t length);
   std::expected<std::optional<Waiting>, Outcome> prepare_waiting(Capability& resume, uint32_t length);
   std::expected<Outgoing, Outcome> outgoing(Process& caller);
-  Outcome call_through(Process& caller, Capability& entry, const Outgoing&, const Request*);
+  // `deadline_ns`: of a system call; 0: none.
+  Outcome call_through(Process& caller, Capability& entry, const Outgoing&, const Request*,
+                       uint64_t deadline_ns);
   Outcome send_through(Process& caller, Capability& entry, const Outgoing&, const Request*);
   void deliver(Commit, const Receiver&, Delivery, const Outgoing&, const Capability& resume, const Request*);
   bool finish_fault(ProcessControl&, Result);
   bool finish_call(Commit, const Waiting&, const Outgoing&);
   void deliver_notices(Commit, Process&);
   void pass_wake_on(WaitChannel);
+  void end_attempt(const Trap&, ActivityRef entered_by);
+  void give_way();
 
   std::expected<std::byte*, Outcome> own_page(Process&, uint64_t address, bool write);
+  Outcome transfer(const Pieces& from, const Pieces& to);  // may have to give way between two pages
+  bool must_give_way();
   std::expected<Pieces, Outcome> own_pages(Process&, uint64_t address, uint32_t length, bool write);
   std::expected<Pieces, Outcome> buffer_pages(Process&, uint32_t length, bool own);
 
@@ -241,11 +281,16 @@ class Kernel final : public StoreClient {
   void release_fpu();
   bool choose();
   bool ready_to_resume();
+  bool make_current_writable();
+  bool is_space_loaded(const Process& process) const {
+    return tables.is_loaded(process.control.root_hint, process.control.root_identity);
+  }
+  void load_space(Process&);
   std::expected<CacheSlot, Failure> prepare_to_run(ActivityRef);
   void stall_unchosen(ActivityRef, const Failure&);
   bool is_misplaced(ActivityRef);
   void give_fpu();
-  void housekeep();
+  void housekeep(Pending);
   void tick();
   void read_console();
   void maybe_declare();
@@ -255,17 +300,25 @@ class Kernel final : public StoreClient {
   uint64_t random();
 
   CacheSlot current_slot_ = no_slot;
-  const std::byte* frame_of_current_ = nullptr;
+  Process* current_process_ = nullptr;  // the same
   ActivityRef current_activity_;
+  Activity* current_line_ = nullptr;  // the same
   WaitChannel attempt_woken_for_;     // what the present attempt was woken for
-  static constexpr unsigned held_max = 8;
+  bool attempt_is_of_first_ = false;  // ... as the first in line, and alone
+  unsigned turns_kept_ = 0;           // faults in a row over which the current process has kept its turn
+  static constexpr unsigned held_max = 8 + Pieces::count_max;
   CacheSlot held_[held_max] = {};
   unsigned held_count_ = 0;
   bool committed_ = false;
-  bool fpu_loaded_ = false;
+  // Why the fast path is not to be taken now; 0: it may be.
+  static constexpr uint8_t slow_by_choice = 1 << 0;  // the option, or chaos
+  static constexpr uint8_t slow_by_fpu = 1 << 1;     // its registers are loaded, and have to be saved
+  uint8_t slow_because_ = 0;
+  bool is_fpu_loaded() const { return slow_because_ & slow_by_fpu; }
   Schedule looked_at_;                // of who was prepared to run last
   uint64_t slice_ns_ = default_slice_ns;  // of who was chosen last
   uint64_t slice_end_ns_ = 0;
+  bool slice_is_over_ = false;  // at a tick that found somebody more important than all who are ready
 
   bool checkpoint_requested_ = false;
   Power power_ = Power::on;
@@ -277,6 +330,14 @@ class Kernel final : public StoreClient {
   uint64_t boot_now_ns_ = 0;
   uint64_t random_state_ = 0;
   uint64_t ticks_ = 0;
+  // --check boots: how often somebody has stalled since it last got on. Two whose numbers collide
+  // forget each other's count, which only makes the check milder.
+  struct StallCount {
+    ActivityRef who;
+    uint32_t count = 0;
+  };
+  static constexpr size_t stall_counts = 64;
+  StallCount stalls_[stall_counts];
 
   static constexpr size_t console_ring_bytes = 1024;
   char console_ring_[console_ring_bytes] = {};

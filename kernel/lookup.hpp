@@ -42,6 +42,24 @@ struct Failure {
   }
 };
 
+// Whether the object, of this kind, is where the hint says. False says nothing: look_up may find it.
+template <Kind kind>
+bool look_up_hinted(Store& store, const Capability& capability, Lookup& found) {
+  static_assert(kind != Kind::empty);
+  if (capability.hint >= store.slot_count()) return false;
+  const FrameDescriptor& frame = store.descriptor(capability.hint);
+  const uint64_t place = capability.object.index_in(frame.number);
+  if (place >= info(kind).objects_per_frame || frame.identity.kind != kind || !frame.is_readable()) return false;
+  const auto index = static_cast<unsigned>(place);
+  Version version = frame.identity.source;
+  if constexpr (is_row(kind)) {
+    version = *reinterpret_cast<const Version*>(store.body(capability.hint) + row_header_bytes +
+                                                index * info(kind).object_bytes);
+  }
+  found = {capability.hint, index};
+  return version == capability.version && !version.is_none();
+}
+
 inline std::expected<Lookup, Failure> look_up(Store& store, Capability& capability) {
   const Kind kind = info(capability.type).object_kind;
   if (kind == Kind::empty) return std::unexpected(Failure::is_void());

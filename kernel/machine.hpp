@@ -46,9 +46,11 @@ inline constexpr uint64_t system_call_instruction_bytes = 2;
 
 // What happened since the kernel last asked. Flags only: interrupts write no object.
 struct Pending {
-  bool timer = false;
-  bool disk = false;
-  bool console = false;
+  bool timer : 1 = false;
+  bool disk : 1 = false;
+  bool console : 1 = false;
+  bool is_anything() const { return timer | disk | console; }
+  void add(Pending more) { *this = {timer || more.timer, disk || more.disk, console || more.console}; }
 };
 
 struct MemoryRegion {
@@ -89,10 +91,20 @@ uint64_t now_ns();              // since boot, never goes back
 uint64_t wall_clock_seconds();  // since 1970, from the battery-backed clock
 void set_tick(uint64_t period_ns);  // periodic timer interrupt
 
+// What programs read beside the time stamp, without a call (RDTSCP): the low half of the boot epoch,
+// by which they tell that what they read was written in an earlier boot.
+void set_boot_mark(uint32_t mark);
+
 // --- waiting and devices ---------------------------------------------------------------------
 Pending take_pending();  // and clears it
 void idle();             // interrupts on, halt until one arrives, interrupts off
-void console_write(std::string_view);       // polled, returns when everything is handed over
+void let_interrupts_in();    // on and off again: those that have arrived are pending now
+bool is_timer_pending();     // without clearing it
+// A write is polled, and returns when everything is handed over; it can be made anywhere, so that
+// interrupts stay off. Whoever can let them in awaits, before each burst, that it needs no waiting.
+void console_write(std::string_view);
+inline constexpr uint32_t console_burst_bytes = 16;
+void console_await();
 std::optional<char> console_read();         // next received byte, if any
 std::optional<uint64_t> random_word();      // hardware randomness, if the processor has it
 
@@ -119,7 +131,9 @@ uint64_t processor_feature_bits();
 // --- provided by the generic kernel, called by kernel/arch ------------------------------------
 class Disk;
 [[noreturn]] void kernel_main(const BootInfo&, Disk&);     // once, after the machine is set up
-[[noreturn]] void kernel_entered(const Trap&);             // after each entry from user mode
+// Neither returns, but they are no exceptions: the compiler is to make them fast, not small.
+[[noreturn, gnu::hot]] void kernel_called();               // after a system call
+[[noreturn, gnu::hot]] void kernel_entered(const Trap&);   // after each other entry from user mode
 [[noreturn]] void kernel_bug(std::string_view message, uint64_t instruction_pointer);  // exception in the kernel
 
 }  // namespace perdure

@@ -49,9 +49,16 @@ void say(std::string_view text) { machine::console_write(text); }
   const auto opened = the_kernel.store.open(disk, memory.subspan(table_bytes), the_kernel, settings,
                                             machine::wall_clock_seconds());
   if (!opened) refuse(opened.error().what);
+  if (the_kernel.store.slot_count() < frames_of_one_operation) refuse("the memory is too small for the longest message");
   store_is_open = true;
   the_kernel.start(options, memory.first(table_bytes));
   machine::resume_user(the_kernel.next());
+}
+
+[[noreturn]] void kernel_called() {
+  if (Registers* registers = the_kernel.fast_path()) machine::resume_user(*registers);
+  static constexpr Trap trap{.reason = Trap::Reason::system_call};
+  kernel_entered(trap);
 }
 
 [[noreturn]] void kernel_entered(const Trap& trap) {

@@ -33,8 +33,9 @@ void deliver_capabilities(Process& process, const Capability (&capabilities)[mes
   }
 }
 
-Capability resume_capability(const Process& caller, ObjectId id, Version version) {
+Capability resume_capability(const Process& caller, CacheSlot slot, ObjectId id, Version version) {
   return {.type = CapabilityType::resume,
+          .hint = slot,
           .version = version,
           .object = id,
           .payload = caller.control.call_count};
@@ -77,12 +78,14 @@ void Kernel::deliver(Commit commit, const Receiver& receiver, Delivery delivery,
   Process& process = process_at(receiver.slot);
   Registers& registers = process.registers;
   uint64_t flags = receiver.room.length() < message.bytes.length() ? delivery_flag::truncated : 0;
-  const bool has_wrapper_payload = request != nullptr && request->wrapper_count > 0;
+  const bool has_wrapper_payload = request != nullptr && request->is_wrapped;
   if (has_wrapper_payload) flags |= delivery_flag::wrapper_payload;
   deliver_capabilities(process, message.capabilities);
   process.capability_registers[resume_register] = resume;
   if (has_wrapper_payload && request->hand_over) {
-    process.capability_registers[handed_over_register] = request->wrapper_control;
+    process.capability_registers[handed_over_register] = {.type = CapabilityType::wrapper_control,
+                                                          .version = request->wrapper_version,
+                                                          .object = request->wrapper};
     flags |= delivery_flag::handed_over;
   }
   registers.rax = delivery_word(delivery, flags, receiver.room.length());
@@ -95,18 +98,19 @@ void Kernel::deliver(Commit commit, const Receiver& receiver, Delivery delivery,
 
 // A call on behalf of `caller`, which is current: it waits, the receiver runs.
 Outcome Kernel::call_through(Process& caller, Capability& entry, const Outgoing& message,
-                             const Request* request) {
+                             const Request* request, uint64_t deadline_ns) {
   const auto receiver = prepare_receiver(entry, message.bytes.length());
   if (!receiver) return receiver.error();
   const auto own = prepare_activity(caller);
   if (!own) return own.error();
-  copy_pieces(message.bytes, receiver->room);
+  if (const Outcome o = transfer(message.bytes, receiver->room); o.is_obstacle()) return o;
   const Commit committed = commit();
   const FrameDescriptor& frame = store.descriptor(current_slot_);
   const Capability resume =
-      resume_capability(caller, ObjectId::of(frame.number), frame.identity.source);
+      resume_capability(caller, current_slot_, ObjectId::of(frame.number), frame.identity.source);
   leave_current();
   set_not_running(committed, caller, *own, ProcessState::waiting);
+  if (deadline_ns != 0) await_deadline(committed, *own, deadline_ns);
   deliver(committed, *receiver, Delivery::call, message, resume, request);
   hand_over_to(committed, receiver->slot, receiver->activity);
   return Outcome::done();
@@ -116,7 +120,7 @@ Outcome Kernel::send_through(Process& caller, Capability& entry, const Outgoing&
                              const Request* request) {
   const auto receiver = prepare_receiver(entry, message.bytes.length());
   if (!receiver) return receiver.error();
-  copy_pieces(message.bytes, receiver->room);
+  if (const Outcome o = transfer(message.bytes, receiver->room); o.is_obstacle()) return o;
   const Commit committed = commit();
   deliver(committed, *receiver, Delivery::send, message, {}, request);
   make_ready(committed, receiver->slot, receiver->activity);
@@ -132,8 +136,11 @@ Outcome Kernel::invoke_entry(Request& request) {
   }
   const auto message = outgoing(request.caller);
   if (!message) return message.error();
-  return is_call ? call_through(request.caller, request.capability, *message, &request)
-                 : send_through(request.caller, request.capability, *message, &request);
+  const Outcome outcome = is_call ? call_through(request.caller, request.capability, *message, &request,
+                                                 request.caller.registers.r15)
+                                  : send_through(request.caller, request.capability, *message, &request);
+  if (outcome.what == Outcome::What::done) take_moved(request.caller);
+  return outcome;
 }
 
 // What the registers of `caller` say it sends.
@@ -222,7 +229,7 @@ Outcome Kernel::invoke_resume(Request& request) {
   const auto waiting = prepare_waiting(request.capability, message->bytes.length());
   if (!waiting) return waiting.error();
   if (!*waiting) return Outcome::refuse(Result::void_capability);
-  copy_pieces(message->bytes, (*waiting)->room);
+  if (const Outcome o = transfer(message->bytes, (*waiting)->room); o.is_obstacle()) return o;
   const Commit committed = commit();
   if (finish_call(committed, **waiting, *message)) {
     make_ready(committed, (*waiting)->slot, (*waiting)->activity);
@@ -255,10 +262,13 @@ Outcome Kernel::reply_and_wait(Process& caller) {
   if (!waiting) return waiting.error();
   const auto own = prepare_activity(caller);
   if (!own) return own.error();
-  if (*waiting) copy_pieces(message->bytes, (*waiting)->room);
+  if (*waiting) {
+    if (const Outcome o = transfer(message->bytes, (*waiting)->room); o.is_obstacle()) return o;
+  }
 
   const Commit committed = commit();
   const bool somebody_runs = *waiting && finish_call(committed, **waiting, *message);
+  if (*waiting) take_moved(caller);
   if (caller.control.pending_notices != 0) {
     deliver_notices(committed, caller);
     if (somebody_runs) make_ready(committed, (*waiting)->slot, (*waiting)->activity);

@@ -26,20 +26,37 @@ struct Outcome {
     done,      // committed; the caller's registers hold the answer, or the caller waits
     refused,   // the caller asked wrongly: `result` becomes word 0 of its answer
     stalled,   // not now: nothing has changed, the call is made again after `stall`
+    preempted, // another has to run first; nothing has changed, the call is made again in its turn
     faulted,   // the caller's own memory is not there: Kernel::caller_fault says what
   };
-  What what = What::prepared;
-  Result result = Result::ok;
+  What what : 8;
+  Result result : 56;
   Stall stall;
 
+  // (An aggregate with such fields is beyond GCC 12.)
+  constexpr Outcome(What becomes = What::prepared, Result told = Result::ok, Stall until = {})
+      : what(becomes), result(told), stall(until) {}
   constexpr bool is_obstacle() const { return what != What::prepared; }
 
   static constexpr Outcome prepared() { return {}; }
-  static constexpr Outcome done() { return {.what = What::done}; }
-  static constexpr Outcome refuse(Result result) { return {.what = What::refused, .result = result}; }
-  static constexpr Outcome wait(Stall stall) { return {.what = What::stalled, .stall = stall}; }
+  static constexpr Outcome done() { return {What::done}; }
+  static constexpr Outcome refuse(Result result) { return {What::refused, result}; }
+  static constexpr Outcome wait(Stall stall) { return {What::stalled, Result::ok, stall}; }
   static constexpr Outcome wait(WaitChannel channel) { return wait(Stall{channel}); }
-  static constexpr Outcome caller_faulted() { return {.what = What::faulted}; }
+  static constexpr Outcome wait_until(uint64_t machine_time_ns) {
+    return wait(WaitChannel::of(WaitChannel::Reason::time, machine_time_ns / ns_per_time_key +
+                                                               (machine_time_ns % ns_per_time_key != 0)));
+  }
+  static constexpr Outcome give_way() { return {What::preempted}; }
+  static constexpr Outcome caller_faulted() { return {What::faulted}; }
+
+  // Stalled: machine time at which it tries again anyway; 0: none. It is the key of its channel, which
+  // has 58 bits.
+  static constexpr uint64_t ns_per_time_key = 64;
+  constexpr uint64_t wake_at_ns() const {
+    return stall.until.reason() == WaitChannel::Reason::time ? stall.until.key() * ns_per_time_key : 0;
+  }
 };
+static_assert(sizeof(Outcome) == 16, "an outcome is returned in two registers");
 
 }  // namespace perdure

@@ -5,7 +5,7 @@
 // 4 KiB pages. Host and kernel use the same constants, so table code is tested on the host.
 //
 //   63        62 … 52    51 … 12            11 … 9     8      7      6      5        4 … 3   2     1         0
-//   no_exec   ignored    physical address   ignored    global large  dirty  accessed cache   user  writable  present
+//   no_exec   ignored    physical address   may_write  global large  dirty  accessed cache   user  writable  present
 //
 // An entry that points to a table carries present, writable and user generously; the rights are
 // decided in the last entry of a walk. User memory is never global.
@@ -25,6 +25,7 @@ inline constexpr uint64_t accessed = uint64_t{1} << 5;
 inline constexpr uint64_t dirty = uint64_t{1} << 6;
 inline constexpr uint64_t large = uint64_t{1} << 7;  // in a table of level 1 or 2: 2 MiB or 1 GiB
 inline constexpr uint64_t global = uint64_t{1} << 8;
+inline constexpr uint64_t may_write = uint64_t{1} << 9;  // ours: the walk allows it; the frame may not be current
 inline constexpr uint64_t no_execute = uint64_t{1} << 63;
 inline constexpr uint64_t address_mask = 0x000f'ffff'ffff'f000;
 
@@ -43,10 +44,10 @@ constexpr bool is_dirty(uint64_t entry) { return (entry & dirty) != 0; }
 // The physical address, bytes, of the page or table the entry points to (pages of 4 KiB).
 constexpr uint64_t address_of(uint64_t entry) { return entry & address_mask; }
 
-// An entry that maps the 4 KiB page at `physical` for user mode.
-constexpr uint64_t user_page(uint64_t physical, bool may_write, bool may_execute) {
-  return (physical & address_mask) | present | user | (may_write ? writable : 0) |
-         (may_execute ? 0 : no_execute);
+// An entry that maps the 4 KiB page at `physical` for user mode. `is_current`: written to at once.
+constexpr uint64_t user_page(uint64_t physical, bool can_write, bool can_execute, bool is_current) {
+  return (physical & address_mask) | present | user | (can_write ? may_write : 0) |
+         (can_write && is_current ? writable : 0) | (can_execute ? 0 : no_execute);
 }
 
 // An entry that points to the next table of a user address space.

@@ -24,17 +24,9 @@ constexpr unsigned index_in(uint32_t name) { return name & (pte::entries_per_tab
 // The processor sets these by itself.
 constexpr uint64_t set_by_processor = pte::accessed | pte::dirty;
 
-constexpr unsigned user_entries(unsigned level) {
-  return level == root_level ? pte::user_entries_of_root : pte::entries_per_table;
-}
-
-void note_writable(Table& table, unsigned index, bool writable) {
+void note(uint64_t (&map)[pte::entries_per_table / 64], unsigned index, bool is_so) {
   const uint64_t bit = uint64_t{1} << index % 64;
-  if (writable) {
-    table.writable[index / 64] |= bit;
-  } else {
-    table.writable[index / 64] &= ~bit;
-  }
+  map[index / 64] = is_so ? map[index / 64] | bit : map[index / 64] & ~bit;
 }
 
 }  // namespace
@@ -48,15 +40,6 @@ bool PageTables::start(std::span<std::byte> table_memory, Store& store) {
 }
 
 // --- what is true ----------------------------------------------------------------------------
-
-bool PageTables::is_true(const Table& table) const {
-  return table.mapping_epoch == mapping_epoch_ && table.checkpoint_epoch == store_->epoch();
-}
-
-bool PageTables::loaded_is_stale() const {
-  return loaded_ == no_table || loaded_mapping_epoch_ != mapping_epoch_ ||
-         loaded_checkpoint_epoch_ != store_->epoch();
-}
 
 bool PageTables::is_loaded_space(const TableKey& key) const {
   return loaded_ != no_table && pool_.at(loaded_).key.same_space(key);
@@ -76,9 +59,10 @@ bool PageTables::is_counted(const FrameDescriptor& descriptor) const {
 // --- roots -------------------------------------------------------------------------------------
 
 PhysAddr PageTables::root_for(const Capability& space) {
-  const TableNumber root = find_or_take(TableKey::of(space, 0, root_level));
+  const TableKey key = TableKey::of(space, 0, root_level);
+  const TableNumber root = loaded_ != no_table && pool_.at(loaded_).key == key ? loaded_ : find_or_take(key);
   pool_.touch(root);
-  bring_up_to_date(root);
+  bring_up_to_date(root, pool_.at(root).root_identity);
   return pool_.physical(root);
 }
 
@@ -86,11 +70,7 @@ PhysAddr PageTables::root_for(const Capability& space) {
 PhysAddr PageTables::load(const Capability& space) {
   const PhysAddr root = root_for(space);
   const TableNumber number = pool_.number_of(root);
-  if (number == loaded_ && !loaded_is_stale()) return root;
-  machine::load_root(root);
-  loaded_ = number;
-  loaded_mapping_epoch_ = mapping_epoch_;
-  loaded_checkpoint_epoch_ = store_->epoch();
+  if (number != loaded_ || loaded_is_stale()) load_table(number);
   return root;
 }
 
@@ -101,50 +81,85 @@ void PageTables::unload() {
 
 // --- entering a translation ------------------------------------------------------------------------
 
-void PageTables::map(PhysAddr root, uint64_t address, CacheSlot slot, bool writable,
-                     bool executable) {
-  TableNumber table = pool_.number_of(root);
+void PageTables::map(PhysAddr root, uint64_t address, const PageReached& reached) {
+  const TableNumber table = pool_.number_of(root);
   assert_that(table != no_table && pool_.at(table).in_use && pool_.at(table).key.level == root_level,
               "map is given a root that root_for made");
-  const PhysAddr page = machine::physical_address_of(store_->bytes(slot));
-  pool_.touch(table);
-  bring_up_to_date(table);
+  const PhysAddr page = machine::physical_address_of(store_->bytes(reached.slot));
+  mark_path(table, reached);
   bool changed = false;
-  for (unsigned level = root_level; level > 0; --level) table = descend(table, address, changed);
-  enter(table, address,
-        pte::user_page(page.value, writable && store_->is_current(slot), executable), changed);
+  if (!is_last_leaf(table, address)) last_leaf_ = leaf_for(table, address, changed);
+  enter(last_leaf_, address,
+        pte::user_page(page.value, reached.writable, reached.executable, store_->is_current(reached.slot)),
+        changed);
   // A processor may keep an entry that has since been given more rights, and fault once more.
   if (changed) machine::flush_translation(address);
 }
 
-// The next table on the way down: true for both epochs *before* it is linked for writing, since
-// the processor may walk at any instant.
-TableNumber PageTables::descend(TableNumber parent, uint64_t address, bool& changed) {
-  const TableKey& parent_key = pool_.at(parent).key;
-  const TableNumber child = find_or_take(parent_key.at(address, parent_key.level - 1u));
-  pool_.touch(child);
-  bring_up_to_date(child);
-  const unsigned index = pte::index_of(address, parent_key.level);
-  pool_.at(child).parent = entry_name(parent, index);
-  const uint64_t link = pte::user_table(pool_.physical(child).value);
-  uint64_t& entry = pool_.entries(parent)[index];
-  if ((entry & ~set_by_processor) != link) {
-    changed |= pte::is_present(entry);
-    entry = link;
-    note_writable(pool_.at(parent), index, true);
+// The entry that is there says what the walk said; only the frame was not current.
+bool PageTables::allows_write(uint64_t address, PageReached& reached) const {
+  TableNumber table = loaded_;
+  for (unsigned level = root_level; level > 0; --level) {
+    const uint64_t link = pool_.entries(table)[pte::index_of(address, level)];
+    if (!pte::is_present(link)) return false;
+    table = pool_.number_of({pte::address_of(link)});
   }
+  const uint64_t entry = pool_.entries(table)[pte::index_of(address, 0)];
+  if (!pte::is_present(entry) || !(entry & pte::may_write)) return false;
+  reached.slot = slot_of(entry);
+  reached.writable = true;
+  reached.executable = pte::is_executable(entry);
+  return true;
+}
+
+// Faults come in runs.
+bool PageTables::is_last_leaf(TableNumber root, uint64_t address) const {
+  if (last_leaf_ == no_table) return false;
+  const Table& leaf = pool_.at(last_leaf_);
+  return leaf.filled_for == pool_.at(root).root_identity && leaf.key.covers(address) && is_true(leaf);
+}
+
+TableNumber PageTables::leaf_for(TableNumber root, uint64_t address, bool& changed) {
+  const uint64_t identity = pool_.at(root).root_identity;
+  pool_.touch(root);
+  bring_up_to_date(root, identity);
+  TableNumber table = root;
+  for (unsigned level = root_level; level > 0; --level) table = descend(table, level, address, identity, changed);
+  return table;
+}
+
+// The next table on the way down: the one that is linked, or one that is looked for. True for both
+// epochs *before* it is linked for writing, since the processor may walk at any instant.
+TableNumber PageTables::descend(TableNumber parent, unsigned level, uint64_t address, uint64_t identity,
+                                bool& changed) {
+  const unsigned index = pte::index_of(address, level);
+  uint64_t& entry = pool_.entries(parent)[index];
+  const bool is_linked = pte::is_present(entry);
+  const TableNumber child = is_linked ? pool_.number_of({pte::address_of(entry)})
+                                      : find_or_take(pool_.at(parent).key.at(address, level - 1));
+  pool_.touch(child);
+  bring_up_to_date(child, identity);
+  if (is_linked && pte::is_writable(entry)) return child;
+  pool_.at(child).parent = entry_name(parent, index);
+  set_entry(parent, index, pte::user_table(pool_.physical(child).value));
+  changed |= is_linked;
   return child;
 }
 
 void PageTables::enter(TableNumber leaf, uint64_t address, uint64_t entry, bool& changed) {
   const unsigned index = pte::index_of(address, 0);
-  uint64_t& present = pool_.entries(leaf)[index];
+  const uint64_t present = pool_.entries(leaf)[index];
   if ((present & ~set_by_processor) == entry) return;
   changed |= pte::is_present(present);
   uncount(present);
-  present = entry;
-  note_writable(pool_.at(leaf), index, pte::is_writable(entry));
+  set_entry(leaf, index, entry);
   count(slot_of(entry), leaf, index);
+}
+
+void PageTables::set_entry(TableNumber number, unsigned index, uint64_t entry) {
+  pool_.entries(number)[index] = entry;
+  note(pool_.at(number).present, index, pte::is_present(entry));
+  note(pool_.at(number).writable, index, pte::is_present(entry) && pte::is_writable(entry));
 }
 
 void PageTables::count(CacheSlot slot, TableNumber table, unsigned index) {
@@ -162,12 +177,44 @@ void PageTables::uncount(uint64_t entry) {
   --descriptor.mapping_count;
 }
 
+// --- voiding the translations of a space ---------------------------------------------------------
+
+// Of a mark whose root has another identity by now, what it spoke of is gone.
+void PageTables::mark_path(TableNumber root, const PageReached& reached) {
+  const uint64_t identity = pool_.at(root).root_identity;
+  for (unsigned i = 0; i < reached.depth; ++i) {
+    NodeMark& mark = marks_.of(reached.nodes[i]);
+    if (mark.mapping_epoch == mapping_epoch_) {
+      if (mark.root_identity == identity || mark.root_identity == NodeMark::many) continue;
+      if (pool_.at(mark.root).root_identity == mark.root_identity) {
+        mark.root_identity = NodeMark::many;
+        continue;
+      }
+    }
+    mark = {.mapping_epoch = mapping_epoch_, .root_identity = identity, .root = root};
+  }
+}
+
+void PageTables::forget_node(ObjectId node) {
+  const NodeMark& mark = marks_.of(node.value);
+  if (mark.mapping_epoch != mapping_epoch_) return;
+  if (mark.root_identity == NodeMark::many) return forget_all();
+  if (pool_.at(mark.root).root_identity == mark.root_identity) forget_space(mark.root);
+}
+
+// The tables below stay, to be emptied when they are next linked.
+void PageTables::forget_space(TableNumber root) {
+  pool_.renew_identity(root);
+  if (root == loaded_) loaded_mapping_epoch_ = 0;  // stale
+}
+
 // --- keeping tables true ---------------------------------------------------------------------------
 
-void PageTables::bring_up_to_date(TableNumber number) {
+void PageTables::make_true(TableNumber number, uint64_t identity) {
   Table& table = pool_.at(number);
-  if (table.mapping_epoch != mapping_epoch_) empty(number);
+  if (table.mapping_epoch != mapping_epoch_ || table.filled_for != identity) empty(number);
   if (table.checkpoint_epoch != store_->epoch()) forbid_writes(number);
+  table.filled_for = identity;
   table.mapping_epoch = mapping_epoch_;
   table.checkpoint_epoch = store_->epoch();
 }
@@ -185,14 +232,19 @@ void PageTables::forbid_writes(TableNumber number) {
 
 // Leaves the kernel's half of a root. What it linked to stays, to be linked again.
 void PageTables::empty(TableNumber number) {
+  last_leaf_ = no_table;
   Table& table = pool_.at(number);
-  const unsigned count = user_entries(table.key.level);
-  uint64_t* entries = pool_.entries(number);
-  if (table.key.level == 0 && table.mapping_epoch == mapping_epoch_) {
-    for (unsigned i = 0; i < count; ++i) uncount(entries[i]);
+  const bool are_counted = table.key.level == 0 && table.mapping_epoch == mapping_epoch_;
+  for (unsigned word = 0; word < std::size(table.present); ++word) {
+    if (table.present[word] == 0) continue;
+    for (uint64_t bits = table.present[word]; bits != 0; bits &= bits - 1) {
+      uint64_t& entry = pool_.entries(number)[word * 64 + std::countr_zero(bits)];
+      if (are_counted) uncount(entry);
+      entry = 0;
+    }
+    table.present[word] = table.writable[word] = 0;
+    machine::let_interrupts_in();  // it may be the fourth of one fault
   }
-  std::memset(entries, 0, count * sizeof(uint64_t));
-  std::memset(table.writable, 0, sizeof(table.writable));
 }
 
 // --- finding, taking and dropping tables -------------------------------------------------------------
@@ -215,7 +267,7 @@ TableNumber PageTables::take_victim() {
   if (!table.in_use) return victim;
   unlink(victim);
   empty(victim);
-  std::memset(pool_.entries(victim), 0, frame_bytes);  // the kernel's half of a former root
+  if (table.key.level == root_level) std::memset(pool_.entries(victim), 0, frame_bytes);  // the kernel's half
   if (is_loaded_space(table.key)) machine::flush_translations();
   pool_.release(victim);
   return victim;
@@ -227,13 +279,12 @@ void PageTables::unlink(TableNumber number) {
   if (table.key.level == root_level) return;
   const TableNumber parent = table_of(table.parent);
   const unsigned index = index_in(table.parent);
-  uint64_t& entry = pool_.entries(parent)[index];
+  const uint64_t entry = pool_.entries(parent)[index];
   if (pool_.at(parent).key.level != table.key.level + 1u || !pte::is_present(entry) ||
       pte::address_of(entry) != pool_.physical(number).value) {
     return;
   }
-  entry = 0;
-  note_writable(pool_.at(parent), index, false);
+  set_entry(parent, index, 0);
 }
 
 // The translation to a frame that is mapped once is cleared; of more only their number is known.
@@ -242,13 +293,12 @@ void PageTables::unmap(CacheSlot slot) {
   if (!is_counted(descriptor) || descriptor.mapping_count == 0) return;
   const TableNumber number = table_of(descriptor.mapping_table);
   const unsigned index = index_in(descriptor.mapping_table);
-  Table& table = pool_.at(number);
-  uint64_t& entry = pool_.entries(number)[index];
+  const Table& table = pool_.at(number);
+  const uint64_t entry = pool_.entries(number)[index];
   // It may have been the other one that went when there were two.
   const bool is_remembered = table.key.level == 0 && pte::is_present(entry) && slot_of(entry) == slot;
   if (descriptor.mapping_count > 1 || !is_remembered) return forget_all();
-  entry = 0;
-  note_writable(table, index, false);
+  set_entry(number, index, 0);
   descriptor.mapping_count = 0;
   machine::flush_translation(table.key.address_of_entry(index));
 }

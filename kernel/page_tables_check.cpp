@@ -53,7 +53,7 @@ std::optional<TableMismatch> PageTables::check_link(TableNumber number, unsigned
     return TableMismatch{"ONE-PARENT: a linked table remembers another", address, entry, level};
   }
   if (table.mapping_epoch != mapping_epoch_) return std::nullopt;
-  if (child.mapping_epoch != mapping_epoch_) {
+  if (child.mapping_epoch != mapping_epoch_ || child.filled_for != table.filled_for) {
     return TableMismatch{"STALE-IS-EMPTIED: a stale table is linked", address, entry, level};
   }
   if (pte::is_writable(entry) && is_true(table) && !is_true(child)) {
@@ -83,7 +83,27 @@ std::optional<TableMismatch> PageTables::check_entry(TableNumber number, unsigne
   return table.mapping_epoch == mapping_epoch_ ? check_leaf(table, address, entry) : std::nullopt;
 }
 
+std::optional<TableMismatch> PageTables::check_last_leaf() const {
+  if (last_leaf_ == no_table || !is_true(pool_.at(last_leaf_))) return std::nullopt;
+  const TableKey& leaf = pool_.at(last_leaf_).key;
+  const uint64_t address = leaf.first_address();
+  TableNumber table = pool_.find(leaf.at(0, root_level));
+  if (table == no_table || pool_.at(table).root_identity != pool_.at(last_leaf_).filled_for) return std::nullopt;
+  for (unsigned level = root_level; level > 0; --level) {
+    const uint64_t entry = pool_.entries(table)[pte::index_of(address, level)];
+    if (!pte::is_present(entry) || !pte::is_writable(entry)) {
+      return TableMismatch{"LAST-LEAF-IS-LINKED: it is not", address, entry, level};
+    }
+    table = pool_.number_of({pte::address_of(entry)});
+  }
+  if (table == last_leaf_) return std::nullopt;
+  return TableMismatch{"LAST-LEAF-IS-LINKED: another is", address, 0, 0};
+}
+
 std::optional<TableMismatch> PageTables::check_tables() const {
+  if (!loaded_is_stale() && pool_.at(loaded_).filled_for != pool_.at(loaded_).root_identity) {
+    return TableMismatch{"STALE-IS-EMPTIED: the loaded root was filled for another identity", 0, 0, root_level};
+  }
   uint64_t present = 0;
   for (TableNumber number = 0; number < pool_.size(); ++number) {
     const Table& table = pool_.at(number);
@@ -96,6 +116,7 @@ std::optional<TableMismatch> PageTables::check_tables() const {
                  pte::is_present(pool_.entries(number)[index]);
     }
   }
+  if (const auto mismatch = check_last_leaf()) return mismatch;
   uint64_t counted = 0;
   for (CacheSlot slot = 0; slot < store_->slot_count(); ++slot) {
     const FrameDescriptor& descriptor = store_->descriptor(slot);
@@ -105,6 +126,20 @@ std::optional<TableMismatch> PageTables::check_tables() const {
   return std::nullopt;
 }
 
+bool PageTables::is_hint_harmless(const Capability& space, TableNumber hint, uint64_t identity) const {
+  if (hint >= pool_.size() || identity == 0 || pool_.at(hint).root_identity != identity) return true;
+  return pool_.at(hint).key == TableKey::of(space, 0, root_level);
+}
+
+bool PageTables::is_marked(const PageReached& page, uint64_t identity) {
+  for (unsigned i = 0; i < page.depth; ++i) {
+    const NodeMark& mark = marks_.of(page.nodes[i]);
+    if (mark.mapping_epoch != mapping_epoch_) return false;
+    if (mark.root_identity != identity && mark.root_identity != NodeMark::many) return false;
+  }
+  return true;
+}
+
 namespace {
 
 // Whether a walk agrees with an entry. Less than the walk allows is always right.
@@ -112,6 +147,7 @@ std::optional<std::string_view> disagreement(const PageReached& page, CacheSlot 
                                              uint64_t entry) {
   if (page.slot != slot) return "an entry points to another page than the walk";
   if (pte::is_writable(entry) && !page.writable) return "an entry lets write what the walk does not";
+  if (entry & pte::may_write && !page.writable) return "an entry promises a write that the walk does not let";
   if (pte::is_executable(entry) && !page.executable) {
     return "an entry lets execute what the walk does not";
   }
@@ -122,11 +158,14 @@ std::optional<std::string_view> disagreement(const PageReached& page, CacheSlot 
 
 std::optional<TableMismatch> PageTables::check(const Capability& space) {
   const TableKey wanted = TableKey::of(space, 0, 0);
+  const TableNumber root = pool_.find(TableKey::of(space, 0, root_level));
+  if (root == no_table) return std::nullopt;
+  const uint64_t identity = pool_.at(root).root_identity;
   const uint64_t epoch = mapping_epoch_;
   for (TableNumber number = 0; number < pool_.size(); ++number) {
     const Table& table = pool_.at(number);
     if (!table.in_use || table.key.level != 0 || !table.key.same_space(wanted)) continue;
-    if (table.mapping_epoch != epoch) continue;
+    if (table.mapping_epoch != epoch || table.filled_for != identity) continue;
     for (unsigned index = 0; index < pte::entries_per_table; ++index) {
       const uint64_t entry = pool_.entries(number)[index];
       if (!pte::is_present(entry)) continue;
@@ -140,6 +179,9 @@ std::optional<TableMismatch> PageTables::check(const Capability& space) {
       }
       if (const auto what = disagreement(outcome.page, slot_of(entry), entry)) {
         return TableMismatch{*what, address, entry, 0};
+      }
+      if (!is_marked(outcome.page, identity)) {
+        return TableMismatch{"MARKED-BEFORE-MAPPED: a node behind an entry is not marked", address, entry, 0};
       }
     }
   }

@@ -50,6 +50,7 @@ Commit Kernel::commit() {
 }
 
 void Kernel::set_running(Commit, Process& process, ActivityRef activity) {
+  forget_deadline(activity);
   process.control.state = ProcessState::running;
   Activity& line = scheduler.at(activity);
   line.runnable = 1;
@@ -58,6 +59,7 @@ void Kernel::set_running(Commit, Process& process, ActivityRef activity) {
 
 void Kernel::set_not_running(Commit, Process& process, ActivityRef activity, ProcessState state) {
   process.control.state = state;
+  forget_deadline(activity);
   scheduler.remove(activity);
   scheduler.at(activity).runnable = 0;
 }
@@ -66,9 +68,9 @@ void Kernel::make_ready(Commit, CacheSlot, ActivityRef activity) { scheduler.mak
 
 void Kernel::hand_over_to(Commit commit, CacheSlot slot, ActivityRef activity) {
   // Legal only if nothing of higher priority is ready; one whose priority is not known has to be
-  // looked at first.
-  const uint8_t priority = scheduler.priority(activity);
-  if (priority == Scheduler::priority_unknown || scheduler.highest_ready() > priority) {
+  // looked at first. With the slice over nobody equal may be ready either: else a client of a more
+  // important server, in which the tick happens to find it, would keep its equals waiting for ever.
+  if (!scheduler.may_run_at_once(scheduler.at(activity), slice_is_over_)) {
     make_ready(commit, slot, activity);
     return;
   }
@@ -77,19 +79,21 @@ void Kernel::hand_over_to(Commit commit, CacheSlot slot, ActivityRef activity) {
 
 void Kernel::become_current(CacheSlot slot, ActivityRef activity) {
   assert_that(!has_current(), "ONE-CURRENT: nobody is current when somebody becomes so");
-  store.pin(slot);
-  store.pin(activity.slot());
+  store.keep(slot, activity.slot());
   current_slot_ = slot;
-  frame_of_current_ = store.bytes(slot);
+  current_process_ = &process_at(slot);
   current_activity_ = activity;
+  current_line_ = &scheduler.at(activity);
 }
 
 void Kernel::leave_current() {
   release_fpu();
-  store.unpin(current_slot_);
-  store.unpin(current_activity_.slot());
+  store.keep(no_slot, no_slot);
+  store.may_have_room();
   current_slot_ = no_slot;
+  current_process_ = nullptr;
   current_activity_ = {};
+  current_line_ = nullptr;
 }
 
 void Kernel::stall_current(WaitChannel channel) {
@@ -102,20 +106,22 @@ void Kernel::stall_current(WaitChannel channel) {
 // Who was woken, and has to wait for something else before it can try, passes the wake on.
 void Kernel::stall(ActivityRef activity, WaitChannel channel) {
   const WaitChannel woken_for = scheduler.take_woken_for(activity);
-  scheduler.stall(activity, channel, channel == attempt_woken_for_);
+  scheduler.stall(activity, channel, attempt_is_of_first_ && channel == attempt_woken_for_);
   pass_wake_on(woken_for);
 }
 
+// Only the commit lets it go on: not the deadline of the call, for which its timer may still be armed.
 void Kernel::hold_current_until_commit() {
+  timers.disarm(current_activity_);
   stall_current(WaitChannel::of(WaitChannel::Reason::commit, store.epoch()));
   request_checkpoint();
 }
 
 void Kernel::release_fpu() {
-  if (!fpu_loaded_) return;
+  if (!is_fpu_loaded()) return;
   machine::fpu_save(current().fpu_area);
   machine::fpu_disable();
-  fpu_loaded_ = false;
+  slow_because_ &= static_cast<uint8_t>(~slow_by_fpu);
 }
 
 void Kernel::pass_wake_on(WaitChannel channel) {
@@ -133,23 +139,25 @@ Outcome Kernel::stop_process(CacheSlot slot, Process& process) {
   if (control.state == ProcessState::stopped) return Outcome::prepared();
   if (const Outcome o = prepare_write(slot, Need::reserve); o.is_obstacle()) return o;
   const auto activity = prepare_activity(process);
-  if (!activity) return activity.error();
+  if (!activity && activity.error().result != Result::void_capability) return activity.error();
   const Commit committed = commit();
-  const WaitChannel woken_for = scheduler.woken_for(*activity);
+  const WaitChannel woken_for = activity ? scheduler.woken_for(*activity) : WaitChannel{};
   if (control.state == ProcessState::receiving) {
     process.registers.rip -= system_call_instruction_bytes;
   } else if (control.state == ProcessState::waiting) {
     ++control.call_count;
-    if (control.fault == FaultCode::none) {
-      process.registers.rax = static_cast<uint64_t>(Delivery::reply);
-      set_message_words(process.registers, {static_cast<uint64_t>(Result::interrupted)});
-    }
+    if (control.fault == FaultCode::none) answer_refusal(process, Result::interrupted);
   }
   if (slot == current_slot_) {
     answer_refusal(process, Result::interrupted);
     leave_current();
   }
-  set_not_running(committed, process, *activity, ProcessState::stopped);
+  if (activity) {
+    set_not_running(committed, process, *activity, ProcessState::stopped);
+  } else {
+    control.state = ProcessState::stopped;
+    control.activity = {};
+  }
   next_step();
   pass_wake_on(woken_for);
   return Outcome::prepared();

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "kernel/lookup.hpp"
 #include "kernel/outcome.hpp"
@@ -38,18 +39,48 @@ inline void set_message_words(Registers& registers, const uint64_t (&words)[mess
 inline Invocation invocation_kind(const Registers& r) { return static_cast<Invocation>(r.rax & 0xff); }
 inline unsigned invoked_register(const Registers& r) { return r.rax >> 8 & 0xff; }
 inline unsigned sent_register(const Registers& r, unsigned i) { return r.rbx >> (8 * i) & 31; }
+// Bits of rbx that name no register and move nothing (objects/abi.hpp).
+inline constexpr uint64_t not_a_register = 0xe0e0'e0e0'6060'6060;
+inline bool is_moved(const Registers& r, unsigned i) { return r.rbx >> (8 * i) & move_bit; }
+inline bool moves_anything(const Registers& r) { return r.rbx & 0x8080'8080; }
 inline unsigned receiving_register(const Registers& r, unsigned i) { return r.rbx >> (32 + 8 * i) & 31; }
 inline uint32_t send_length(const Registers& r) { return static_cast<uint32_t>(r.r12); }
 inline uint32_t receive_capacity(const Registers& r) { return static_cast<uint32_t>(r.r12 >> 32); }
 
-// Bytes between kernel and one process: at most message_bytes_max, so at most two pages.
-struct Pieces {
+// Bytes between the kernel and one process, where they stand in memory: a piece for each page.
+class Pieces {
+ public:
   struct Piece {
-    std::byte* bytes = nullptr;
-    uint32_t length = 0;
+    std::byte* bytes;
+    uint32_t length;
   };
-  Piece pieces[2];
-  uint32_t length() const { return pieces[0].length + pieces[1].length; }
+  static constexpr unsigned count_max = message_bytes_max / frame_bytes + 1;
+
+  Pieces() = default;
+  Pieces(std::byte* bytes, uint32_t length) { add(bytes, length); }
+  // Most messages have no bytes: what is not there is neither cleared nor copied.
+  Pieces(const Pieces& other) : count_(other.count_), length_(other.length_) {
+    for (unsigned i = 0; i < count_; ++i) pieces_[i] = other.pieces_[i];
+  }
+  Pieces& operator=(const Pieces& other) {
+    count_ = other.count_;
+    length_ = other.length_;
+    for (unsigned i = 0; i < count_; ++i) pieces_[i] = other.pieces_[i];
+    return *this;
+  }
+
+  // At most message_bytes_max bytes together, each piece but the first at the start of a page.
+  void add(std::byte* bytes, uint32_t length) {
+    pieces_[count_++] = {bytes, length};
+    length_ += length;
+  }
+  uint32_t length() const { return length_; }
+  std::span<const Piece> pieces() const { return {pieces_, count_}; }
+
+ private:
+  Piece pieces_[count_max];
+  uint32_t count_ = 0;
+  uint32_t length_ = 0;
 };
 
 struct Request {
@@ -57,21 +88,26 @@ struct Request {
   Process& caller;
   Invocation kind;
 
-  Capability invoked;  // as it stands in the caller's register
-
   // The capability that is invoked in the end, with the restrictions of all wrappers on the way.
   Capability capability;
   Lookup object;  // of `capability`, if its type names one
+  Capability* stored = nullptr;  // where it stands: the caller's register, or a wrapper
 
-  // The innermost wrapper, the one whose target is `capability`; wrapper_count 0: there is none.
-  unsigned wrapper_count = 0;
-  Capability wrapper_control;
-  uint64_t wrapper_payload = 0;
+  // The innermost wrapper, the one whose target is `capability`, if there is one.
+  bool is_wrapped = false;
   bool hand_over = false;
+  bool has_taken_moved = false;
   unsigned answered = 0;  // bit i: capability i of the answer has been written
+  uint64_t wrapper_payload = 0;
+  ObjectId wrapper;
+  Version wrapper_version;
 
   uint64_t word(unsigned i) const { return message_word(caller.registers, i); }
   uint64_t method() const { return caller.registers.rdi; }
+  // As it stands in the caller's register. Until the answer.
+  const Capability& invoked() const {
+    return caller.capability_registers[invoked_register(caller.registers)];
+  }
   Capability& sent(unsigned i) {
     return caller.capability_registers[sent_register(caller.registers, i)];
   }
@@ -82,7 +118,13 @@ struct Request {
                  uint64_t w5 = 0, uint32_t byte_count = 0);
   // Capability i of the answer; before answer().
   void answer_capability(Commit, unsigned i, const Capability&);
+
+ private:
+  void take_moved_once();
 };
+
+// What the sender moved is no longer its own. When the message has been delivered.
+void take_moved(Process& sender);
 
 // One file per capability type in kernel/capabilities; this table is the answer to "what can be
 // invoked?". A null entry is no kernel object: void, entry, resume and wrapped are the

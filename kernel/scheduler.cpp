@@ -4,43 +4,48 @@
 #include <bit>
 
 #include "kernel/assertion.hpp"
+#include "kernel/machine.hpp"
 
 namespace perdure {
 namespace {
 
-// Activity::volatile_flags: priority + 1 in the low byte (0: unknown, as after a restart, when
-// all volatile fields are zero), then the bits below.
-constexpr uint64_t priority_mask = 0xff;
-constexpr uint64_t flag_ready = 1 << 8;
-constexpr uint64_t flag_waiting = 1 << 9;
-constexpr uint64_t flag_woken = 1 << 10;  // waits_for still says what for
-constexpr unsigned stall_count_shift = 32;  // the upper half counts stalls without progress
+// Activity::queue_flags. All zero after a restart, like all volatile fields. Bit 7 is the timers'.
+constexpr uint8_t flag_ready = 1 << 0;
+constexpr uint8_t flag_waiting = 1 << 1;
+constexpr uint8_t flag_woken = 1 << 2;    // waits_for still says what for
+constexpr uint8_t flag_in_call = 1 << 3;  // waiting, in a system call
+constexpr uint8_t flag_as_first = 1 << 4; // woken, and nobody else with it
 
 bool stands_in_line(const Activity& activity) {
-  return activity.volatile_flags & (flag_ready | flag_waiting);
+  return activity.queue_flags & (flag_ready | flag_waiting);
 }
+
+void clear(Activity& activity, unsigned flags) { activity.queue_flags &= static_cast<uint8_t>(~flags); }
 
 }  // namespace
 
 bool Scheduler::is_queued(ActivityRef ref) { return stands_in_line(at(ref)); }
 
+bool Scheduler::is_waiting(ActivityRef ref) { return at(ref).queue_flags & flag_waiting; }
+
+void Scheduler::rouse(ActivityRef ref) {
+  store_->pin(ref.slot());
+  remove(ref);
+  make_ready(ref);
+  store_->unpin(ref.slot());
+}
+
 uint8_t Scheduler::priority(ActivityRef ref) {
-  const uint64_t stored = at(ref).volatile_flags & priority_mask;
-  return stored == 0 ? priority_unknown : static_cast<uint8_t>(stored - 1);
+  return static_cast<uint8_t>(at(ref).priority - 1);
 }
 
 void Scheduler::set_priority(ActivityRef ref, uint8_t priority) {
-  uint64_t& flags = at(ref).volatile_flags;
-  flags = (flags & ~priority_mask) | (priority + 1u);
-}
-
-size_t Scheduler::bucket_of(WaitChannel channel) {
-  return (channel.value * 0x9e3779b97f4a7c15) >> 56;
+  at(ref).priority = static_cast<uint8_t>(priority + 1);
 }
 
 Scheduler::Line& Scheduler::line_of(ActivityRef ref) {
   const Activity& activity = at(ref);
-  if (activity.volatile_flags & flag_waiting) return waiting_[bucket_of({activity.waits_for})];
+  if (activity.queue_flags & flag_waiting) return waiting_[bucket_of({activity.waits_for})];
   const uint8_t known = priority(ref);
   return ready_[known == priority_unknown ? priority_max + 1 : known];
 }
@@ -78,7 +83,7 @@ void Scheduler::unlink(Line& line, ActivityRef ref) {
 void Scheduler::make_ready(ActivityRef ref) {
   Activity& activity = at(ref);
   assert_that(!stands_in_line(activity), "ONE-QUEUE: an activity stands in at most one line");
-  activity.volatile_flags |= flag_ready;
+  activity.queue_flags |= flag_ready;
   Line& line = line_of(ref);
   append(line, ref);
   ready_map_ |= 1u << (&line - ready_);
@@ -88,8 +93,9 @@ void Scheduler::stall(ActivityRef ref, WaitChannel channel, bool at_front) {
   Activity& activity = at(ref);
   assert_that(!stands_in_line(activity), "ONE-QUEUE: an activity stands in at most one line");
   take_woken_for(ref);
-  activity.volatile_flags |= flag_waiting;
+  activity.queue_flags |= flag_waiting;
   activity.waits_for = channel.value;
+  if (channel.reason() == WaitChannel::Reason::receiver) ++awaiting_receivers_;
   Line& line = waiting_[bucket_of(channel)];
   if (at_front) prepend(line, ref);
   else append(line, ref);
@@ -101,51 +107,60 @@ void Scheduler::remove(ActivityRef ref) {
   if (!stands_in_line(activity)) return;
   Line& line = line_of(ref);
   unlink(line, ref);
-  if (activity.volatile_flags & flag_ready) {
+  if (activity.queue_flags & flag_ready) {
     if (line.first.is_none()) ready_map_ &= ~(1u << (&line - ready_));
   } else {
+    note_not_waiting(activity);
     activity.waits_for = 0;
   }
-  activity.volatile_flags &= ~(flag_ready | flag_waiting);
+  clear(activity, flag_ready | flag_waiting | flag_in_call);
 }
 
-void Scheduler::wake(Line& line, ActivityRef ref) {
+void Scheduler::note_not_waiting(const Activity& activity) {
+  if (WaitChannel{activity.waits_for}.reason() == WaitChannel::Reason::receiver) --awaiting_receivers_;
+}
+
+void Scheduler::wake(Line& line, ActivityRef ref, bool as_first) {
   Activity& activity = at(ref);
+  note_not_waiting(activity);
   store_->pin(ref.slot());
   unlink(line, ref);
-  activity.volatile_flags = (activity.volatile_flags & ~flag_waiting) | flag_woken;
+  clear(activity, flag_waiting | flag_in_call);
+  activity.queue_flags |= as_first ? flag_woken | flag_as_first : flag_woken;
   ++woken_count_;
   make_ready(ref);
   store_->unpin(ref.slot());
 }
 
-uint32_t Scheduler::count_stall(ActivityRef ref) {
-  uint64_t& flags = at(ref).volatile_flags;
-  if (flags >> stall_count_shift != 0xffff'ffff) flags += uint64_t{1} << stall_count_shift;
-  return static_cast<uint32_t>(flags >> stall_count_shift);
-}
+void Scheduler::note_in_call(ActivityRef ref) { at(ref).queue_flags |= flag_in_call; }
 
-void Scheduler::clear_stalls(ActivityRef ref) { at(ref).volatile_flags &= 0xffff'ffff; }
+WaitChannel Scheduler::stalled_call(ActivityRef ref) {
+  const Activity& activity = at(ref);
+  return activity.queue_flags & flag_in_call ? WaitChannel{activity.waits_for} : WaitChannel{};
+}
 
 unsigned Scheduler::wake_one(WaitChannel channel) {
   Line& line = waiting_[bucket_of(channel)];
   for (ActivityRef ref = line.first; !ref.is_none(); ref = {at(ref).next}) {
     if (at(ref).waits_for != channel.value) continue;
-    wake(line, ref);
+    wake(line, ref, true);
     return 1;
   }
   return 0;
 }
 
-unsigned Scheduler::wake_all(WaitChannel channel) {
+// However many they are, interrupts are not off for longer.
+[[gnu::noinline]] unsigned Scheduler::wake_all_in_line(WaitChannel channel) {
+  constexpr unsigned looked_at_max = 16;
   Line& line = waiting_[bucket_of(channel)];
-  unsigned count = 0;
+  unsigned count = 0, looked_at = 0;
   for (ActivityRef ref = line.first; !ref.is_none();) {
     const ActivityRef next{at(ref).next};
     if (at(ref).waits_for == channel.value) {
-      wake(line, ref);
+      wake(line, ref, false);
       ++count;
     }
+    if (++looked_at % looked_at_max == 0) machine::let_interrupts_in();
     ref = next;
   }
   return count;
@@ -169,29 +184,39 @@ ActivityRef Scheduler::take_highest() {
   const ActivityRef ref = ready_[highest_ready()].first;
   Line& line = ready_[highest_ready()];
   unlink(line, ref);
-  at(ref).volatile_flags &= ~flag_ready;
+  clear(at(ref), flag_ready);
   if (line.first.is_none()) ready_map_ &= ~(1u << (&line - ready_));
   return ref;
 }
 
 WaitChannel Scheduler::woken_for(ActivityRef ref) {
   const Activity& activity = at(ref);
-  return activity.volatile_flags & flag_woken ? WaitChannel{activity.waits_for} : WaitChannel{};
+  return activity.queue_flags & flag_woken ? WaitChannel{activity.waits_for} : WaitChannel{};
 }
 
 WaitChannel Scheduler::take_woken_for(ActivityRef ref) {
   const WaitChannel channel = woken_for(ref);
   if (channel.value == 0) return channel;
   Activity& activity = at(ref);
-  activity.volatile_flags &= ~flag_woken;
+  clear(activity, flag_woken | flag_as_first);
   activity.waits_for = 0;
   --woken_count_;
   return channel;
 }
 
+bool Scheduler::was_woken_as_first(ActivityRef ref) { return at(ref).queue_flags & flag_as_first; }
+
+void Scheduler::give_turn_back(ActivityRef ref, WaitChannel channel, bool as_first) {
+  Activity& activity = at(ref);
+  activity.queue_flags |= as_first ? flag_woken | flag_as_first : flag_woken;
+  activity.waits_for = channel.value;
+  ++woken_count_;
+}
+
 void Scheduler::link_for_restart(ActivityRef ref, ActivityRef& list) {
   Activity& activity = at(ref);
-  activity.volatile_flags = activity.waits_for = 0;
+  activity.priority = activity.queue_flags = 0;
+  activity.waits_for = 0;
   activity.next = list.value;
   store_->pin(ref.slot());
   list = ref;

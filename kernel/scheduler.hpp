@@ -19,22 +19,10 @@
 #include <cstdint>
 
 #include "checkpoint/store.hpp"
+#include "kernel/activity_ref.hpp"
 #include "objects/rows.hpp"
 
 namespace perdure {
-
-// An activity in memory: cache slot and index. Valid while its row is pinned.
-struct ActivityRef {
-  uint32_t value = 0;  // 0: none; else (slot << 6 | index) + 1
-
-  static constexpr ActivityRef of(CacheSlot slot, unsigned index) {
-    return {(slot << ObjectId::index_bits | index) + 1};
-  }
-  constexpr bool is_none() const { return value == 0; }
-  constexpr CacheSlot slot() const { return (value - 1) >> ObjectId::index_bits; }
-  constexpr unsigned index() const { return (value - 1) & ((1u << ObjectId::index_bits) - 1); }
-  auto operator<=>(const ActivityRef&) const = default;
-};
 
 class Scheduler {
  public:
@@ -43,7 +31,7 @@ class Scheduler {
   void start(Store& store) { store_ = &store; }
 
   Activity& at(ActivityRef ref) {
-    return *row_object<Activity>(store_->bytes(ref.slot()), ref.index());
+    return *row_object<Activity>(store_->body(ref.slot()), ref.index());
   }
 
   // What the process's schedule said when last looked at.
@@ -52,29 +40,50 @@ class Scheduler {
 
   // To the end of its priority's line. Must not be queued.
   void make_ready(ActivityRef);
-  // To the end of the line for `channel`; to its front if it was just woken for it in vain.
+  // To the end of the line for `channel`; to its front if it, the first, was just woken for it in vain.
   void stall(ActivityRef, WaitChannel, bool at_front = false);
+  // Of one that has just been stalled: in a system call, rather than by a fault.
+  void note_in_call(ActivityRef);
   // Takes it out of whatever line it stands in.
   void remove(ActivityRef);
-
-  // How often it has stalled since it last got on; count_stall adds one. Saturates.
-  uint32_t count_stall(ActivityRef);
-  void clear_stalls(ActivityRef);
+  // What it stalled for in a system call, by which it stands in line; none in all other cases.
+  WaitChannel stalled_call(ActivityRef);
 
   // The longest waiting one (all) becomes ready. Answers how many.
   unsigned wake_one(WaitChannel);
-  unsigned wake_all(WaitChannel);
+  unsigned wake_all(WaitChannel channel) {
+    return waiting_[bucket_of(channel)].first.is_none() ? 0 : wake_all_in_line(channel);
+  }
   bool has_waiter(WaitChannel) const;
+  // Nobody waits for this process to receive, nor in a line that shares its bucket by accident: cheaper
+  // than has_waiter.
+  bool nobody_awaits_receiver(ObjectId process) const {
+    if (awaiting_receivers_ == 0) [[likely]] return true;
+    return waiting_[bucket_of(WaitChannel::of(WaitChannel::Reason::receiver, process.value))].first.is_none();
+  }
 
-  bool is_queued(ActivityRef);  // ready or waiting
+  bool is_queued(ActivityRef);   // ready or waiting
+  bool is_waiting(ActivityRef);  // stalled
+  // A waiting one becomes ready, whatever it waits for.
+  void rouse(ActivityRef);
 
   bool anything_ready() const { return ready_map_ != 0; }
   // Priority of the first in line; -1 if nobody is ready. Unknown counts as the highest.
   int highest_ready() const;
+  // Nobody ready is more important, nor, with the slice over, equal; one whose priority is not known has
+  // to be looked at first. (Activity::priority is one more than it says.)
+  bool may_run_at_once(const Activity& activity, bool slice_is_over) const {
+    return activity.priority != 0 && ready_map_ >> (activity.priority - slice_is_over) == 0;
+  }
   ActivityRef take_highest();
 
   // What it was woken for and has not tried yet; none if it was not. Asking clears it.
   WaitChannel take_woken_for(ActivityRef);
+  // Woken by wake_one: the one that stood first, and it alone. Whoever was woken with others lines up
+  // behind them again, in the order in which all try.
+  bool was_woken_as_first(ActivityRef);
+  // It has not tried yet, after all.
+  void give_turn_back(ActivityRef, WaitChannel, bool as_first);
   WaitChannel woken_for(ActivityRef);
   // Woken and not yet run: their frames must not be dropped before they have tried.
   unsigned woken_count() const { return woken_count_; }
@@ -92,11 +101,13 @@ class Scheduler {
   static constexpr size_t line_count = priority_max + 2;  // the last one: priority unknown
   static constexpr size_t bucket_count = 256;
 
-  static size_t bucket_of(WaitChannel);
+  static size_t bucket_of(WaitChannel channel) { return (channel.value * 0x9e3779b97f4a7c15) >> 56; }
   void append(Line&, ActivityRef);
   void prepend(Line&, ActivityRef);
   void unlink(Line&, ActivityRef);
-  void wake(Line&, ActivityRef);
+  void wake(Line&, ActivityRef, bool as_first);
+  unsigned wake_all_in_line(WaitChannel);
+  void note_not_waiting(const Activity&);
   Line& line_of(ActivityRef);
   ActivityRef sort_by_ticket(ActivityRef list);
   ActivityRef merge_by_ticket(ActivityRef a, ActivityRef b);
@@ -104,6 +115,7 @@ class Scheduler {
   Store* store_ = nullptr;
   uint32_t ready_map_ = 0;  // bit p: ready_[p] is not empty
   unsigned woken_count_ = 0;
+  uint64_t awaiting_receivers_ = 0;  // who waits for any process to receive
   Line ready_[line_count];
   Line waiting_[bucket_count];
 };

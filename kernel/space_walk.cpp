@@ -17,145 +17,140 @@ constexpr uint64_t low_bits(uint64_t value, unsigned count) {
 // One walk under way: where it is and what the path so far has said.
 class Walk {
  public:
-  Walk(Store& store, uint64_t address, Access access)
-      : store_(store), address_(address), access_(access), offset_(address >> page_bits) {}
+  // Fills in the outcome, which is large, where it is wanted.
+  Walk(Store& store, uint64_t address, Access access, WalkOutcome& outcome)
+      : store_(store), address_(address), access_(access), outcome_(outcome), offset_(address >> page_bits) {}
 
-  WalkOutcome run(Capability& space);
+  void run(Capability& space);
 
  private:
-  // Where the next capability of the path stands, or what the walk ends with.
-  struct Step {
-    Capability* next = nullptr;
-    WalkOutcome end;
-  };
-
-  Step follow(Capability& stored);
-  Step enter_node(Capability& stored);
-  WalkOutcome reach_page(Capability& stored);
-  std::expected<Lookup, Failure> find(Capability& stored);
-  bool is_guarded_out(const Capability& capability, unsigned span) const {
-    return offset_ >> span != capability.payload;
-  }
-  void note_keeper(const Capability& capability, const Node& node);
-  WalkOutcome fault(FaultCode) const;
-  WalkOutcome ended_by(const Failure&) const;
+  Capability* enter_node(Capability& stored);
+  void reach_page(Capability& stored);
+  template <Kind kind>
+  bool find(Capability& stored);
+  bool find_anywhere(Capability& stored);
+  void note_keeper(ObjectId, const Node&);
+  Capability* end_with(FaultCode);
+  bool end_with(const Failure&);
 
   Store& store_;
   const uint64_t address_;
   const Access access_;
+  WalkOutcome& outcome_;       // its fault's keeper: the nearest so far
   uint64_t offset_;            // pages, in the object that the next capability names
   uint8_t restrictions_ = 0;   // of all capabilities of the path so far
-  unsigned depth_ = 0;         // nodes entered
   CacheSlot holder_ = no_slot; // where the next capability stands; none: with the caller
   FrameNumber holder_frame_;
-  MemoryFault keeper_;         // only keeper, node and has_keeper
-  uint64_t keeper_offset_ = 0; // pages, in keeper_.node
+  uint64_t keeper_offset_ = 0; // pages, in outcome_.fault.node
+  Lookup found_;
 };
-
-WalkOutcome Walk::run(Capability& space) {
-  if (address_ >= user_address_end) return fault(FaultCode::no_memory);
-  Capability* next = &space;
-  for (;;) {
-    const Step step = follow(*next);
-    if (step.next == nullptr) return step.end;
-    next = step.next;
-  }
-}
 
 // The numbers in a capability come from the disk: what is none of the known memory types is not
 // memory.
-Walk::Step Walk::follow(Capability& stored) {
-  restrictions_ |= stored.restrictions;
-  switch (stored.type) {
-    case CapabilityType::void_capability: return {.end = fault(FaultCode::no_memory)};
-    case CapabilityType::node: return enter_node(stored);
-    case CapabilityType::page:
-    case CapabilityType::capability_page: return {.end = reach_page(stored)};
-    default: return {.end = fault(FaultCode::malformed_space)};
+void Walk::run(Capability& space) {
+  Capability* next = &space;
+  if (address_ >= user_address_end) next = end_with(FaultCode::no_memory);
+  while (next != nullptr) {
+    restrictions_ |= next->restrictions;
+    switch (next->type) {
+      case CapabilityType::void_capability: next = end_with(FaultCode::no_memory); break;
+      case CapabilityType::node: next = enter_node(*next); break;
+      case CapabilityType::page:
+      case CapabilityType::capability_page: reach_page(*next); return;
+      default: next = end_with(FaultCode::malformed_space); break;
+    }
   }
+}
+
+template <Kind kind>
+inline bool Walk::find(Capability& stored) {
+  return look_up_hinted<kind>(store_, stored, found_) || find_anywhere(stored);
 }
 
 // Looking one object up may evict the frame in which the capability to it stands. So a copy is
 // believed, and its hint is taken over only if the frame is still there.
-std::expected<Lookup, Failure> Walk::find(Capability& stored) {
+bool Walk::find_anywhere(Capability& stored) {
   Capability copy = stored;
   const auto found = look_up(store_, copy);
-  const bool is_there = holder_ == no_slot || store_.descriptor(holder_).number == holder_frame_;
-  if (found && is_there) stored.hint = copy.hint;
-  return found;
+  if (!found) return end_with(found.error());
+  found_ = *found;
+  if (copy.hint != stored.hint && (holder_ == no_slot || store_.descriptor(holder_).number == holder_frame_)) {
+    stored.hint = copy.hint;
+  }
+  return true;
 }
 
-Walk::Step Walk::enter_node(Capability& stored) {
-  if (depth_++ == walk_depth_max) return {.end = fault(FaultCode::malformed_space)};
-  const Capability capability = stored;
-  const auto found = find(stored);
-  if (!found) return {.end = ended_by(found.error())};
-  holder_ = found->slot;
-  holder_frame_ = capability.object.frame();
-  Node& node = *row_object<Node>(store_.bytes(found->slot), found->index);
-  if (node.slot_size > node_slot_size_max) return {.end = fault(FaultCode::malformed_space)};
+// The next capability of the path.
+Capability* Walk::enter_node(Capability& stored) {
+  if (outcome_.page.depth == walk_depth_max) return end_with(FaultCode::malformed_space);
+  const ObjectId object = stored.object;
+  const uint64_t guard = stored.payload;
+  if (!find<Kind::node>(stored)) return nullptr;
+  outcome_.page.nodes[outcome_.page.depth++] = object.value;
+  holder_ = found_.slot;
+  holder_frame_ = object.frame();
+  Node& node = *row_object<Node>(store_.bytes(found_.slot), found_.index);
+  if (node.slot_size > node_slot_size_max) return end_with(FaultCode::malformed_space);
   const unsigned span = node.slot_size + node_slot_bits;
-  if (is_guarded_out(capability, span)) return {.end = fault(FaultCode::no_memory)};
+  if (offset_ >> span != guard) return end_with(FaultCode::no_memory);
 
   offset_ = low_bits(offset_, span);
-  note_keeper(capability, node);
+  if (!node.keeper.is_void()) note_keeper(object, node);
   const auto slot = static_cast<unsigned>(offset_ >> node.slot_size);
-  if (slot == node_pocket_slot && (node.flags & Node::flag_pocket)) {
-    return {.end = fault(FaultCode::no_memory)};
-  }
+  if (slot == node_pocket_slot && (node.flags & Node::flag_pocket)) return end_with(FaultCode::no_memory);
   offset_ = low_bits(offset_, node.slot_size);
-  return {.next = &node.slots[slot], .end = {}};
+  return &node.slots[slot];
 }
 
-WalkOutcome Walk::reach_page(Capability& stored) {
-  if (is_guarded_out(stored, 0)) return fault(FaultCode::no_memory);
+void Walk::reach_page(Capability& stored) {
+  if (offset_ != stored.payload) return void(end_with(FaultCode::no_memory));
   const bool is_data = stored.type == CapabilityType::page;
-  const auto found = find(stored);
-  if (!found) return ended_by(found.error());
-  const PageReached page{
-      .slot = found->slot,
-      .writable = !(restrictions_ & (restriction::read_only | restriction::weak)),
-      .executable = !(restrictions_ & restriction::no_execute)};
+  if (!(is_data ? find<Kind::page>(stored) : find<Kind::capability_page>(stored))) return;
+  PageReached& page = outcome_.page;
+  page.slot = found_.slot;
+  page.writable = !(restrictions_ & (restriction::read_only | restriction::weak));
+  page.executable = !(restrictions_ & restriction::no_execute);
   // Capabilities are never seen as data.
   if (!is_data || (access_.write && !page.writable) || (access_.execute && !page.executable)) {
-    return fault(FaultCode::access);
+    return void(end_with(FaultCode::access));
   }
-  return {.what = WalkOutcome::What::reached, .page = page};
+  outcome_.what = WalkOutcome::What::reached;
 }
 
-void Walk::note_keeper(const Capability& capability, const Node& node) {
-  if (node.keeper.is_void()) return;
-  keeper_.has_keeper = true;
-  keeper_.keeper = node.keeper;
-  keeper_.node = capability;
-  keeper_.node.restrictions = 0;
-  keeper_.node.payload = 0;
+void Walk::note_keeper(ObjectId object, const Node& node) {
+  MemoryFault& fault = outcome_.fault;
+  fault.has_keeper = true;
+  fault.keeper = node.keeper;
+  fault.node = {.type = CapabilityType::node, .hint = found_.slot, .version = node.version, .object = object};
   keeper_offset_ = offset_;
 }
 
-WalkOutcome Walk::fault(FaultCode code) const {
-  WalkOutcome outcome{.what = WalkOutcome::What::fault, .fault = {.code = code}};
-  if (keeper_.has_keeper && !(restrictions_ & restriction::no_call)) {
-    outcome.fault = keeper_;
-    outcome.fault.code = code;
-    outcome.fault.offset = keeper_offset_ << page_bits | low_bits(address_, page_bits);
-  }
-  return outcome;
+Capability* Walk::end_with(FaultCode code) {
+  outcome_.what = WalkOutcome::What::fault;
+  outcome_.fault.code = code;
+  outcome_.fault.offset = keeper_offset_ << page_bits | low_bits(address_, page_bits);
+  if (!outcome_.fault.has_keeper || (restrictions_ & restriction::no_call)) outcome_.fault = {.code = code};
+  return nullptr;
 }
 
-WalkOutcome Walk::ended_by(const Failure& failure) const {
+bool Walk::end_with(const Failure& failure) {
   switch (failure.why) {
-    case Failure::Why::stall: return {.what = WalkOutcome::What::stall, .stall = failure.stall};
-    case Failure::Why::unreadable: return fault(FaultCode::unreadable);
-    case Failure::Why::void_capability: return fault(FaultCode::no_memory);
+    case Failure::Why::stall:
+      outcome_.what = WalkOutcome::What::stall;
+      outcome_.stall = failure.stall;
+      break;
+    case Failure::Why::unreadable: end_with(FaultCode::unreadable); break;
+    case Failure::Why::void_capability: end_with(FaultCode::no_memory); break;
   }
-  return fault(FaultCode::no_memory);
+  return false;
 }
 
 }  // namespace
 
 WalkOutcome walk(Store& store, Capability& space, uint64_t address, Access access) {
-  return Walk(store, address, access).run(space);
+  WalkOutcome outcome;
+  Walk(store, address, access, outcome).run(space);
+  return outcome;
 }
 
 }  // namespace perdure

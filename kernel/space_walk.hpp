@@ -36,11 +36,13 @@ struct Access {
   bool execute = false;
 };
 
-// The page, and the rights that the whole path allows, whatever the access asked for.
+// The page, the rights that the whole path allows, whatever the access asked for, and the nodes on it.
 struct PageReached {
   CacheSlot slot = no_slot;
   bool writable = false;
   bool executable = false;
+  uint8_t depth = 0;
+  uint64_t nodes[walk_depth_max];  // object numbers; the first `depth` are set
 };
 
 // Why the access cannot be made, and who is to be told.

@@ -24,6 +24,7 @@ std::string_view Kernel::check_process(CacheSlot slot) {
       activity.process_version != store.descriptor(slot).identity.source) {
     return "ONE-ACTIVITY: the activity of a process is bound to another one";
   }
+  if (activity.awaits_deadline && control.state != ProcessState::waiting) return "a deadline is awaited of a call that is none";
   return (activity.runnable != 0) == runs ? "" : "ONE-ACTIVITY: an activity is runnable while its process is not running, or the reverse";
 }
 
@@ -35,8 +36,10 @@ std::string_view Kernel::check_activities(CacheSlot slot) {
     const ActivityRef ref = ActivityRef::of(slot, index);
     const Activity& activity = scheduler.at(ref);
     const bool has_place = ref == current_activity_ || scheduler.is_queued(ref);
-    if ((activity.runnable != 0) != has_place) return "ONE-ACTIVITY: a runnable activity is lost, or one that is not runs";
+    if (activity.runnable && !has_place) return "ONE-ACTIVITY: a runnable activity is lost";
+    if (has_place && !activity.runnable && !activity.awaits_deadline) return "ONE-ACTIVITY: an activity that is not runnable runs";
     if (activity.runnable && activity.process.value == 0) return "ONE-ACTIVITY: an activity of nobody is runnable";
+    if (activity.awaits_deadline && !has_place && !timers.is_armed(ref)) return "a deadline is awaited without a timer";
   }
   return "";
 }
@@ -48,8 +51,12 @@ std::optional<StateMismatch> Kernel::check_state() {
     if (!usable || (frame.flags & FrameDescriptor::flag_body_absent)) continue;
     std::string_view what;
     if (frame.identity.kind == Kind::process) {
+      const Process& process = process_at(slot);
       what = check_process(slot);
-      if (const auto wrong = tables.check(process_at(slot).space)) what = wrong->what;
+      if (const auto wrong = tables.check(process.space)) what = wrong->what;
+      if (!tables.is_hint_harmless(process.space, process.control.root_hint, process.control.root_identity)) {
+        what = "a process remembers the root of another space";
+      }
     } else if (frame.identity.kind == Kind::activity) {
       what = check_activities(slot);
     }
@@ -59,12 +66,18 @@ std::optional<StateMismatch> Kernel::check_state() {
   return std::nullopt;
 }
 
+void Kernel::clear_stalls(ActivityRef ref) {
+  StallCount& stalls = stalls_[ref.value % stall_counts];
+  if (stalls.who == ref) stalls.count = 0;
+}
+
 // PROGRESS. Other programs and devices may be waited for as long as they please.
 void Kernel::check_progress(WaitChannel channel) {
   constexpr uint32_t stalls_max = 1'000;
-  if (channel.reason() > WaitChannel::Reason::disk_queue) {
-    scheduler.clear_stalls(current_activity_);
-  } else if (scheduler.count_stall(current_activity_) > stalls_max) {
+  if (channel.reason() > WaitChannel::Reason::disk_queue) return clear_stalls(current_activity_);
+  StallCount& stalls = stalls_[current_activity_.value % stall_counts];
+  if (stalls.who != current_activity_) stalls = {current_activity_, 0};
+  if (++stalls.count > stalls_max) {
     bug("PROGRESS: a process tries again and again without getting on", store.descriptor(current_slot_).number);
   }
 }

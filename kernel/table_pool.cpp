@@ -8,41 +8,6 @@ namespace perdure {
 
 namespace pte = page_table_entry;
 
-namespace {
-
-constexpr size_t table_bytes = pte::entries_per_table * sizeof(uint64_t);
-
-constexpr uint64_t prefix_of(uint64_t address, unsigned level) {
-  return address >> (pte::covered_bits(level) + 9);
-}
-
-// What of a capability's restrictions shows in a translation. Weak forbids writing; opaque says
-// nothing about memory access; no_call only chooses who is told of a fault, and faults are
-// never cached.
-constexpr uint8_t translation_restrictions(uint8_t restrictions) {
-  uint8_t result = restrictions & (restriction::read_only | restriction::no_execute);
-  if (restrictions & restriction::weak) result |= restriction::read_only;
-  return result;
-}
-
-}  // namespace
-
-TableKey TableKey::of(const Capability& space, uint64_t address, unsigned level) {
-  return {.object = space.object,
-          .version = space.version,
-          .guard = space.payload,
-          .prefix = prefix_of(address, level),
-          .restrictions = translation_restrictions(space.restrictions),
-          .level = static_cast<uint8_t>(level)};
-}
-
-TableKey TableKey::at(uint64_t address, unsigned other_level) const {
-  TableKey result = *this;
-  result.prefix = prefix_of(address, other_level);
-  result.level = static_cast<uint8_t>(other_level);
-  return result;
-}
-
 uint32_t TablePool::start(std::span<std::byte> memory) {
   // Between half a bucket and one bucket per table.
   constexpr size_t bytes_each = table_bytes + sizeof(Table) + sizeof(TableNumber);
@@ -57,6 +22,7 @@ uint32_t TablePool::start(std::span<std::byte> memory) {
   for (uint32_t i = 0; i < bucket_count_; ++i) buckets_[i] = no_table;
   oldest_ = 0;
   newest_ = size_ - 1;
+  touches_ = size_;  // nobody was moved a moment ago
   for (TableNumber i = 0; i < size_; ++i) {
     known_[i] = {};
     known_[i].older = i == 0 ? no_table : i - 1;
@@ -65,20 +31,12 @@ uint32_t TablePool::start(std::span<std::byte> memory) {
   return size_;
 }
 
-TableNumber TablePool::number_of(PhysAddr physical) const {
-  if (physical < first_) return no_table;
-  const uint64_t number = (physical.value - first_.value) / table_bytes;
-  return number < size_ ? static_cast<TableNumber>(number) : no_table;
-}
-
+// Asked for each level of each fault. Object and prefix are what differs between the tables of a machine;
+// the rest hardly ever does.
 uint32_t TablePool::bucket_of(const TableKey& key) const {
-  uint64_t hash = 0xcbf29ce484222325;
-  for (const uint64_t word : {key.object.value, key.version.value, key.guard, key.prefix,
-                              uint64_t{key.restrictions} << 8 | key.level}) {
-    hash = (hash ^ word) * 0x9e3779b97f4a7c15;
-    hash ^= hash >> 32;
-  }
-  return static_cast<uint32_t>(hash) & (bucket_count_ - 1);
+  uint64_t hash = key.object.value ^ std::rotl(key.prefix, 24) ^ std::rotl(key.version.value, 40) ^ std::rotl(key.guard, 52);
+  hash = (hash ^ uint64_t{key.restrictions} << 60 ^ uint64_t{key.level} << 56) * 0x9e3779b97f4a7c15;
+  return static_cast<uint32_t>(hash >> 32) & (bucket_count_ - 1);
 }
 
 TableNumber TablePool::find(const TableKey& key) const {
@@ -92,6 +50,7 @@ void TablePool::assign(TableNumber number, const TableKey& key) {
   TableNumber& head = buckets_[bucket_of(key)];
   table.key = key;
   table.in_use = true;
+  if (key.level == pte::levels - 1) table.root_identity = next_identity_++;
   table.hash_next = head;
   head = number;
 }
@@ -104,6 +63,7 @@ void TablePool::release(TableNumber number) {
   *link = table.hash_next;
   table.key = {};
   table.in_use = false;
+  table.root_identity = 0;
   table.hash_next = no_table;
 }
 
@@ -113,7 +73,8 @@ void TablePool::leave_line(TableNumber number) {
   (table.newer == no_table ? newest_ : known_[table.newer].older) = table.older;
 }
 
-void TablePool::touch(TableNumber number) {
+void TablePool::make_newest(TableNumber number) {
+  known_[number].touched_at = ++touches_;
   if (number == newest_) return;
   leave_line(number);
   Table& table = known_[number];

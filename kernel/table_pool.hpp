@@ -34,33 +34,66 @@ struct TableKey {
   uint8_t restrictions = 0;
   uint8_t level = 0;         // 3: root ... 0: its entries are pages
 
-  static TableKey of(const Capability& space, uint64_t address, unsigned level);
+  static constexpr TableKey of(const Capability& space, uint64_t address, unsigned level) {
+    return {.object = space.object,
+            .version = space.version,
+            .guard = space.payload,
+            .prefix = prefix_of(address, level),
+            .restrictions = translation_restrictions(space.restrictions),
+            .level = static_cast<uint8_t>(level)};
+  }
   // The same space, another table on the way to `address`.
-  TableKey at(uint64_t address, unsigned other_level) const;
+  constexpr TableKey at(uint64_t address, unsigned other_level) const {
+    TableKey result = *this;
+    result.prefix = prefix_of(address, other_level);
+    result.level = static_cast<uint8_t>(other_level);
+    return result;
+  }
   constexpr uint64_t first_address() const {
     return prefix << (page_table_entry::covered_bits(level) + 9);
   }
   constexpr uint64_t address_of_entry(unsigned index) const {
     return first_address() | uint64_t{index} << page_table_entry::covered_bits(level);
   }
+  constexpr bool covers(uint64_t address) const { return prefix == prefix_of(address, level); }
   constexpr bool same_space(const TableKey& other) const {
     return object == other.object && version == other.version && guard == other.guard &&
            restrictions == other.restrictions;
   }
   bool operator==(const TableKey&) const = default;
+
+ private:
+  static constexpr uint64_t prefix_of(uint64_t address, unsigned level) {
+    return address >> (page_table_entry::covered_bits(level) + 9);
+  }
+  // What of a capability's restrictions shows in a translation. Weak forbids writing; opaque says
+  // nothing about memory access; no_call only chooses who is told of a fault, and faults are
+  // never cached.
+  static constexpr uint8_t translation_restrictions(uint8_t restrictions) {
+    uint8_t result = restrictions & (restriction::read_only | restriction::no_execute);
+    if (restrictions & restriction::weak) result |= restriction::read_only;
+    return result;
+  }
 };
 
 struct Table {
   TableKey key;
   bool in_use = false;             // has a key, is in the hash table
+  // Of a root: drawn anew whenever it is given a key, and never again; else 0. With 32 bits, a program
+  // that makes roots for hours could wait for the one that an idle process remembers.
+  uint64_t root_identity = 0;
+  uint64_t filled_for = 0;         // the identity of the root for which its present entries are true
+  uint64_t mapping_epoch = 0;      // and the epoch; 0: never
   uint32_t checkpoint_epoch = 0;   // for which its writable entries are true
-  uint64_t mapping_epoch = 0;      // for which its present entries are true; 0: never
   // Who links to it, as number << 9 | entry. Only a memory: true if that entry points here.
   uint32_t parent = 0;
   TableNumber hash_next = no_table;
   TableNumber older = no_table;
   TableNumber newer = no_table;
-  uint64_t writable[page_table_entry::entries_per_table / 64] = {};  // bit i: entry i is writable
+  uint64_t touched_at = 0;         // the pool's count of touches when it was last made the newest
+  // Bit i is about entry i. So a table with few entries is emptied in few steps.
+  uint64_t present[page_table_entry::entries_per_table / 64] = {};
+  uint64_t writable[page_table_entry::entries_per_table / 64] = {};
 };
 
 class TablePool {
@@ -73,22 +106,34 @@ class TablePool {
   const uint64_t* entries(TableNumber number) const { return tables_[number]; }
   Table& at(TableNumber number) { return known_[number]; }
   const Table& at(TableNumber number) const { return known_[number]; }
-  PhysAddr physical(TableNumber number) const { return {first_.value + number * uint64_t{4096}}; }
-  TableNumber number_of(PhysAddr physical) const;  // no_table if it is none of the pool
+  PhysAddr physical(TableNumber number) const { return {first_.value + number * table_bytes}; }
+  TableNumber number_of(PhysAddr physical) const {  // no_table if it is none of the pool
+    const uint64_t number = (physical.value - first_.value) / table_bytes;
+    return number < size_ ? static_cast<TableNumber>(number) : no_table;
+  }
 
   TableNumber find(const TableKey&) const;
   // Gives a table that has no key a key.
   void assign(TableNumber, const TableKey&);
   // Takes its key away; its entries are the caller's care.
   void release(TableNumber);
+  // What was reached from this root is not to be believed any more.
+  void renew_identity(TableNumber root) { known_[root].root_identity = next_identity_++; }
 
   // The line of use.
-  void touch(TableNumber);  // it is now the newest
+  // It is now among the newest quarter. Every touch that moves one makes the others older by one place
+  // at most: who was moved a moment ago is left where it is.
+  void touch(TableNumber number) {
+    if (touches_ - known_[number].touched_at >= size_ / 4) make_newest(number);
+  }
   TableNumber oldest() const { return oldest_; }
   TableNumber newer_than(TableNumber number) const { return known_[number].newer; }
 
  private:
+  static constexpr uint64_t table_bytes = page_table_entry::entries_per_table * sizeof(uint64_t);
+
   uint32_t bucket_of(const TableKey&) const;
+  void make_newest(TableNumber);
   void leave_line(TableNumber);
 
   uint64_t (*tables_)[page_table_entry::entries_per_table] = nullptr;
@@ -97,6 +142,8 @@ class TablePool {
   PhysAddr first_;
   uint32_t size_ = 0;
   uint32_t bucket_count_ = 0;  // a power of two
+  uint64_t next_identity_ = 1;
+  uint64_t touches_ = 0;
   TableNumber oldest_ = no_table;
   TableNumber newest_ = no_table;
 };

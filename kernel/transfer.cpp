@@ -3,6 +3,12 @@
 // Bytes of messages: where they are in the memory of the two processes. All of it is preparation:
 // the walks may stall, the caller's own faults are the caller's, and the other side's faults only
 // shorten the message, so that nobody waits for somebody else's keeper.
+//
+// The pages of a long message are found, and then copied, one by one, with interrupts let in between.
+// Whoever has to give way between two copies has done nothing yet (a receive buffer before its message
+// is delivered has no defined contents), and begins again from zero when its turn comes; a slice is
+// long enough for a whole one.
+// No progress is kept anywhere, so nobody can hold another's buffer, and two senders cannot mix.
 #include <algorithm>
 #include <cstring>
 
@@ -11,7 +17,7 @@
 namespace perdure {
 namespace {
 
-// The two parts of a buffer: up to the end of its first page, and the rest.
+// Of a buffer: up to the end of its first page.
 uint32_t first_part(uint64_t address, uint32_t length) {
   return std::min<uint32_t>(length, static_cast<uint32_t>(frame_bytes - address % frame_bytes));
 }
@@ -46,14 +52,12 @@ std::expected<Pieces, Outcome> Kernel::own_pages(Process& caller, uint64_t addre
     caller_fault = {.code = FaultCode::protection};
     return std::unexpected(Outcome::caller_faulted());
   }
-  uint32_t done = 0;
-  for (Pieces::Piece& piece : pieces.pieces) {
-    const uint32_t part = first_part(address + done, length - done);
-    if (part == 0) break;
-    const auto bytes = own_page(caller, address + done, write);
+  while (pieces.length() < length) {
+    if (pieces.length() > 0) machine::let_interrupts_in();
+    const uint64_t at = address + pieces.length();
+    const auto bytes = own_page(caller, at, write);
     if (!bytes) return std::unexpected(bytes.error());
-    piece = {*bytes, part};
-    done += part;
+    pieces.add(*bytes, first_part(at, length - pieces.length()));
   }
   return pieces;
 }
@@ -90,34 +94,53 @@ std::expected<Pieces, Outcome> Kernel::buffer_pages(Process& process, uint32_t l
       return std::unexpected(probed.error());
     }
   }
-  uint32_t done = 0;
-  for (Pieces::Piece& piece : pieces.pieces) {
-    const uint32_t part = first_part(address + done, length - done);
-    if (part == 0) break;
-    const WalkOutcome walked = walk(store, process.space, address + done, {.write = true});
+  while (pieces.length() < length) {
+    if (pieces.length() > 0) machine::let_interrupts_in();
+    const uint64_t at = address + pieces.length();
+    const WalkOutcome walked = walk(store, process.space, at, {.write = true});
     if (walked.is_stall()) return std::unexpected(Outcome::wait(walked.stall));
     if (walked.is_fault()) break;
     const CacheSlot slot = walked.page.slot;
     if (const Outcome o = prepare_write(slot); o.is_obstacle()) return std::unexpected(o);
-    piece = {store.bytes(slot) + (address + done) % frame_bytes, part};
-    done += part;
+    pieces.add(store.bytes(slot) + at % frame_bytes, first_part(at, length - pieces.length()));
   }
   return pieces;
 }
 
-void copy_pieces(const Pieces& from, const Pieces& to) {
+namespace {
+
+// Copies as many bytes as both have, in steps of at most a page; stops when `goes_on` says no between two.
+template <typename GoesOn>
+bool copy_in_steps(const Pieces& from, const Pieces& to, GoesOn goes_on) {
   uint32_t left = std::min(from.length(), to.length());
-  unsigned f = 0, t = 0;
-  uint32_t from_done = 0, to_done = 0;
+  const Pieces::Piece* source = from.pieces().data();
+  const Pieces::Piece* target = to.pieces().data();
+  uint32_t source_done = 0, target_done = 0;
   while (left > 0) {
-    const uint32_t part = std::min({left, from.pieces[f].length - from_done, to.pieces[t].length - to_done});
-    std::memmove(to.pieces[t].bytes + to_done, from.pieces[f].bytes + from_done, part);
+    const uint32_t part = std::min({left, source->length - source_done, target->length - target_done});
+    std::memmove(target->bytes + target_done, source->bytes + source_done, part);
     left -= part;
-    from_done += part;
-    to_done += part;
-    if (from_done == from.pieces[f].length) ++f, from_done = 0;
-    if (to_done == to.pieces[t].length) ++t, to_done = 0;
+    source_done += part;
+    target_done += part;
+    if (source_done == source->length) ++source, source_done = 0;
+    if (target_done == target->length) ++target, target_done = 0;
+    if (left > 0 && !goes_on()) return false;
   }
+  return true;
+}
+
+}  // namespace
+
+void copy_pieces(const Pieces& from, const Pieces& to) {
+  copy_in_steps(from, to, [] { return true; });
+}
+
+Outcome Kernel::transfer(const Pieces& from, const Pieces& to) {
+  const bool is_done = copy_in_steps(from, to, [this] {
+    machine::let_interrupts_in();
+    return !must_give_way();
+  });
+  return is_done ? Outcome::prepared() : Outcome::give_way();
 }
 
 }  // namespace perdure

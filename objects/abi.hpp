@@ -10,17 +10,22 @@
 //            of the invoked capability               32-63 bytes received
 //   rdi rsi rdx r8 r9 r10   words 0-5                words 0-5
 //   rbx      bits 0-31 four registers to send from,  unchanged
-//            32-63 four registers to receive into
+//            32-63 four registers to receive into;
+//            a byte each: bits 0-4 the register, and
+//            bit 7, of those to send from: move
 //   r12      bits 0-31 bytes to send,                unchanged
 //            32-63 size of the receive buffer
 //   r13      address of the bytes to send            endpoint id      (deliveries to a receiver)
 //   r14      address of the receive buffer           entry payload    (deliveries to a receiver)
-//   r15      absolute deadline, 0: none              wrapper payload  (deliveries to a receiver)
+//   r15      absolute deadline of a call, ns of      wrapper payload  (deliveries to a receiver)
+//            machine time; 0: none
 //
 // Word 0 of a request is the method code, word 0 of an answer is the Result: the same for
 // kernel objects and for programs, so that neither can be told from the other.
 //
-// Capability registers: 0 is always void, what is received into it is dropped.
+// Capability registers: 0 is always void, what is received into it is dropped. What is moved rather
+// than copied leaves the sender's register void as soon as the message is delivered: a forwarder
+// hands on what it was given and is out of it.
 // A receiver gets the resume capability of a call in register 1, and, if the innermost wrapper
 // says so, that wrapper's control capability in register 2.
 #pragma once
@@ -31,7 +36,7 @@
 
 namespace perdure {
 
-inline constexpr uint32_t abi_revision = 1;
+inline constexpr uint32_t abi_revision = 2;
 
 enum class Invocation : uint8_t {
   call = 1,            // invoke, wait for the answer
@@ -56,7 +61,8 @@ inline constexpr uint64_t handed_over = 1 << 10;     // register 2 holds its con
 
 inline constexpr unsigned message_word_count = 6;
 inline constexpr unsigned message_capability_count = 4;
-inline constexpr size_t message_bytes_max = 4096;  // more is refused as Result::too_large
+inline constexpr size_t message_bytes_max = 65536;  // more is refused as Result::too_large
+inline constexpr uint8_t move_bit = 1 << 7;  // in a byte that names a register to send from
 inline constexpr unsigned resume_register = 1;
 inline constexpr unsigned handed_over_register = 2;
 
@@ -80,7 +86,8 @@ enum class Result : uint64_t {
   not_found = 14,
   in_use = 15,
   unsupported = 16,
-  interrupted = 17,       // the call was given up because the caller was stopped
+  interrupted = 17,       // the call was given up: the caller was stopped, or process.interrupt
+  timed_out = 18,         // the call's deadline passed before it was answered
 };
 
 constexpr std::string_view name_of(Result result) {
@@ -88,7 +95,7 @@ constexpr std::string_view name_of(Result result) {
       "ok", "malformed invocation", "capability is void", "wrong type of capability",
       "missing right", "bad argument", "unknown method", "message too large", "limit reached",
       "exhausted", "destroyed", "restarted", "unreadable", "being destroyed", "not found",
-      "in use", "unsupported", "interrupted"};
+      "in use", "unsupported", "interrupted", "deadline passed"};
   const auto number = static_cast<uint64_t>(result);
   return number < sizeof(names) / sizeof(names[0]) ? names[number] : "unknown result";
 }
@@ -126,6 +133,9 @@ inline constexpr uint64_t process_stop = method_code("process.stop");
 inline constexpr uint64_t process_status = method_code("process.status");  // → w1 ProcessState, w2 FaultCode, w3 address, w4 detail, w5 rip
 inline constexpr uint64_t process_get_registers = method_code("process.get_registers");  // → bytes: Registers
 inline constexpr uint64_t process_set_registers = method_code("process.set_registers");  // bytes: Registers
+// Ends the call in which it waits for a program (an answer, a busy receiver, a blocked wrapper, an
+// endpoint without receiver): that call answers `interrupted` → w1 1; 0: it waits for no program.
+inline constexpr uint64_t process_interrupt = method_code("process.interrupt");
 // endpoint
 inline constexpr uint64_t endpoint_set_receiver = method_code("endpoint.set_receiver");  // c0 process
 inline constexpr uint64_t endpoint_set_id = method_code("endpoint.set_id");  // w1
@@ -157,22 +167,33 @@ inline constexpr uint64_t range_make = method_code("range.make");  // w1 frame, 
 inline constexpr uint64_t range_recap = method_code("range.recap");  // w1 frame, w2 index → c0: again what make gave
 inline constexpr uint64_t range_rescind = method_code("range.rescind");  // w1 frame, w2 count → w1 frames done (bounded; call again)
 inline constexpr uint64_t range_rescind_object = method_code("range.rescind_object");  // w1 frame, w2 index
+// Another account pays for these frames; what is in them stays, and every capability to it. Empty
+// frames are passed over.
+inline constexpr uint64_t range_set_account = method_code("range.set_account");  // w1 frame, w2 count, w3 account → w1 frames done (bounded; call again)
 // → w1 frame, w2 index, w3 Kind, w4 version, w5 CapabilityType; not_found if not of this range
 inline constexpr uint64_t range_identify = method_code("range.identify");  // c0
 // checkpoint control
 inline constexpr uint64_t checkpoint_take = method_code("checkpoint.take");  // waits for the commit → w1 generation
 inline constexpr uint64_t checkpoint_status = method_code("checkpoint.status");  // → bytes: SystemStatus
 inline constexpr uint64_t checkpoint_generations = method_code("checkpoint.generations");  // → bytes: GenerationStatus[]
-inline constexpr uint64_t checkpoint_power_off = method_code("checkpoint.power_off");  // w1 PowerFlags
-inline constexpr uint64_t checkpoint_reboot = method_code("checkpoint.reboot");  // w1 PowerFlags
+// w1 PowerFlags, w2 boot epoch (0: any). In another boot than w2: `restarted`, and nothing is done.
+// So who is found just before this call by a checkpoint does not make it again at every boot.
+inline constexpr uint64_t checkpoint_power_off = method_code("checkpoint.power_off");
+inline constexpr uint64_t checkpoint_reboot = method_code("checkpoint.reboot");  // the same
 // devices
 inline constexpr uint64_t devices_console = method_code("devices.console");  // → c0 console
 // console
 inline constexpr uint64_t console_write = method_code("console.write");  // bytes
 inline constexpr uint64_t console_read = method_code("console.read");  // waits → w1 count 1-8, w2 the characters
+// Waits until an unread ^C (0x03) stands in the input, and leaves it there.
+inline constexpr uint64_t console_wait_interrupt = method_code("console.wait_interrupt");
+// Drops all input up to the first unread ^C, that included → w1 1; 0 and nothing dropped: there is none.
+inline constexpr uint64_t console_take_interrupt = method_code("console.take_interrupt");
 // clock
 inline constexpr uint64_t clock_now = method_code("clock.now");  // → w1 machine time ns, w2 wall time s, w3 boot epoch
 inline constexpr uint64_t clock_wait_restart = method_code("clock.wait_restart");  // w1 epoch; answers when it is another → w1
+// Answers when machine time has reached w1 ns, or in any boot but w2 (0: in any) → w1 machine time ns, w2 boot epoch
+inline constexpr uint64_t clock_wait_until = method_code("clock.wait_until");
 // discriminator
 inline constexpr uint64_t discriminator_classify = method_code("discriminator.classify");  // c0 → w1 CapabilityType, w2 restrictions
 inline constexpr uint64_t discriminator_same = method_code("discriminator.same");  // c0, c1 → w1 0 or 1

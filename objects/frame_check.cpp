@@ -32,6 +32,13 @@ std::string_view check_node(const Node& node) {
   return wrong.empty() ? check_capabilities(node.slots, node_slot_count) : wrong;
 }
 
+std::string_view check_activity(const Activity& activity) {
+  if (activity.runnable > 1) return "an activity is half runnable";
+  if (activity.awaits_deadline > 1) return "an activity half awaits a deadline";
+  return activity.runnable && activity.awaits_deadline ? "an activity is runnable and awaits a deadline"
+                                                       : std::string_view{};
+}
+
 std::string_view check_small_object(Kind kind, const std::byte* frame, unsigned index) {
   switch (kind) {
     case Kind::node:
@@ -50,8 +57,7 @@ std::string_view check_small_object(Kind kind, const std::byte* frame, unsigned 
                  ? "a schedule's priority is too high"
                  : std::string_view{};
     case Kind::activity:
-      return row_object<Activity>(frame, index)->runnable > 1 ? "an activity is half runnable"
-                                                             : std::string_view{};
+      return check_activity(*row_object<Activity>(frame, index));
     default:
       return {};
   }

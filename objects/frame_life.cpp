@@ -107,6 +107,8 @@ void normalize(Kind kind, const std::byte* from, std::byte* to) {
       clear_hints(to, capabilities_per_page);
       break;
     case Kind::process:
+      reinterpret_cast<Process*>(to)->control.root_hint = 0;
+      reinterpret_cast<Process*>(to)->control.root_identity = 0;
       // activity, space, keeper, schedule, brand and the registers stand side by side.
       clear_hints(to + offsetof(Process, control) + offsetof(ProcessControl, activity),
                   5 + capability_register_count);
@@ -128,8 +130,10 @@ void normalize(Kind kind, const std::byte* from, std::byte* to) {
       break;
     case Kind::activity:
       for_each_in_row<Activity>(kind, to, [](Activity& activity) {
+        activity.priority = activity.queue_flags = 0;
         activity.next = activity.previous = 0;
-        activity.waits_for = activity.volatile_flags = 0;
+        activity.timer_tick = activity.timer_next = activity.timer_previous = 0;
+        activity.waits_for = 0;
       });
       break;
     case Kind::empty:

@@ -26,6 +26,8 @@ struct ObjectId {
   }
   constexpr FrameNumber frame() const { return {value >> index_bits}; }
   constexpr unsigned index() const { return static_cast<unsigned>(value & ((1u << index_bits) - 1)); }
+  // Its index if it is in this frame; otherwise a number above all indexes.
+  constexpr uint64_t index_in(FrameNumber frame) const { return value ^ frame.value << index_bits; }
   auto operator<=>(const ObjectId&) const = default;
 };
 

@@ -69,7 +69,12 @@ struct ProcessControl {
   uint32_t fault_detail = 0;     // bit 0 write, bit 1 execute
   uint64_t fault_address = 0;
   uint64_t pending_notices = 0;  // bits posted and not yet delivered
-  uint64_t spare[7] = {};
+  // Volatile, not stored (normalize() clears them): where the page tables of its space were last, and
+  // which ones they were. Who changes the space clears the identity.
+  uint64_t root_identity = 0;
+  uint32_t root_hint = 0;
+  uint32_t spare_2 = 0;
+  uint64_t spare[5] = {};
   Capability activity;           // bound when it is started, for as long as it lives; or void
 };
 static_assert(sizeof(ProcessControl) == 128 && offsetof(ProcessControl, activity) == 96);

@@ -106,15 +106,22 @@ struct Activity {
   Version version;
   ObjectId process;         // 0: bound to none
   Version process_version;
-  uint64_t runnable = 0;    // 0 or 1
   uint64_t ticket = 0;      // place in line: drawn from SystemState when it became runnable
-  // Volatile, not stored (normalize() clears them): the queue it stands in.
+  uint8_t runnable = 0;     // 0 or 1
+  // 0 or 1: not runnable, but its process waits for an answer with a deadline (its r15): whoever
+  // starts the machine again has to look at that.
+  uint8_t awaits_deadline = 0;
+  // Volatile, not stored (normalize() clears them): the queue it stands in, and its timer.
+  uint8_t priority = 0;     // as last seen, + 1; 0: unknown
+  uint8_t queue_flags = 0;  // kernel/scheduler.cpp
+  uint32_t timer_tick = 0;
   uint32_t next = 0;
   uint32_t previous = 0;
+  uint32_t timer_next = 0;
+  uint32_t timer_previous = 0;
   uint64_t waits_for = 0;   // WaitChannel while stalled; 0 while ready
-  uint64_t volatile_flags = 0;
 };
-static_assert(sizeof(Activity) == 64);
+static_assert(sizeof(Activity) == 64 && offsetof(Activity, waits_for) == 56);
 
 template <typename SmallObject>
 SmallObject* row_object(std::byte* frame, unsigned index) {

@@ -39,7 +39,6 @@ std::expected<Arena, Result> Arena::initialise(std::span<std::byte> memory, uint
   arena.at(Group{layout.group_count - 1}).used |= missing_frames_of_last_group(frame_count);
   BankRecord& root = arena.at(Bank::root);
   root.limit = header.frame_count - 1;
-  root.depth = 1;
   root.flags = BankRecord::flag_in_use;
   return arena;
 }

@@ -78,6 +78,7 @@ struct BankRecord {
   static constexpr uint8_t flag_in_use = 1 << 0;
   static constexpr uint8_t flag_dying = 1 << 1;      // this one was asked to be destroyed
   static constexpr uint8_t flag_has_asker = 1 << 2;  // its facets frame keeps who asked
+  static constexpr uint8_t flag_dissolving = 1 << 3; // what it has passes to the bank above it
 
   Bank parent = Bank::none;
   Bank first_child = Bank::none;
@@ -89,15 +90,24 @@ struct BankRecord {
   Frame near = Frame::none;            // the last frame bought: the next one is sought beside it
   uint32_t used_by_kind[kind_count] = {};  // [empty]: records of the banks below
   Frame first_of_kind[kind_count] = {};    // rings of what it bought; [empty] is void
-  uint8_t depth = 0;                   // the root has 1
+  uint8_t spare = 0;
   uint8_t flags = 0;
-  uint16_t spare = 0;
-  Bank next_dying = Bank::none;        // in the order in which they were asked
+  uint16_t spare_1 = 0;
+  Bank next_dying = Bank::none;        // in the line of those that end, as they were asked
   uint32_t spare_2[2] = {};
 };
 static_assert(sizeof(BankRecord) == 128);
 
-enum class SweepPhase : uint32_t { idle = 0, facets = 1, processes = 2, rest = 3, empty = 4 };
+// What the sweep does with the first in line: see bank_sweep.hpp.
+enum class SweepPhase : uint32_t {
+  idle = 0,
+  facets = 1,
+  processes = 2,
+  rest = 3,
+  empty = 4,
+  banks = 5,
+  contents = 6,
+};
 
 struct ArenaHeader {
   uint64_t magic = 0;
@@ -112,7 +122,7 @@ struct ArenaHeader {
   Group whole_groups = Group::none;    // wholly free again
   Group partial_groups = Group::none;  // some frames free
   Bank free_records = Bank::none;
-  Bank first_dying = Bank::none;       // the one that is being swept
+  Bank first_dying = Bank::none;       // the one that is being swept, or dissolved
   Bank last_dying = Bank::none;
   SweepPhase sweep_phase = SweepPhase::idle;
   Bank sweep_at = Bank::none;

@@ -74,9 +74,10 @@ std::expected<Place, Result> BankLogic::allocate_in_row(Bank bank, Frame row) {
 
 std::expected<Place, Result> BankLogic::allocate(Bank bank, Kind kind) {
   if (!can_be_bought(kind)) return unexpected(Result::bad_argument);
-  if (tree_.is_dying(bank)) return unexpected(Result::dying);
   const Frame row = is_row(kind) ? books_.row_with_place(bank, kind) : Frame::none;
-  return row != Frame::none ? allocate_in_row(bank, row) : allocate_in_new_frame(bank, kind);
+  if (row == Frame::none) return allocate_in_new_frame(bank, kind);
+  if (tree_.is_ending(bank)) return unexpected(Result::dying);
+  return allocate_in_row(bank, row);
 }
 
 std::expected<void, Result> BankLogic::allocate(Bank bank, Kind kind, std::span<Place> places) {
@@ -112,9 +113,14 @@ std::expected<void, Result> BankLogic::free_frame(Bank bank, Frame frame) {
   return {};
 }
 
-std::expected<void, Result> BankLogic::free(Bank bank, Place place, Kind kind) {
-  if (tree_.is_dying(bank)) return unexpected(Result::dying);
+std::expected<void, Result> BankLogic::check_sold(Bank bank, Place place, Kind kind) const {
+  if (tree_.is_ending(bank)) return unexpected(Result::dying);
   if (!has_sold(bank, place, kind)) return unexpected(Result::not_found);
+  return {};
+}
+
+std::expected<void, Result> BankLogic::free(Bank bank, Place place, Kind kind) {
+  if (auto sold = check_sold(bank, place, kind); !sold) return sold;
   const uint64_t this_place = uint64_t{1} << place.index;
   // The last object of a row goes with its frame.
   if (!is_row(kind) || arena_.at(place.frame).allocated == this_place) {
@@ -165,7 +171,7 @@ std::expected<NewBank, Result> BankLogic::create_sub_bank(Bank parent, uint64_t 
 
 std::expected<Facet, Result> BankLogic::facet(Bank bank, uint64_t restrictions) {
   if (restrictions & ~bank_restriction::all) return unexpected(Result::bad_argument);
-  if (tree_.is_dying(bank)) return unexpected(Result::dying);
+  if (tree_.is_ending(bank)) return unexpected(Result::dying);
   const uint64_t complete = complete_restrictions(restrictions);
   const Frame row = arena_.at(bank).facets;
   const Place place{row, facet_index(complete)};
@@ -180,7 +186,7 @@ std::expected<Facet, Result> BankLogic::facet(Bank bank, uint64_t restrictions) 
 
 std::expected<void, Result> BankLogic::set_limit(Bank bank, uint64_t limit) {
   if (limit > bank_unlimited) return unexpected(Result::bad_argument);
-  if (tree_.is_dying(bank)) return unexpected(Result::dying);
+  if (tree_.is_ending(bank)) return unexpected(Result::dying);
   arena_.at(bank).limit = static_cast<uint32_t>(limit);
   return {};
 }
@@ -207,7 +213,7 @@ std::expected<Bank, Result> BankLogic::payer(Bank top, Frame frame) const {
   return entry.owner;
 }
 
-std::expected<ListedBank, Result> BankLogic::list(Bank top, Bank at) const {
+std::expected<ListedBank, Result> BankLogic::list(Bank top, Bank at, Kind kind) const {
   Bank bank = top;
   if (at != Bank::none) {
     if (!arena_.has(at) || !tree_.is_within(top, at)) return unexpected(Result::not_found);
@@ -216,10 +222,10 @@ std::expected<ListedBank, Result> BankLogic::list(Bank top, Bank at) const {
   }
   const BankRecord& record = arena_.at(bank);
   return ListedBank{.bank = bank,
-                    .depth = uint32_t{record.depth} - arena_.at(top).depth,
-                    .used = record.used,
+                    .depth = tree_.depth(bank) - tree_.depth(top),
+                    .used = kind == Kind::empty ? record.used : used_by_kind(bank, kind),
                     .limit = record.limit,
-                    .is_dying = tree_.is_dying(bank)};
+                    .is_dying = tree_.is_ending(bank)};
 }
 
 }  // namespace perdure::bank

@@ -50,7 +50,7 @@ struct ListedBank {
   uint32_t depth = 0;  // below the asked one
   uint32_t used = 0;
   uint32_t limit = 0;
-  bool is_dying = false;
+  bool is_dying = false;  // or is being dissolved
 };
 
 // Restrictions as they are in force: those that others imply are added.
@@ -81,8 +81,11 @@ class BankLogic {
   uint32_t used_by_kind(Bank, Kind) const;
   // Which bank, `top` or one below it, paid for what is in the frame?
   std::expected<Bank, Result> payer(Bank top, Frame) const;
-  // The bank after `at` (none: the first) in a walk of `top` and all below it.
-  std::expected<ListedBank, Result> list(Bank top, Bank at) const;
+  // Is that an object of this kind that exactly this bank sold? not_found, or dying.
+  std::expected<void, Result> check_sold(Bank, Place, Kind) const;
+  // The bank after `at` (none: the first) in a walk of `top` and all below it. used: of this
+  // kind, or (empty) of all.
+  std::expected<ListedBank, Result> list(Bank top, Bank at, Kind = Kind::empty) const;
 
   Arena arena() const { return arena_; }
 

@@ -35,11 +35,14 @@ constexpr std::string_view description =
     "set_limit limit:number -> nothing\n"
     "status -> words\n"
     "usage kind:number -> number\n"
+    "recap object:capability -> capability\n"
     "destroy -> nothing\n"
+    "destroy_and_answer whom:capability -> nothing\n"
+    "dissolve -> nothing\n"
     "verify bank:capability -> words\n"
     "identify object:capability -> number\n"
     "reduce restrictions:number -> capability\n"
-    "list after:number -> words\n";
+    "list after:number kind:number -> words\n";
 
 // What a buyer of this kind of object gets: the first type that names one.
 CapabilityType strongest_type(Kind kind) {
@@ -70,7 +73,10 @@ const BankServer::MethodRow BankServer::methods[] = {
     {method::bank_set_limit, bank_restriction::may_not_change_limit, &BankServer::set_limit},
     {method::bank_status, bank_restriction::may_not_see_limit, &BankServer::status},
     {method::bank_usage, bank_restriction::may_not_see_limit, &BankServer::usage},
+    {method::bank_recap, bank_restriction::may_not_free, &BankServer::recap},
     {method::bank_destroy, bank_restriction::may_not_destroy, &BankServer::destroy},
+    {method::bank_destroy_and_answer, bank_restriction::may_not_destroy, &BankServer::destroy_and_answer},
+    {method::bank_dissolve, bank_restriction::may_not_dissolve, &BankServer::dissolve},
     {method::bank_verify, 0, &BankServer::verify},
     {method::bank_identify, 0, &BankServer::identify},
     {method::bank_reduce, 0, &BankServer::reduce},
@@ -93,27 +99,33 @@ CapabilityRegister BankServer::serve(Message& message) {
     message = {};
     return registers::nothing;
   }
-  Message answer;
-  const std::optional<Result> result = answer_request(message, answer);
-  if (!result || *result != Result::ok) answer = {};
-  answer.words[0] = static_cast<uint64_t>(result.value_or(Result::ok));
-  message = answer;
+  // Who gave up a resume capability for nothing gets it back: somebody waits behind it.
+  const bool may_come_back = message.words[0] == method::bank_destroy_and_answer;
+  const std::optional<Result> result = answer_request(message);
+  if (!result || *result != Result::ok) {
+    message = {};
+    if (may_come_back) message.sent[0] = given;
+  }
+  message.words[0] = static_cast<uint64_t>(result.value_or(Result::ok));
   return is_call && result ? registers::resume : registers::nothing;
 }
 
-std::optional<Result> BankServer::answer_request(const Message& asked, Message& answer) {
-  const bool is_call = asked.delivery == Delivery::call;
-  if (asked.entry_payload == sweeper_entry_payload && !asked.has_wrapper_payload) {
+// The request becomes the answer, which is empty but for what a method writes into it.
+std::optional<Result> BankServer::answer_request(Message& message) {
+  const bool is_call = message.delivery == Delivery::call;
+  if (message.entry_payload == sweeper_entry_payload && !message.has_wrapper_payload) {
+    message = {};
     return serve_sweeper(is_call);
   }
-  if (asked.entry_payload != bank_entry_payload || !asked.has_wrapper_payload) {
+  if (message.entry_payload != bank_entry_payload || !message.has_wrapper_payload) {
     return Result::missing_right;
   }
-  BankRequest request{.bank = Bank{static_cast<uint32_t>(asked.wrapper_payload)},
-                      .restrictions = asked.wrapper_payload >> 32,
+  BankRequest request{.bank = Bank{static_cast<uint32_t>(message.wrapper_payload)},
+                      .restrictions = message.wrapper_payload >> 32,
                       .is_call = is_call};
-  std::ranges::copy(asked.words, request.words);
-  return arena_.has(request.bank) ? dispatch(request, answer) : Result::void_capability;
+  std::ranges::copy(message.words, request.words);
+  message = {};
+  return arena_.has(request.bank) ? dispatch(request, message) : Result::void_capability;
 }
 
 std::optional<Result> BankServer::dispatch(const BankRequest& request, Message& answer) {
@@ -152,12 +164,30 @@ std::optional<Result> BankServer::allocate(const BankRequest& request, Message& 
   return result_of(done);
 }
 
-std::optional<Result> BankServer::free(const BankRequest& request, Message&) {
+// What it is is asked of the kernel; it is never invoked.
+std::expected<BankServer::GivenObject, Result> BankServer::given_object(bool any) const {
   const auto object = range_capability.identify(given);
-  if (!object) return object.error();
-  if (object->type != strongest_type(object->kind)) return Result::wrong_type;
+  if (!object) return unexpected(object.error());
+  if (!any && object->type != strongest_type(object->kind)) return unexpected(Result::wrong_type);
   const Place place{Frame{static_cast<uint32_t>(object->frame)}, object->index};
-  return result_of(logic_.free(request.bank, place, object->kind));
+  return GivenObject{place, object->kind};
+}
+
+std::optional<Result> BankServer::free(const BankRequest& request, Message&) {
+  const auto object = given_object(false);
+  return object ? result_of(logic_.free(request.bank, object->place, object->kind)) : object.error();
+}
+
+std::optional<Result> BankServer::recap(const BankRequest& request, Message& answer) {
+  const auto object = given_object(true);
+  if (!object) return object.error();
+  if (auto bought = logic_.check_sold(request.bank, object->place, object->kind); !bought) {
+    return bought.error();
+  }
+  const auto again =
+      range_capability.recap(number(object->place.frame), object->place.index, sold[0]);
+  if (again) answer.sent[0] = sold[0];
+  return result_of(again);
 }
 
 std::optional<Result> BankServer::create_sub_bank(const BankRequest& request, Message& answer) {
@@ -218,8 +248,10 @@ std::optional<Result> BankServer::reduce(const BankRequest& request, Message& an
 }
 
 std::optional<Result> BankServer::list(const BankRequest& request, Message& answer) {
+  if (request.words[2] >= kind_count) return Result::bad_argument;
   if (request.words[1] > bank_unlimited) return Result::not_found;
-  const auto next = logic_.list(request.bank, Bank{static_cast<uint32_t>(request.words[1])});
+  const auto next = logic_.list(request.bank, Bank{static_cast<uint32_t>(request.words[1])},
+                                static_cast<Kind>(request.words[2]));
   if (!next) return next.error();
   answer.words[1] = number(next->bank);
   answer.words[2] = next->depth;
@@ -247,29 +279,59 @@ Result BankServer::pass_facet(Bank bank, const Facet& facet, Message& answer) {
 
 // --- destruction -----------------------------------------------------------------------------
 
-// Who sent (rather than called) waits for no answer.
 std::optional<Result> BankServer::destroy(const BankRequest& request, Message&) {
-  const Bank bank = request.bank;
-  if (auto begun = sweep_.begin(bank); !begun) return begun.error();
-  for (unsigned i = 0; i < steps_at_once; ++i) {
-    if (!sweep_one_step()) break;
-    if (!arena_.has(bank)) return Result::ok;
+  if (auto begun = sweep_.begin(request.bank); !begun) return begun.error();
+  return end_and_answer_caller(request);
+}
+
+std::optional<Result> BankServer::dissolve(const BankRequest& request, Message&) {
+  if (auto begun = sweep_.begin_dissolving(request.bank); !begun) return begun.error();
+  return end_and_answer_caller(request);
+}
+
+// Only a resume capability is taken for the third party, because a reply waits for nobody: who
+// cannot take it does not get it. Anything else could hold up the bank, and everybody with it: an
+// entry while its receiver is busy or stopped, a wrapped capability while its wrapper is blocked.
+std::optional<Result> BankServer::destroy_and_answer(const BankRequest& request, Message&) {
+  const auto party = range_capability.identify(given);
+  if (!party) return party.error() == Result::not_found ? Result::wrong_type : party.error();
+  if (party->type != CapabilityType::resume) return Result::wrong_type;
+  if (auto begun = sweep_.begin(request.bank); !begun) return begun.error();
+  if (ends_at_once(request.bank)) {
+    Message answer;
+    (void)send(given, answer);
+    return Result::ok;
   }
+  const Result kept = keep_asker(request.bank, given);
+  wake_sweeper();
+  return kept;
+}
+
+bool BankServer::ends_at_once(Bank bank) {
+  for (unsigned i = 0; i < steps_at_once && arena_.has(bank); ++i) {
+    if (!sweep_one_step()) break;
+  }
+  return !arena_.has(bank);
+}
+
+// Who sent (rather than called) waits for no answer.
+std::optional<Result> BankServer::end_and_answer_caller(const BankRequest& request) {
+  if (ends_at_once(request.bank)) return Result::ok;
   if (!request.is_call) {
     wake_sweeper();
     return Result::ok;
   }
-  const Result kept = keep_asker(bank);
+  const Result kept = keep_asker(request.bank, registers::resume);
   wake_sweeper();
   if (kept != Result::ok) return kept;
   return {};
 }
 
-Result BankServer::keep_asker(Bank bank) {
+Result BankServer::keep_asker(Bank bank, CapabilityRegister resume) {
   range_.deliver_into(asker_page);
   const auto page = sweep_.keep_asker(bank);
   if (!page) return page.error();
-  const auto kept = CapabilityPageCapability{{{asker_page}}}.store(resume_slot, registers::resume);
+  const auto kept = CapabilityPageCapability{{{asker_page}}}.store(resume_slot, resume);
   return kept ? Result::ok : kept.error();
 }
 

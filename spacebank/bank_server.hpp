@@ -66,7 +66,7 @@ class BankServer {
   static const MethodRow methods[];
 
   // Nothing: the answer comes later.
-  std::optional<Result> answer_request(const Message& asked, Message& answer);
+  std::optional<Result> answer_request(Message&);
   std::optional<Result> dispatch(const BankRequest&, Message& answer);
   std::optional<Result> serve_sweeper(bool is_call);
 
@@ -78,7 +78,10 @@ class BankServer {
   std::optional<Result> set_limit(const BankRequest&, Message& answer);
   std::optional<Result> status(const BankRequest&, Message& answer);
   std::optional<Result> usage(const BankRequest&, Message& answer);
+  std::optional<Result> recap(const BankRequest&, Message& answer);
   std::optional<Result> destroy(const BankRequest&, Message& answer);
+  std::optional<Result> destroy_and_answer(const BankRequest&, Message& answer);
+  std::optional<Result> dissolve(const BankRequest&, Message& answer);
   std::optional<Result> verify(const BankRequest&, Message& answer);
   std::optional<Result> identify(const BankRequest&, Message& answer);
   std::optional<Result> reduce(const BankRequest&, Message& answer);
@@ -89,7 +92,16 @@ class BankServer {
   // Puts the client capability of a facet into the register that answers send. The wrapper's
   // control is in the register for it if the facet is fresh.
   Result pass_facet(Bank, const Facet&, Message& answer);
-  Result keep_asker(Bank);
+  // The object that the client gave, if this is the strongest capability to it or `any` will do.
+  struct GivenObject {
+    Place place;
+    Kind kind;
+  };
+  std::expected<GivenObject, Result> given_object(bool any) const;
+  // The first steps of what has begun. → is the bank gone?
+  bool ends_at_once(Bank);
+  std::optional<Result> end_and_answer_caller(const BankRequest&);
+  Result keep_asker(Bank, CapabilityRegister);
   void wake_sweeper();
   // → was there something to do, and was it done?
   bool sweep_one_step();

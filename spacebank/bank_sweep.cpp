@@ -5,27 +5,48 @@ namespace perdure::bank {
 
 using std::unexpected;
 
-std::expected<void, Result> BankSweep::begin(Bank bank) {
+std::expected<void, Result> BankSweep::check_can_end(Bank bank) const {
   if (bank == Bank::root) return unexpected(Result::in_use);
-  if (tree_.is_dying(bank)) return unexpected(Result::dying);
+  if (tree_.is_ending(bank)) return unexpected(Result::dying);
+  return {};
+}
+
+std::expected<void, Result> BankSweep::begin(Bank bank) {
+  if (auto can = check_can_end(bank); !can) return can;
+  stand_in_line(bank, BankRecord::flag_dying);
+  return {};
+}
+
+// Its facets go at once: whoever holds one must not come between its parts.
+std::expected<void, Result> BankSweep::begin_dissolving(Bank bank) {
+  if (auto can = check_can_end(bank); !can) return can;
+  if (auto done = void_facets(bank); !done) return done;
+  stand_in_line(bank, BankRecord::flag_dissolving);
+  return {};
+}
+
+void BankSweep::stand_in_line(Bank bank, uint8_t flag) {
   ArenaHeader& header = arena_.header();
-  arena_.at(bank).flags |= BankRecord::flag_dying;
+  arena_.at(bank).flags |= flag;
   arena_.at(bank).next_dying = Bank::none;
   if (header.first_dying != Bank::none) {
     arena_.at(header.last_dying).next_dying = bank;
     header.last_dying = bank;
-    return {};
+    return;
   }
   header.first_dying = header.last_dying = bank;
   start_first_in_line();
-  return {};
 }
 
 void BankSweep::start_first_in_line() {
   ArenaHeader& header = arena_.header();
   header.sweep_at = header.first_dying;
-  header.sweep_phase =
-      header.first_dying == Bank::none ? SweepPhase::idle : SweepPhase::facets;
+  if (header.first_dying == Bank::none) {
+    header.sweep_phase = SweepPhase::idle;
+    return;
+  }
+  const bool dissolves = arena_.at(header.first_dying).flags & BankRecord::flag_dissolving;
+  header.sweep_phase = dissolves ? SweepPhase::banks : SweepPhase::facets;
 }
 
 std::expected<FrameNumber, Result> BankSweep::keep_asker(Bank bank) {
@@ -48,6 +69,8 @@ std::expected<SweepResult, Result> BankSweep::step() {
     case SweepPhase::facets: done = step_facets(); break;
     case SweepPhase::processes: done = step_processes(); break;
     case SweepPhase::rest: done = step_rest(); break;
+    case SweepPhase::banks: done = step_banks(); break;
+    case SweepPhase::contents: done = step_contents(); break;
     case SweepPhase::empty: break;
   }
   if (!done) return unexpected(done.error());
@@ -113,7 +136,7 @@ Frame BankSweep::first_frame(Bank bank) const {
 }
 
 // The longest run of neighbours around `within`, up to the bound, that this bank bought.
-std::expected<void, Result> BankSweep::rescind_run(Bank bank, Frame within, bool only_its_kind) {
+BankSweep::Run BankSweep::run_around(Bank bank, Frame within, bool only_its_kind) const {
   const Kind kind = arena_.at(within).kind;
   const auto belongs = [&](uint32_t frame) {
     if (frame >= arena_.frame_count()) return false;
@@ -121,26 +144,76 @@ std::expected<void, Result> BankSweep::rescind_run(Bank bank, Frame within, bool
     return entry.use == FrameUse::bought && entry.owner == bank &&
            (!only_its_kind || entry.kind == kind);
   };
-  uint32_t first = number(within);
-  uint32_t count = 1;
-  while (count < sweep_run_max && belongs(first - 1)) --first, ++count;
-  while (count < sweep_run_max && belongs(first + count)) ++count;
-  const auto done = maker_.rescind({first}, count);
+  Run run{.first = number(within), .count = 1};
+  while (run.count < sweep_run_max && belongs(run.first - 1)) --run.first, ++run.count;
+  while (run.count < sweep_run_max && belongs(run.first + run.count)) ++run.count;
+  return run;
+}
+
+std::expected<void, Result> BankSweep::rescind_run(Bank bank, Frame within, bool only_its_kind) {
+  const Run run = run_around(bank, within, only_its_kind);
+  const auto done = maker_.rescind({run.first}, run.count);
   if (!done) return unexpected(done.error());
-  release(bank, Frame{first}, static_cast<uint32_t>(*done < count ? *done : count));
+  release(bank, {run.first, static_cast<uint32_t>(*done < run.count ? *done : run.count)});
   return {};
 }
 
-void BankSweep::release(Bank bank, Frame first, uint32_t count) {
+void BankSweep::release(Bank bank, Run run) {
   FramesByKind freed{};
-  for (uint32_t i = 0; i < count; ++i) {
-    const Frame frame{number(first) + i};
+  for (uint32_t i = 0; i < run.count; ++i) {
+    const Frame frame{run.first + i};
     ++freed[static_cast<size_t>(arena_.at(frame).kind)];
     books_.leave(frame);
     books_.give_back(frame);
   }
   tree_.discharge(bank, freed);
 }
+
+// --- dissolving ----------------------------------------------------------------------------
+
+// One bank below it for each step: its facets frame gets another payer, it gets another parent.
+std::expected<void, Result> BankSweep::step_banks() {
+  ArenaHeader& header = arena_.header();
+  const BankRecord& dissolving = arena_.at(header.first_dying);
+  const Bank child = dissolving.first_child;
+  if (child == Bank::none) {
+    header.sweep_phase = SweepPhase::contents;
+    return {};
+  }
+  const Frame facets = arena_.at(child).facets;
+  const auto done = maker_.set_account(frame_number(facets), 1, account_of(dissolving.parent));
+  if (!done) return unexpected(done.error());
+  arena_.at(facets).owner = dissolving.parent;
+  tree_.move_beside_parent(child);
+  return {};
+}
+
+std::expected<void, Result> BankSweep::step_contents() {
+  ArenaHeader& header = arena_.header();
+  const Bank bank = header.first_dying;
+  const Frame frame = first_frame(bank);
+  if (frame == Frame::none) {
+    header.sweep_phase = SweepPhase::empty;
+    return {};
+  }
+  const Run run = run_around(bank, frame, false);
+  const auto done = maker_.set_account({run.first}, run.count, account_of(arena_.at(bank).parent));
+  if (!done) return unexpected(done.error());
+  pass_to_parent(bank, {run.first, static_cast<uint32_t>(*done < run.count ? *done : run.count)});
+  return {};
+}
+
+void BankSweep::pass_to_parent(Bank bank, Run run) {
+  FramesByKind passed{};
+  for (uint32_t i = 0; i < run.count; ++i) {
+    const Frame frame{run.first + i};
+    ++passed[static_cast<size_t>(arena_.at(frame).kind)];
+    books_.pass(frame, arena_.at(bank).parent);
+  }
+  tree_.pass_up(bank, passed);
+}
+
+// --- the end -------------------------------------------------------------------------------
 
 // An empty bank: its facets frame and its record go back to the one above it.
 std::expected<void, Result> BankSweep::close(Bank bank) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Destroying banks, in bounded steps, so that others are served in between. One bank is swept at
-// a time, with all below it; the others that were asked wait in line.
+// Destroying and dissolving banks, in bounded steps, so that others are served in between. One
+// bank ends at a time, with all below it if it is destroyed; the others that were asked wait in
+// line.
 //
 //   begin ──▶ facets ──▶ processes ──▶ rest ──▶ empty ──finish──▶ gone
 //             every      every         every    nothing is left but the record and the
@@ -9,13 +10,25 @@
 //             facets                   banks
 //                                      bottom up
 //
-// From begin() on nothing below the bank is sold, bought back or created (BankTree::is_dying),
+//   begin_dissolving ──▶ banks ──▶ contents ──▶ empty ──finish──▶ gone
+//   its own facets       each      its frames
+//   are void             stands    are the
+//                        beside it parent's
+//
+// From begin() on nothing below the bank is sold, bought back or created (BankTree::is_ending),
 // so the tree below it stands still and the sweep's place in it stays valid. What holds it up is
 // the same everywhere: a bank that is begun inside one that is dying is refused, and one that is
 // begun outside a dying one comes after it in line.
 //
 // Why this order: first nobody can ask any more; then nobody can run any more on what is being
 // taken apart; then the frames, in runs; the answer last, when all is as promised.
+//
+// Dissolving is not O(1) because the account of every frame changes, in the books and in its tag:
+// an alias that stands for the dissolved bank would need a record for as long as one frame of it
+// lives, and records are one for two frames. So it costs what destroying costs, and each step
+// leaves the totals of every bank right: the frames count above already, whoever holds them. The
+// banks below live, sell and buy throughout. If the bank above comes to be destroyed meanwhile,
+// it stands later in line, and finds what was passed to it.
 #pragma once
 
 #include <cstdint>
@@ -44,8 +57,11 @@ class BankSweep {
   BankSweep(Arena arena, FrameMaker& maker)
       : arena_(arena), books_(arena), tree_(arena), maker_(maker) {}
 
-  // in_use: the root bank. dying: it is being destroyed already, or a bank above it.
+  // in_use: the root bank. dying: it is being destroyed or dissolved already, or a bank above it
+  // destroyed.
   std::expected<void, Result> begin(Bank);
+  // Likewise; or the kernel's refusal to void its facets, with nothing changed.
+  std::expected<void, Result> begin_dissolving(Bank);
 
   // Makes a capability page out of the dying bank's facets frame, in which who asked can be
   // kept until the end. The bank's own facets are void from then on, as they would be anyway.
@@ -60,15 +76,25 @@ class BankSweep {
   std::expected<void, Result> finish(Bank);
 
  private:
+  std::expected<void, Result> check_can_end(Bank) const;
+  void stand_in_line(Bank, uint8_t flag);
   void start_first_in_line();
   std::expected<void, Result> void_facets(Bank);
   std::expected<void, Result> step_facets();
   std::expected<void, Result> step_processes();
   std::expected<void, Result> step_rest();
+  std::expected<void, Result> step_banks();
+  std::expected<void, Result> step_contents();
+  struct Run {
+    uint32_t first;
+    uint32_t count;
+  };
+  Run run_around(Bank, Frame within, bool only_its_kind) const;
   std::expected<void, Result> rescind_run(Bank, Frame within, bool only_its_kind);
   std::expected<void, Result> close(Bank);
   Frame first_frame(Bank) const;
-  void release(Bank, Frame first, uint32_t count);
+  void release(Bank, Run);
+  void pass_to_parent(Bank, Run);
 
   Arena arena_;
   FrameBooks books_;

@@ -14,12 +14,6 @@ uint32_t total(const FramesByKind& frames) {
   return sum;
 }
 
-FramesByKind one(Kind kind) {
-  FramesByKind frames{};
-  frames[static_cast<size_t>(kind)] = 1;
-  return frames;
-}
-
 // A limit may be below what is used: then there is no room.
 bool has_room(const BankRecord& record, uint32_t frames) {
   return record.used <= record.limit && frames <= record.limit - record.used;
@@ -27,11 +21,18 @@ bool has_room(const BankRecord& record, uint32_t frames) {
 
 }  // namespace
 
-bool BankTree::is_dying(Bank bank) const {
+bool BankTree::is_ending(Bank bank) const {
+  if (arena_.at(bank).flags & BankRecord::flag_dissolving) return true;
   for (; bank != Bank::none; bank = parent_of(bank)) {
     if (arena_.at(bank).flags & BankRecord::flag_dying) return true;
   }
   return false;
+}
+
+unsigned BankTree::depth(Bank bank) const {
+  unsigned depth = 0;
+  for (; bank != Bank::none; bank = parent_of(bank)) ++depth;
+  return depth;
 }
 
 uint32_t BankTree::effective_limit(Bank bank) const {
@@ -40,14 +41,20 @@ uint32_t BankTree::effective_limit(Bank bank) const {
   return limit;
 }
 
-std::expected<void, Result> BankTree::charge(Bank bank, const FramesByKind& frames) const {
-  const uint32_t count = total(frames);
+std::expected<void, Result> BankTree::can_pay(Bank bank, uint32_t count) const {
+  if (arena_.at(bank).flags & BankRecord::flag_dissolving) return std::unexpected(Result::dying);
   bool fits = true;
   for (Bank at = bank; at != Bank::none; at = parent_of(at)) {
     if (arena_.at(at).flags & BankRecord::flag_dying) return std::unexpected(Result::dying);
     fits = fits && has_room(arena_.at(at), count);
   }
   if (!fits) return std::unexpected(Result::limit_reached);
+  return {};
+}
+
+std::expected<void, Result> BankTree::charge(Bank bank, const FramesByKind& frames) const {
+  const uint32_t count = total(frames);
+  if (auto paid = can_pay(bank, count); !paid) return paid;
   for (Bank at = bank; at != Bank::none; at = parent_of(at)) {
     BankRecord& record = arena_.at(at);
     record.used += count;
@@ -56,20 +63,44 @@ std::expected<void, Result> BankTree::charge(Bank bank, const FramesByKind& fram
   return {};
 }
 
+void BankTree::pass_up(Bank bank, const FramesByKind& frames) const {
+  BankRecord& record = arena_.at(bank);
+  record.used -= total(frames);
+  for (unsigned kind = 0; kind < kind_count; ++kind) record.used_by_kind[kind] -= frames[kind];
+}
+
 void BankTree::discharge(Bank bank, const FramesByKind& frames) const {
-  const uint32_t count = total(frames);
-  for (Bank at = bank; at != Bank::none; at = parent_of(at)) {
-    BankRecord& record = arena_.at(at);
-    record.used -= count;
-    for (unsigned kind = 0; kind < kind_count; ++kind) record.used_by_kind[kind] -= frames[kind];
+  for (; bank != Bank::none; bank = parent_of(bank)) pass_up(bank, frames);
+}
+
+void BankTree::move_beside_parent(Bank bank) const {
+  const Bank parent = parent_of(bank);
+  FramesByKind taken_along = cost_of_a_bank();
+  for (unsigned kind = 0; kind < kind_count; ++kind) {
+    taken_along[kind] += arena_.at(bank).used_by_kind[kind];
   }
+  unlink(bank);
+  link_below(parent_of(parent), bank);
+  pass_up(parent, taken_along);
 }
 
 std::expected<void, Result> BankTree::charge_one(Bank bank, Kind kind) const {
-  return charge(bank, one(kind));
+  if (auto paid = can_pay(bank, 1); !paid) return paid;
+  for (Bank at = bank; at != Bank::none; at = parent_of(at)) {
+    BankRecord& record = arena_.at(at);
+    ++record.used;
+    ++record.used_by_kind[static_cast<size_t>(kind)];
+  }
+  return {};
 }
 
-void BankTree::discharge_one(Bank bank, Kind kind) const { discharge(bank, one(kind)); }
+void BankTree::discharge_one(Bank bank, Kind kind) const {
+  for (; bank != Bank::none; bank = parent_of(bank)) {
+    BankRecord& record = arena_.at(bank);
+    --record.used;
+    --record.used_by_kind[static_cast<size_t>(kind)];
+  }
+}
 
 Bank BankTree::take_record() const {
   ArenaHeader& header = arena_.header();
@@ -83,31 +114,41 @@ Bank BankTree::take_record() const {
 }
 
 std::expected<Bank, Result> BankTree::add(Bank parent, uint32_t limit) const {
-  BankRecord& above = arena_.at(parent);
-  if (above.depth == bank_depth_max) return std::unexpected(Result::limit_reached);
+  if (depth(parent) == bank_depth_max) return std::unexpected(Result::limit_reached);
   const Bank bank = take_record();
   if (bank == Bank::none) return std::unexpected(Result::exhausted);
   BankRecord& record = arena_.at(bank);
   record = {};
-  record.parent = parent;
-  record.next_sibling = above.first_child;
   record.limit = limit;
-  record.depth = static_cast<uint8_t>(above.depth + 1);
   record.flags = BankRecord::flag_in_use;
-  if (above.first_child != Bank::none) arena_.at(above.first_child).previous_sibling = bank;
-  above.first_child = bank;
+  link_below(parent, bank);
   ++arena_.header().bank_count;
   return bank;
 }
 
-void BankTree::remove(Bank bank) const {
+void BankTree::link_below(Bank parent, Bank bank) const {
   BankRecord& record = arena_.at(bank);
+  BankRecord& above = arena_.at(parent);
+  record.parent = parent;
+  record.previous_sibling = Bank::none;
+  record.next_sibling = above.first_child;
+  if (above.first_child != Bank::none) arena_.at(above.first_child).previous_sibling = bank;
+  above.first_child = bank;
+}
+
+void BankTree::unlink(Bank bank) const {
+  const BankRecord& record = arena_.at(bank);
   const Bank next = record.next_sibling;
   const Bank previous = record.previous_sibling;
   if (next != Bank::none) arena_.at(next).previous_sibling = previous;
   (previous != Bank::none ? arena_.at(previous).next_sibling
                           : arena_.at(record.parent).first_child) = next;
+}
+
+void BankTree::remove(Bank bank) const {
+  unlink(bank);
   ArenaHeader& header = arena_.header();
+  BankRecord& record = arena_.at(bank);
   record = {};
   record.next_sibling = header.free_records;
   header.free_records = bank;

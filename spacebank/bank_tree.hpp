@@ -27,8 +27,11 @@ class BankTree {
  public:
   explicit BankTree(Arena arena) : arena_(arena) {}
 
-  // Is this bank, or one above it, being destroyed?
-  bool is_dying(Bank) const;
+  // Is this bank, or one above it, being destroyed, or this one dissolved? Then nothing is sold
+  // from it. (Those below one that is dissolved live on.)
+  bool is_ending(Bank) const;
+  // Banks on the path, the root and this one included. At most bank_depth_max steps.
+  unsigned depth(Bank) const;
   // The minimum of the limits along the path, the bank's own included.
   uint32_t effective_limit(Bank) const;
 
@@ -43,6 +46,11 @@ class BankTree {
   // A bank without banks below it and without usage.
   void remove(Bank) const;
 
+  // Dissolving. From the bank to the one above it: in whose usage these frames are already.
+  void pass_up(Bank, const FramesByKind&) const;
+  // A bank leaves the one above it, and stands beside it from then on, with all below it.
+  void move_beside_parent(Bank) const;
+
   // Walks. `top` and all below it, parents first; none after the last.
   Bank next_parents_first(Bank top, Bank at) const;
   // Of the banks below this one (or itself) the first that has none below it.
@@ -51,7 +59,11 @@ class BankTree {
   bool is_within(Bank top, Bank bank) const;
 
  private:
+  // Is none of them ending, and is there room for so many frames more in each on the path?
+  std::expected<void, Result> can_pay(Bank, uint32_t count) const;
   Bank take_record() const;
+  void link_below(Bank parent, Bank) const;
+  void unlink(Bank) const;
   Bank parent_of(Bank bank) const { return arena_.at(bank).parent; }
 
   Arena arena_;

@@ -76,6 +76,13 @@ void FrameBooks::leave(Frame frame) const {
   arena_.at(frame) = {};
 }
 
+void FrameBooks::pass(Frame frame, Bank to) const {
+  ring_of(frame).remove(frame);
+  arena_.at(frame).owner = to;
+  if (is_full(frame)) ring_of(frame).push_back(frame);
+  else ring_of(frame).push_front(frame);
+}
+
 bool FrameBooks::is_full(Frame row) const {
   return arena_.at(row).allocated == all_places(arena_.at(row).kind);
 }

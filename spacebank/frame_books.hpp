@@ -28,6 +28,9 @@ class FrameBooks {
   void enter(Frame, Bank owner, Kind) const;
   void leave(Frame) const;
 
+  // A bought frame, with what is sold in it, is another bank's from now on.
+  void pass(Frame, Bank to) const;
+
   // A row of the bank with a free place; none if there is none.
   Frame row_with_place(Bank, Kind) const;
   unsigned free_place(Frame row) const;

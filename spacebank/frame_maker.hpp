@@ -28,6 +28,10 @@ class FrameMaker {
   // range.rescind_object: one place of a row. Never refuses an object that is there, likewise.
   virtual Result rescind_object(FrameNumber, unsigned index) = 0;
 
+  // range.set_account: another bank pays for these frames, in which nothing else changes. → how
+  // many are done, from the first on: at least one. Refused only if one cannot be read.
+  virtual std::expected<uint64_t, Result> set_account(FrameNumber first, uint64_t count, Account) = 0;
+
  protected:
   ~FrameMaker() = default;
 };

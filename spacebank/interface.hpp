@@ -6,7 +6,7 @@
 //
 // wN: word N; cN: capability N; every answer has w0 = Result, as everywhere (objects/abi.hpp).
 // Results that any method may answer: missing_right (the capability is restricted),
-// unknown_method, bad_argument, dying (the bank, or one above it, is being destroyed).
+// unknown_method, bad_argument, dying (the bank, or one above it, is being destroyed or dissolved).
 #pragma once
 
 #include <cstdint>
@@ -38,6 +38,21 @@ inline constexpr uint64_t bank_usage = method_code("bank.usage");
 // comes when all is done; the bank above has then what it had before the bank was created.
 // in_use: the root bank cannot be destroyed.
 inline constexpr uint64_t bank_destroy = method_code("bank.destroy");
+// Likewise, but c0, a resume capability, is answered when all is done, and the caller at once, when
+// it has begun: for whoever lives in the bank that is to go, to say so to its own client.
+// wrong_type: c0 is none; then nothing has begun, as after any refusal, and c0 comes back as c0. A
+// reply that cannot be taken is dropped. Who lives in the bank has to move c0 (objects/abi.hpp): a
+// copy in a process that is destroyed is answered `destroyed` by the kernel.
+inline constexpr uint64_t bank_destroy_and_answer = method_code("bank.destroy_and_answer");
+// Ends this bank alone. What it bought passes to the bank above it, as if that one had bought it,
+// and so do the banks below it; capabilities to all that stay good. Those to this bank are void at
+// once; the two frames that it cost go back. The answer comes when all is done. in_use: the root.
+inline constexpr uint64_t bank_dissolve = method_code("bank.dissolve");
+// The strongest capability to the object that c0 names in any way (an entry to its endpoint, a
+// wrapped one to its wrapper, one with restrictions) → c0. Only what exactly this bank bought
+// (not_found): whoever may free an object may have it, so a program that shares a bank with others
+// has no secrets from them. It takes a bank of its own.
+inline constexpr uint64_t bank_recap = method_code("bank.recap");
 // Is c0 a genuine capability to a bank of this server? → w1 0 or 1, w2 its restrictions, w3 its
 // account. c0 is never invoked.
 inline constexpr uint64_t bank_verify = method_code("bank.verify");
@@ -46,8 +61,8 @@ inline constexpr uint64_t bank_identify = method_code("bank.identify");
 // A capability to the same bank with the restrictions w1 in addition to those of this one → c0.
 inline constexpr uint64_t bank_reduce = method_code("bank.reduce");
 // Walks this bank and all below it, parents first. w1: 0, or the account that the step before
-// answered → w1 account, w2 depth below this bank (itself: 0), w3 frames used, w4 limit, w5 1 if
-// it is being destroyed; not_found: that was the last, or the bank w1 is gone (begin again).
+// answered; w2 Kind, or 0 for all → w1 account, w2 depth below this bank (itself: 0), w3 frames of
+// that kind used, w4 limit, w5 1 if it is being destroyed or dissolved; not_found: that was the last, or the bank w1 is gone (begin again).
 inline constexpr uint64_t bank_list = method_code("bank.list");
 }  // namespace method
 
@@ -57,13 +72,13 @@ inline constexpr uint64_t bank_interface_code = method_code("bank");
 // A set bit takes something away: 0 is the full bank. Any combination is legal.
 namespace bank_restriction {
 inline constexpr uint64_t may_not_allocate = 1 << 0;  // nor create sub-banks
-inline constexpr uint64_t may_not_free = 1 << 1;
+inline constexpr uint64_t may_not_free = 1 << 1;  // nor recap
 inline constexpr uint64_t may_not_destroy = 1 << 2;
 inline constexpr uint64_t may_not_change_limit = 1 << 3;
 inline constexpr uint64_t may_not_see_limit = 1 << 4;  // nor usage and the banks below; implies
                                                        // may_not_change_limit
-// Capabilities outlive programs: one that was restricted today must still be restricted when
-// banks learn to dissolve into their parent.
+// For whoever borrows from a bank above: what it bought could otherwise be pushed up onto a lender
+// who cannot afford to destroy it.
 inline constexpr uint64_t may_not_dissolve = 1 << 5;
 inline constexpr uint64_t all = (1 << 6) - 1;
 }  // namespace bank_restriction

@@ -32,6 +32,11 @@ class ServerRange final : public FrameMaker {
     return done ? Result::ok : done.error();
   }
 
+  std::expected<uint64_t, Result> set_account(FrameNumber first, uint64_t count,
+                                              Account account) override {
+    return range_.set_account(first.value, count, account.value);
+  }
+
  private:
   RangeCapability range_;
   CapabilityRegister into_;

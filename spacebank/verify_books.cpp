@@ -38,7 +38,7 @@ class Verifier {
     if (header_.records_touched > header_.record_count) return wrong("too many records", 0);
     if (header_.groups_touched > header_.group_count) return wrong("too many groups", 0);
     const BankRecord& root = arena_.at(Bank::root);
-    if (!is_known(Bank::root) || root.parent != Bank::none || root.depth != 1 ||
+    if (!is_known(Bank::root) || root.parent != Bank::none ||
         root.next_sibling != Bank::none || root.previous_sibling != Bank::none) {
       return wrong("root bank damaged", 1);
     }
@@ -78,8 +78,8 @@ class Verifier {
     return {};
   }
 
-  // Depth grows by one from parent to child: with that true for every bank there are no circles
-  // above any, and the checks that follow may climb. That all banks can be reached from the root
+  // Every bank's path ends at the root: so there are no circles, and the checks that follow may
+  // climb. That all banks can be reached from the root
   // follows when usage adds up: it counts them.
   Problem check_links(Bank bank) {
     const BankRecord& record = arena_.at(bank);
@@ -89,10 +89,8 @@ class Verifier {
     }
     if (bank == Bank::root) return {};
     if (!is_known(record.parent)) return wrong("bank without parent", number(bank));
+    if (!leads_to_root(bank)) return wrong("depth of bank", number(bank));
     const BankRecord& parent = arena_.at(record.parent);
-    if (record.depth != parent.depth + 1 || record.depth > bank_depth_max) {
-      return wrong("depth of bank", number(bank));
-    }
     const bool is_first = record.previous_sibling == Bank::none;
     const Bank linked_by = is_first ? parent.first_child
                                     : arena_.at(record.previous_sibling).next_sibling;
@@ -101,6 +99,14 @@ class Verifier {
       return wrong("siblings of two parents", number(bank));
     }
     return {};
+  }
+
+  bool leads_to_root(Bank bank) const {
+    for (unsigned depth = 1; depth <= bank_depth_max && is_known(bank); ++depth) {
+      if (bank == Bank::root) return true;
+      bank = arena_.at(bank).parent;
+    }
+    return false;
   }
 
   Problem check_facets(Bank bank) {
@@ -113,7 +119,7 @@ class Verifier {
     }
     const bool has_asker = record.flags & BankRecord::flag_has_asker;
     if (has_asker != (entry.kind == Kind::capability_page)) return wrong("asker of bank", number(bank));
-    if (entry.kind != Kind::wrapper && !BankTree(arena_).is_dying(bank)) {
+    if (entry.kind != Kind::wrapper && !BankTree(arena_).is_ending(bank)) {
       return wrong("living bank without facets", number(bank));
     }
     if (entry.allocated & ~all_places(Kind::wrapper)) return wrong("facet out of range", number(bank));
@@ -230,15 +236,22 @@ class Verifier {
     return {};
   }
 
+  // Those that end: dying or dissolving, never both.
+  bool ends(Bank bank) const {
+    const uint8_t flags = arena_.at(bank).flags & (BankRecord::flag_dying | BankRecord::flag_dissolving);
+    return flags == BankRecord::flag_dying || flags == BankRecord::flag_dissolving;
+  }
+
   Problem check_dying() {
     uint32_t marked = 0;
     for (uint32_t i = 1; i < header_.records_touched; ++i) {
-      marked += is_known(Bank{i}) && (arena_.at(Bank{i}).flags & BankRecord::flag_dying);
+      const uint8_t flags = arena_.at(Bank{i}).flags;
+      marked += is_known(Bank{i}) && (flags & (BankRecord::flag_dying | BankRecord::flag_dissolving));
     }
     uint32_t in_line = 0;
     Bank last = Bank::none;
     for (Bank at = header_.first_dying; at != Bank::none; at = arena_.at(at).next_dying) {
-      if (!is_known(at) || !(arena_.at(at).flags & BankRecord::flag_dying) || ++in_line > marked) {
+      if (!is_known(at) || !ends(at) || ++in_line > marked) {
         return wrong("line of dying banks", number(at));
       }
       last = at;
@@ -248,10 +261,15 @@ class Verifier {
   }
 
   Problem check_sweep() {
-    if (header_.sweep_phase > SweepPhase::empty) return wrong("sweep phase", 0);
+    if (header_.sweep_phase > SweepPhase::contents) return wrong("sweep phase", 0);
     const bool is_idle = header_.sweep_phase == SweepPhase::idle;
     if (is_idle != (header_.first_dying == Bank::none)) return wrong("sweep phase", 0);
     if (is_idle) return {};
+    const bool dissolves = arena_.at(header_.first_dying).flags & BankRecord::flag_dissolving;
+    if (header_.sweep_phase != SweepPhase::empty &&
+        dissolves != (header_.sweep_phase >= SweepPhase::banks)) {
+      return wrong("sweep phase", number(header_.first_dying));
+    }
     const bool is_in_place =
         is_known(header_.sweep_at) && BankTree(arena_).is_within(header_.first_dying, header_.sweep_at);
     return is_in_place ? Problem{} : wrong("place of the sweep", number(header_.sweep_at));

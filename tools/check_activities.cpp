@@ -45,6 +45,9 @@ class ActivityCheck {
     }
     const bool is_running = state == ProcessState::running;
     if (is_running && activity->runnable != 1) findings_.add(name + ": runs, but its activity does not");
+    if (activity->awaits_deadline && (state != ProcessState::waiting || process.registers.r15 == 0)) {
+      findings_.add(name + ": its activity awaits a deadline of a call that is none");
+    }
     if (!is_running && activity->runnable != 0) findings_.add(name + ": does not run, but its activity does");
   }
 
@@ -57,14 +60,18 @@ class ActivityCheck {
     }
   }
 
-  void activity(ObjectId id, const Activity& activity) {
-    const std::string name = name_of_object(Kind::activity, id);
-    if (activity.runnable == 0) return;
-    if (activity.ticket == 0 || activity.ticket >= frames_.system().next_ticket) {
+  void ticket(const std::string& name, uint64_t ticket) {
+    if (ticket == 0 || ticket >= frames_.system().next_ticket) {
       findings_.add(name + ": a ticket that was never drawn");
-    } else if (!tickets_.insert(activity.ticket).second) {
+    } else if (!tickets_.insert(ticket).second) {
       findings_.add(name + ": another activity has the same ticket");
     }
+  }
+
+  void activity(ObjectId id, const Activity& activity) {
+    const std::string name = name_of_object(Kind::activity, id);
+    if (activity.runnable == 0 && activity.awaits_deadline == 0) return;
+    if (activity.runnable != 0) ticket(name, activity.ticket);
     const auto* process = frames_.find<Process>({.type = CapabilityType::process,
                                                  .version = activity.process_version,
                                                  .object = activity.process});

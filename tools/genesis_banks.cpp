@@ -120,4 +120,13 @@ Result GenesisBanks::rescind_object(FrameNumber frame, unsigned index) {
   return Result::ok;
 }
 
+std::expected<uint64_t, Result> GenesisBanks::set_account(FrameNumber first, uint64_t count,
+                                                          Account account) {
+  for (uint64_t i = 0; i < count; ++i) {
+    FrameIdentity& identity = image_.frame({first.value + i}).identity;
+    if (identity.kind != Kind::empty) identity.account = account;
+  }
+  return count;
+}
+
 }  // namespace perdure

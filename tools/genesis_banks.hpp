@@ -39,6 +39,7 @@ class GenesisBanks : private bank::FrameMaker {
   Result make(FrameNumber, Kind, Account, unsigned index) override;
   std::expected<uint64_t, Result> rescind(FrameNumber first, uint64_t count) override;
   Result rescind_object(FrameNumber, unsigned index) override;
+  std::expected<uint64_t, Result> set_account(FrameNumber first, uint64_t count, Account) override;
 
   // The wrapper behind a facet, filled in if it was just made. → its control capability.
   Capability complete(const bank::GenesisFacet&);

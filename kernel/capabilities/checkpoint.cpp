@@ -16,7 +16,7 @@ namespace {
 Pieces bytes_of(const void* data, size_t length) {
   // copy_pieces only reads from its first argument.
   auto* bytes = const_cast<std::byte*>(static_cast<const std::byte*>(data));
-  return {{{bytes, static_cast<uint32_t>(length)}, {}}};
+  return {bytes, static_cast<uint32_t>(length)};
 }
 
 Outcome answer_and_hold(Request& request) {
@@ -31,7 +31,9 @@ Outcome answer_and_hold(Request& request) {
 
 Outcome power(Request& request, Kernel::Power power) {
   const uint64_t flags = request.word(1);
+  const uint64_t boot_meant = request.word(2);
   if (flags & ~power_flag::cut) return Outcome::refuse(Result::bad_argument);
+  if (boot_meant != 0 && boot_meant != request.kernel.boot_epoch) return Outcome::refuse(Result::restarted);
   if (flags & power_flag::cut) request.kernel.cut_power(power);
   request.kernel.request_power(power);
   return answer_and_hold(request);

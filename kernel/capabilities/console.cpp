@@ -2,6 +2,8 @@
 //
 // Console: characters to and from the serial line. Waiting for input is a stalled call: nothing of
 // the device is in the image, and after a restart the call is made again and answers `restarted`.
+#include <algorithm>
+
 #include "kernel/kernel.hpp"
 
 namespace perdure {
@@ -14,8 +16,13 @@ Outcome write(Request& request) {
                                                     request.send_length());
   if (!source) return source.error();
   const Commit committed = request.kernel.commit();
-  for (const Pieces::Piece& piece : source->pieces) {
-    machine::console_write({reinterpret_cast<const char*>(piece.bytes), piece.length});
+  for (const Pieces::Piece& piece : source->pieces()) {
+    for (uint32_t done = 0; done < piece.length; done += machine::console_burst_bytes) {
+      machine::console_await();
+      machine::console_write({reinterpret_cast<const char*>(piece.bytes) + done,
+                              std::min(piece.length - done, machine::console_burst_bytes)});
+      machine::let_interrupts_in();
+    }
   }
   return request.answer(committed);
 }
@@ -32,15 +39,34 @@ Outcome read(Request& request) {
   return request.answer(request.kernel.commit(), count, characters);
 }
 
+Outcome wait_interrupt(Request& request) {
+  if (!request.kernel.has_console_interrupt()) {
+    return Outcome::wait(WaitChannel::of(WaitChannel::Reason::console_input));
+  }
+  return request.answer(request.kernel.commit());
+}
+
+Outcome take_interrupt(Request& request) {
+  return request.answer(request.kernel.commit(), request.kernel.take_console_interrupt());
+}
+
+Operation operation_of(uint64_t method) {
+  switch (method) {
+    case method::console_write: return write;
+    case method::console_read: return read;
+    case method::console_wait_interrupt: return wait_interrupt;
+    case method::console_take_interrupt: return take_interrupt;
+    default: return nullptr;
+  }
+}
+
 }  // namespace
 
 Outcome invoke_console(Request& request) {
-  const uint64_t method = request.method();
-  if (method != method::console_write && method != method::console_read) {
-    return Outcome::refuse(Result::unknown_method);
-  }
+  const Operation operation = operation_of(request.method());
+  if (operation == nullptr) return Outcome::refuse(Result::unknown_method);
   if (request.capability.payload != request.kernel.boot_epoch) return Outcome::refuse(Result::restarted);
-  return method == method::console_write ? write(request) : read(request);
+  return operation(request);
 }
 
 }  // namespace perdure

@@ -10,7 +10,7 @@ namespace perdure {
 Outcome invoke_memory_reduce(Request& request) {
   const uint64_t restrictions = request.word(1);
   if (restrictions & ~uint64_t{restriction::all}) return Outcome::refuse(Result::bad_argument);
-  Capability reduced = request.invoked;
+  Capability reduced = request.invoked();
   reduced.restrictions |= static_cast<uint8_t>(restrictions);
   reduced.payload = request.word(2);
   const Commit committed = request.kernel.commit();

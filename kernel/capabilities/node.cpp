@@ -2,8 +2,8 @@
 //
 // Node: sixteen slots of an address space, a slot size, a keeper (objects/rows.hpp).
 //
-// A change of what a walk may have used bumps the mapping epoch, which voids every hardware
-// translation at once. Filling a void slot voids nothing: absent entries are never cached.
+// A change of what a walk may have used voids the hardware translations of the space that used it, or
+// all, if several did (node_marks.hpp). Filling a void slot voids nothing: absent entries are never cached.
 #include "kernel/capabilities/slots.hpp"
 
 namespace perdure {
@@ -18,7 +18,7 @@ Outcome store_slot(Request& request, uint64_t index) {
   if (const Outcome o = prepare_slot_change(request); o.is_obstacle()) return o;
   const Commit committed = request.kernel.commit();
   Capability& slot = node_of(request).slots[index];
-  if (!slot.is_void()) request.kernel.forget_mappings(committed);
+  if (!slot.is_void()) request.kernel.forget_mappings(committed, request.capability.object);
   slot = stored;
   return request.answer(committed);
 }
@@ -31,7 +31,7 @@ Outcome set(Request& request) {
   }
   if (const Outcome o = prepare_slot_change(request); o.is_obstacle()) return o;
   const Commit committed = request.kernel.commit();
-  request.kernel.forget_mappings(committed);
+  request.kernel.forget_mappings(committed, request.capability.object);
   node_of(request).slot_size = static_cast<uint8_t>(slot_size);
   node_of(request).flags = static_cast<uint8_t>(flags);
   return request.answer(committed);

@@ -25,7 +25,7 @@ Outcome set(Request& request) {
 
 // Through a wrapper, that of the wrapper; see memory.cpp.
 Outcome reduce(Request& request) {
-  Capability reduced = request.invoked;
+  Capability reduced = request.invoked();
   reduced.restrictions |= post_only;
   const Commit committed = request.kernel.commit();
   request.answer_capability(committed, 0, reduced);

@@ -48,6 +48,7 @@ Outcome store(Request& request) {
   if (const Outcome o = request.kernel.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;
   const Commit committed = request.kernel.commit();
   *slot = request.sent(0);
+  if (index == process_slot::space) process_of(request).control.root_identity = 0;
   return request.answer(committed);
 }
 
@@ -97,6 +98,13 @@ Outcome stop(Request& request) {
   return request.answer(request.kernel.commit());
 }
 
+Outcome interrupt(Request& request) {
+  Kernel& kernel = request.kernel;
+  const auto ended = kernel.interrupt_process(request.object.slot, process_of(request));
+  if (!ended) return ended.error();
+  return request.answer(kernel.commit(), *ended);
+}
+
 Outcome status(Request& request) {
   const Process& process = process_of(request);
   const ProcessControl& control = process.control;
@@ -110,7 +118,7 @@ Outcome get_registers(Request& request) {
   if (!room) return room.error();
   Registers& registers = process_of(request).registers;
   const Commit committed = request.kernel.commit();
-  const Pieces from{{{reinterpret_cast<std::byte*>(&registers), sizeof(Registers)}, {}}};
+  const Pieces from(reinterpret_cast<std::byte*>(&registers), sizeof(Registers));
   copy_pieces(from, *room);
   return request.answer(committed, 0, 0, 0, 0, 0, room->length());
 }
@@ -125,7 +133,7 @@ Outcome set_registers(Request& request) {
   if (!source) return source.error();
   if (const Outcome o = kernel.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;
   const Commit committed = kernel.commit();
-  const Pieces to{{{reinterpret_cast<std::byte*>(&process.registers), sizeof(Registers)}, {}}};
+  const Pieces to(reinterpret_cast<std::byte*>(&process.registers), sizeof(Registers));
   copy_pieces(*source, to);
   process.registers.entered_by_system_call = 0;
   return request.answer(committed);
@@ -139,6 +147,7 @@ Outcome invoke_process(Request& request) {
     case method::store: return store(request);
     case method::process_start: return start(request);
     case method::process_stop: return stop(request);
+    case method::process_interrupt: return interrupt(request);
     case method::process_status: return status(request);
     case method::process_get_registers: return get_registers(request);
     case method::process_set_registers: return set_registers(request);

@@ -8,8 +8,8 @@
 namespace perdure {
 namespace {
 
-// A call rescinds at most this many frames, so that it ends soon.
-constexpr uint64_t rescinded_per_call = 16;
+// A call goes through at most this many frames, so that it ends soon.
+constexpr uint64_t frames_per_call = 16;
 
 uint64_t frames_in(const Request& request) { return request.capability.payload; }
 
@@ -146,7 +146,8 @@ Outcome rescind_frames(Request& request) {
   }
   Kernel& kernel = request.kernel;
   uint64_t done = 0;
-  for (; done < count && done < rescinded_per_call; ++done) {
+  for (; done < count && done < frames_per_call; ++done) {
+    machine::let_interrupts_in();  // a row's objects take some thousand instructions
     const auto slot = retired(request, frame_of(request, first + done));
     if (!slot) {
       if (done > 0) break;  // what is done is done; the next call goes on from here
@@ -159,6 +160,7 @@ Outcome rescind_frames(Request& request) {
     kernel.store.become_all_zero(*slot);
     kernel.next_step();
   }
+  machine::let_interrupts_in();
   return request.answer(kernel.commit(), done);
 }
 
@@ -176,6 +178,38 @@ Outcome rescind_small(Request& request) {
   const Commit committed = kernel.commit();
   destroy_in_row(identity, kernel.store.bytes(*slot), index);
   return request.answer(committed);
+}
+
+// The frame with its contents, writable: the account goes to the disk only with the frame.
+std::expected<CacheSlot, Outcome> writable_frame(Request& request, FrameNumber frame) {
+  const auto slot = request.kernel.store.obtain(frame);
+  if (!slot) return std::unexpected(obstacle(slot.error()));
+  if (const Outcome o = request.kernel.prepare_write(*slot, Need::reserve); o.is_obstacle()) return std::unexpected(o);
+  return *slot;
+}
+
+Outcome set_account(Request& request) {
+  const uint64_t first = request.word(1);
+  const uint64_t count = request.word(2);
+  const uint64_t account = request.word(3);
+  if (first >= frames_in(request) || count > frames_in(request) - first || account > 0xffff'ffff) {
+    return Outcome::refuse(Result::bad_argument);
+  }
+  Kernel& kernel = request.kernel;
+  uint64_t done = 0;
+  for (; done < count && done < frames_per_call; ++done) {
+    const auto slot = writable_frame(request, frame_of(request, first + done));
+    if (!slot) {
+      if (done > 0) break;  // as for rescind_frames
+      return slot.error();
+    }
+    FrameIdentity& identity = kernel.store.descriptor(*slot).identity;
+    if (identity.kind == Kind::empty) continue;
+    kernel.commit();
+    identity.account = {static_cast<uint32_t>(account)};
+    kernel.next_step();
+  }
+  return request.answer(kernel.commit(), done);
 }
 
 Outcome identify(Request& request) {
@@ -215,6 +249,7 @@ Outcome invoke_range(Request& request) {
     case method::range_recap: return recap(request);
     case method::range_rescind: return rescind_frames(request);
     case method::range_rescind_object: return rescind_small(request);
+    case method::range_set_account: return set_account(request);
     case method::range_identify: return identify(request);
     case method::range_sub: return sub_range(request);
     default: return Outcome::refuse(Result::unknown_method);

@@ -88,6 +88,28 @@ void test_protections() {
             .decimal(executable_pages).text(" executable pages, none writable"));
 }
 
+namespace {
+
+// A page of user memory, writable and executable, in a root of its own that is loaded.
+uint64_t map_a_user_page() {
+  constexpr uint64_t address = 0x400000;
+  const PhysAddr root = take_page();
+  machine::install_kernel_half(reinterpret_cast<uint64_t*>(machine::memory_at(root)));
+  auto* table = reinterpret_cast<uint64_t*>(machine::memory_at(root));
+  for (unsigned level = 3; level > 0; --level) {
+    const PhysAddr next = take_page();
+    table[entry::index_of(address, level)] = entry::user_table(next.value);
+    table = reinterpret_cast<uint64_t*>(machine::memory_at(next));
+  }
+  const PhysAddr page = take_page();
+  *machine::memory_at(page) = std::byte{0xc3};  // ret
+  table[entry::index_of(address, 0)] = entry::user_page(page.value, true, true, true);
+  machine::load_root(root);
+  return address;
+}
+
+}  // namespace
+
 void provoke_bug(std::string_view name) {
   const auto address_of = [](const void* pointer) { return reinterpret_cast<uint64_t>(pointer); };
   const auto write = [](uint64_t address) { *reinterpret_cast<volatile uint64_t*>(address) = 1; };
@@ -101,6 +123,10 @@ void provoke_bug(std::string_view name) {
     *code = 0xc3;  // ret
     asm volatile("call *%0" ::"r"(code));
   }
+  // SMEP and SMAP: the kernel neither runs nor touches what is a user's by mistake.
+  if (name == "user_execute") asm volatile("call *%0" ::"r"(map_a_user_page()));
+  if (name == "user_read") (void)*reinterpret_cast<volatile uint64_t*>(map_a_user_page());
+  if (name == "user_write") write(map_a_user_page());
   if (name == "stack") asm volatile("1: pushq $0; jmp 1b");
   if (name == "invalid") asm volatile("ud2");
   if (name == "nmi") {

@@ -56,7 +56,7 @@ void map_user(uint64_t address, PhysAddr page, bool may_write, bool may_execute)
     if (!entry::is_present(next)) next = entry::user_table(take_page().value);
     table = reinterpret_cast<uint64_t*>(machine::memory_at(PhysAddr{entry::address_of(next)}));
   }
-  table[entry::index_of(address, 0)] = entry::user_page(page.value, may_write, may_execute);
+  table[entry::index_of(address, 0)] = entry::user_page(page.value, may_write, may_execute, true);
 }
 
 void build_program() {
@@ -152,6 +152,8 @@ void check_trap(const Trap& trap, const Registers& registers) {
 }
 
 }  // namespace
+
+void kernel_called() { kernel_entered({.reason = Trap::Reason::system_call}); }
 
 void kernel_entered(const Trap& trap) {
   Registers& registers = process->registers;

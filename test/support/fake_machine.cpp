@@ -56,6 +56,7 @@ void FakeMachine::power_on(size_t memory_bytes) {
   random_state = 1;
   on_idle = nullptr;
   on_resume_user = nullptr;
+  on_interrupt_window = nullptr;
   on_power_off = nullptr;
   on_reset = nullptr;
   fpu_enabled = false;
@@ -295,6 +296,7 @@ uint64_t now_ns() {
 uint64_t wall_clock_seconds() {
   return fake_machine().wall_seconds_at_boot + fake_machine().now_ns / 1'000'000'000;
 }
+void set_boot_mark(uint32_t) {}
 void set_tick(uint64_t period_ns) { MachineCalls::set_tick(fake_machine(), period_ns); }
 
 Pending take_pending() {
@@ -305,6 +307,11 @@ Pending take_pending() {
   return taken;
 }
 void idle() { MachineCalls::idle(fake_machine()); }
+void let_interrupts_in() {
+  if (fake_machine().on_interrupt_window) fake_machine().on_interrupt_window();
+}
+bool is_timer_pending() { return fake_machine().pending.timer; }
+void console_await() {}
 void console_write(std::string_view text) { fake_machine().console_output += text; }
 uint64_t processor_feature_bits() { return processor_feature::avx; }
 

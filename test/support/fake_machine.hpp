@@ -131,6 +131,7 @@ class FakeMachine {
   uint64_t idle_limit = 1'000'000;           // then the test is stopped: the kernel waits for ever
   // Called instead of stopping the test. They must not return: throw, or use run().
   std::function<void(Registers&)> on_resume_user;
+  std::function<void()> on_interrupt_window;  // between two steps of something long
   std::function<void(int exit_code)> on_power_off;
   std::function<void()> on_reset;
   // Runs kernel code until it leaves for user mode or for good. The kernel's frames are unwound,

@@ -144,7 +144,9 @@ Result FakeUserlandKernel::call(const FakeCapability& target, Message& message) 
     case CapabilityType::node: return call_memory(target, message);
     case CapabilityType::process: return call_process(*target.object, message);
     case CapabilityType::endpoint: return call_endpoint(target, message);
-    case CapabilityType::entry: call_server(target, message); return message.result();
+    case CapabilityType::entry: call_server(target, nullptr, message); return message.result();
+    case CapabilityType::wrapped: return call_wrapped(target, message);
+    case CapabilityType::wrapper_control: return call_wrapper_control(*target.object, message);
     default: return call_system(target, message);
   }
 }
@@ -234,14 +236,57 @@ Result FakeUserlandKernel::call_endpoint(const FakeCapability& target, Message& 
   return Result::unknown_method;
 }
 
+// As the kernel follows wrappers: of several, the innermost one's payload and hand-over count.
+Result FakeUserlandKernel::call_wrapped(const FakeCapability& target, Message& message) {
+  constexpr unsigned depth_max = 8;
+  FakeCapability at = target;
+  FakeObject* innermost = nullptr;
+  for (unsigned depth = 0; at.type == CapabilityType::wrapped && !at.is_bank; ++depth) {
+    if (depth == depth_max) return Result::malformed;
+    if (at.is_void()) return Result::void_capability;
+    innermost = at.object;
+    while (innermost->is_alive && innermost->is_blocked) {
+      if (const Result waited = while_blocked(); waited != Result::ok) return waited;
+    }
+    if (!innermost->is_alive) return Result::void_capability;
+    at = innermost->target;
+  }
+  if (at.is_void()) return Result::void_capability;
+  if (at.type != CapabilityType::entry) return call(at, message);
+  call_server(at, innermost, message);
+  return message.result();
+}
+
+Result FakeUserlandKernel::call_wrapper_control(FakeObject& wrapper, Message& message) {
+  switch (message.words[0]) {
+    case method::wrapper_client:
+      receive(message, 0, {.type = CapabilityType::wrapped, .object = &wrapper});
+      return Result::ok;
+    case method::wrapper_set_target: wrapper.target = sent(message, 0); return Result::ok;
+    case method::wrapper_set_payload: wrapper.payload = message.words[1]; return Result::ok;
+    case method::wrapper_set_hand_over: wrapper.hands_over = message.words[1] != 0; return Result::ok;
+    case method::wrapper_block: wrapper.is_blocked = true; return Result::ok;
+    case method::wrapper_unblock: wrapper.is_blocked = false; return Result::ok;
+    default: return Result::unknown_method;
+  }
+}
+
 // The server's answer comes back as the kernel would carry it.
-void FakeUserlandKernel::call_server(const FakeCapability& entry, Message& message) {
+void FakeUserlandKernel::call_server(const FakeCapability& entry, FakeObject* through,
+                                     Message& message) {
   Message delivered;
   std::copy_n(message.words, message_word_count, delivered.words);
   delivered.delivery = Delivery::call;
   delivered.entry_payload = entry.payload;
+  delivered.has_wrapper_payload = through != nullptr;
+  delivered.wrapper_payload = through != nullptr ? through->payload : 0;
+  delivered.has_handed_over = through != nullptr && through->hands_over;
+  if (delivered.has_handed_over) {
+    at(registers::handed_over) = {.type = CapabilityType::wrapper_control, .object = through};
+  }
   answer_entry(*entry.object, delivered);
   std::copy_n(delivered.words, message_word_count, message.words);
+  for (unsigned i = 0; i < message_capability_count; ++i) receive(message, i, sent(delivered, i));
   give_bytes(message, delivered.bytes.data(), delivered.bytes.size());
 }
 
@@ -256,16 +301,23 @@ Result FakeUserlandKernel::call_system(const FakeCapability& target, Message& me
     case method::devices_console:
       receive(message, 0, {.type = CapabilityType::console, .payload = boot_epoch_});
       return Result::ok;
+    case method::schedule_get:
+      message.words[1] = 4;
+      message.words[2] = 0;
+      return Result::ok;
+    case method::schedule_set: return Result::ok;
     case method::clock_now:
       message.words[1] = now_ns_ += 1'000'000;
       message.words[2] = 0;
       message.words[3] = boot_epoch_;
       return Result::ok;
     case method::checkpoint_status:
+      status.boot_epoch = boot_epoch_;
       give_bytes(message, &status, sizeof(status));
       return Result::ok;
     case method::checkpoint_reboot:
     case method::checkpoint_power_off:
+      if (message.words[2] != boot_epoch_) return Result::restarted;
       power_requests_ += message.words[0] == method::checkpoint_reboot ? "reboot " : "poweroff ";
       return Result::ok;
     case method::clock_wait_restart:
@@ -320,6 +372,8 @@ Result FakeUserlandKernel::call_bank(const FakeCapability& target, Message& mess
                                                          : create_sub_bank(target.object, message);
     case method::bank_free: {
       if (forbids(bank_restriction::may_not_free)) return Result::missing_right;
+      if (sent(message, 0).is_void()) return Result::void_capability;
+      if (sent(message, 0).type == CapabilityType::wrapped) return Result::wrong_type;
       const auto found = std::ranges::find(bank.bought, sent(message, 0).object);
       if (found == bank.bought.end()) return Result::not_found;
       (*found)->is_alive = false;

@@ -43,6 +43,10 @@ struct FakeObject {
   Registers registers;                         // process
   ProcessState state = ProcessState::stopped;
   bool has_activity = false;
+  FakeCapability target;                       // wrapper, and the next three
+  uint64_t payload = 0;
+  bool is_blocked = false;
+  bool hands_over = false;
   // bank
   FakeObject* parent = nullptr;
   uint64_t limit = bank_unlimited;
@@ -84,6 +88,8 @@ class FakeUserlandKernel {
 
   // Answers a message to an entry, as the server would. The message is as delivered.
   std::function<void(const FakeObject& endpoint, Message&)> answer_entry;
+  // What becomes of a call that waits at a blocked wrapper. ok: it looks at the wrapper again.
+  std::function<Result()> while_blocked;
   // What an open wait delivers next; gets the reply in. Throws EndOfScript when done.
   std::function<void(Message&)> deliver;
   SystemStatus status;
@@ -113,7 +119,10 @@ class FakeUserlandKernel {
   Result allocate(FakeObject& bank, Message&);
   Result create_sub_bank(FakeObject* bank, Message&);
   Result list(FakeObject* bank, Message&);
-  void call_server(const FakeCapability& entry, Message&);
+  Result call_wrapped(const FakeCapability& target, Message&);
+  Result call_wrapper_control(FakeObject&, Message&);
+  // `through`: the innermost wrapper, if any.
+  void call_server(const FakeCapability& entry, FakeObject* through, Message&);
   void receive(const Message&, unsigned index, FakeCapability);
   FakeCapability sent(const Message& message, unsigned index) {
     return registers_[message.sent[index].number];

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "test/support/kernel_world.hpp"
 
+#include <utility>
+
+#include "checkpoint/layout.hpp"
+#include "objects/frame_life.hpp"
+
 namespace perdure {
 KernelWorld::KernelWorld(KernelOptions options, WorldSize size)
     : options_(options), size_(size), disk_(size.disk_blocks) {
@@ -9,6 +14,7 @@ KernelWorld::KernelWorld(KernelOptions options, WorldSize size)
 }
 
 void KernelWorld::open() {
+  unwritable_.clear();
   fake_machine().power_on(size_.machine_bytes);
   fake_machine().step_ns = 100;
   kernel_ = std::make_unique<Kernel>();
@@ -170,6 +176,10 @@ Capability KernelWorld::entry(const Guest& guest, uint64_t payload) {
           .payload = payload};
 }
 
+Capability KernelWorld::client_of(const Capability& wrapper_control) {
+  return {.type = CapabilityType::wrapped, .version = wrapper_control.version, .object = wrapper_control.object};
+}
+
 void KernelWorld::invoke(Process& process, Invocation kind, unsigned capability_register,
                          std::array<uint64_t, 6> words, uint32_t send_registers, uint32_t receive_registers,
                          uint32_t send_bytes, uint64_t send_address, uint32_t receive_bytes,
@@ -197,16 +207,26 @@ void KernelWorld::access(Registers& registers, bool write) {
   kernel_->entered({.reason = Trap::Reason::interrupt});
 }
 
+bool KernelWorld::faults_first(const Registers& registers) {
+  if (!tables_are_emptied || registers.rip != rip_of_call) return false;
+  bool& has_faulted = has_faulted_[kernel_->store.descriptor(kernel_->current_slot()).number];
+  has_faulted = !has_faulted;
+  if (has_faulted) kernel_->entered({.reason = Trap::Reason::page_fault, .address = Guest::memory});
+  return has_faulted;
+}
+
 void KernelWorld::enter(Process& process, Registers& registers) {
   const bool is_done = registers.rip != rip_of_call && registers.rip != rip_of_load && registers.rip != rip_of_store;
   if (is_done) {
     Program& program = programs_[kernel_->store.descriptor(kernel_->current_slot()).number];
     if (program) program(process);
   }
+  if (faults_first(registers)) return;
   switch (registers.rip) {
     case rip_of_call:
       registers.rip += system_call_instruction_bytes;
-      kernel_->entered({.reason = Trap::Reason::system_call});
+      if (use_fast_path && kernel_->fast_path() != nullptr) ++fast_count;
+      else kernel_->entered({.reason = Trap::Reason::system_call});
       break;
     case rip_of_load: access(registers, false); break;
     case rip_of_store: access(registers, true); break;
@@ -217,11 +237,38 @@ void KernelWorld::enter(Process& process, Registers& registers) {
   }
 }
 
+void KernelWorld::check_unwritable() {
+  Store& store = kernel_->store;
+  alignas(8) std::byte normalized[frame_bytes];
+  for (CacheSlot slot = 0; slot < store.slot_count(); ++slot) {
+    const FrameDescriptor& frame = store.descriptor(slot);
+    const bool means_something = frame.is_readable() && frame.identity.kind != Kind::empty;
+    if (!means_something || store.is_current(slot)) {
+      unwritable_.erase(slot);
+      continue;
+    }
+    normalize(frame.identity.kind, store.body(slot), normalized);
+    const Unwritable now{frame.number, frame.identity, frame.epoch, body_checksum(normalized, frame.number)};
+    const auto [at, is_new] = unwritable_.try_emplace(slot, now);
+    const Unwritable before = std::exchange(at->second, now);
+    // Of another epoch: it was writable for a while.
+    if (before.number != now.number || before.epoch != now.epoch) continue;
+    if (before.identity.source != now.identity.source || before.identity.account != now.identity.account ||
+        before.identity.kind != now.identity.kind || before.checksum != now.checksum) {
+      throw KernelBug("DIRTY-BEFORE-WRITE");
+    }
+  }
+}
+
 bool KernelWorld::step() {
+  if (unwritable_is_watched) check_unwritable();
   for (unsigned patience = 0; patience < 1000; ++patience) {
     if (Registers* registers = kernel_->try_next()) {
       if (const auto stale = fake_machine().stale_translation()) {
         throw KernelBug("the processor may use a translation that no longer holds");
+      }
+      for (const CacheSlot slot : {kernel_->current_slot(), kernel_->current_activity().slot()}) {
+        if (!kernel_->store.is_current(slot)) throw KernelBug("CURRENT-WHILE-RUNNING");
       }
       enter(kernel_->current(), *registers);
       return true;
@@ -240,7 +287,10 @@ void KernelWorld::take_checkpoint() {
   while (!kernel_->store.can_declare()) poll();
   const Generation before = kernel_->store.committed_generation();
   kernel_->request_checkpoint();
-  while (kernel_->store.committed_generation() == before && kernel_->store.anything_dirty()) {
+  const auto is_under_way = [this] {
+    return kernel_->store.anything_dirty() || kernel_->store.pending_generation().value != 0;
+  };
+  while (kernel_->store.committed_generation() == before && is_under_way()) {
     fake_machine().pending.timer = true;
     kernel_->try_next();
     poll();

@@ -59,6 +59,7 @@ class KernelWorld {
     open_rows_.erase(kind);
     return make(kind);
   }
+  void open_new_rows() { open_rows_.clear(); }  // for all small objects from now on
   void destroy(const Capability&);
   template <typename Object>
   Object& object(const Capability& capability) {  // to be written
@@ -75,12 +76,25 @@ class KernelWorld {
   // Puts a guest into the open wait, receiving into the given registers.
   void let_receive(const Guest&, uint64_t receive_into = 0);
   static Capability entry(const Guest&, uint64_t payload = 0);
+  static Capability client_of(const Capability& wrapper_control);
 
   void start();              // the kernel finds what runs
   bool step();               // one kernel entry by whoever is chosen; false: nobody can run now
   void run(unsigned steps);  // at most
   void take_checkpoint();    // and wait for it
   void cut_and_boot();       // everything in memory is lost
+
+  // System calls try the fast path first, as on the machine; how many it took.
+  bool use_fast_path = false;
+  uint64_t fast_count = 0;
+
+  // Each system call is made behind a page fault of its program, as where somebody empties the page
+  // tables all the time.
+  bool tables_are_emptied = false;
+
+  // DIRTY-BEFORE-WRITE, behind every step: no frame was changed that belongs to a checkpoint or is as it
+  // is on the disk. A change that forgot to ask first would be lost.
+  bool unwritable_is_watched = false;
 
   // For programs: prepares registers.
   static void invoke(Process&, Invocation, unsigned capability_register, std::array<uint64_t, 6> words = {},
@@ -94,6 +108,8 @@ class KernelWorld {
   void poll();
   void enter(Process&, Registers&);
   void access(Registers&, bool write);
+  bool faults_first(const Registers&);
+  void check_unwritable();
   Capability make_small(Kind);
 
   void set_running(const Guest&);
@@ -106,6 +122,14 @@ class KernelWorld {
   std::map<Kind, FrameNumber> open_rows_;
   std::map<Kind, unsigned> next_index_;
   uint64_t next_frame_ = 1;
+  std::map<FrameNumber, bool> has_faulted_;
+  struct Unwritable {
+    FrameNumber number;
+    FrameIdentity identity;
+    uint32_t epoch = 0;
+    uint64_t checksum = 0;
+  };
+  std::map<CacheSlot, Unwritable> unwritable_;
 };
 
 }  // namespace perdure

@@ -52,6 +52,17 @@ class RangeModel final : public bank::FrameMaker {
     return Result::ok;
   }
 
+  std::expected<uint64_t, Result> set_account(FrameNumber first, uint64_t count,
+                                              Account account) override {
+    if (refuses_in > 0 && --refuses_in == 0) return std::unexpected(Result::unreadable);
+    const uint64_t done = count < rescind_bound ? count : rescind_bound;
+    for (uint64_t i = 0; i < done; ++i) {
+      FrameIdentity& identity = identities_.at(first.value + i);
+      if (identity.kind != Kind::empty) identity.account = account;
+    }
+    return done;
+  }
+
   const FrameIdentity& identity(uint64_t frame) const { return identities_.at(frame); }
   uint64_t allocated(uint64_t frame) const {
     return reinterpret_cast<const RowHeader*>(bytes_.at(frame).data())->allocated;

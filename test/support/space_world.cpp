@@ -76,6 +76,15 @@ Capability SpaceWorld::new_node() {
   return fabricate(descriptor.identity, store().bytes(node_row_), descriptor.number, nodes_in_row_++);
 }
 
+Capability SpaceWorld::renew_node(const Capability& destroyed) {
+  const CacheSlot slot = slot_of(destroyed);
+  make_dirty(slot);
+  FrameDescriptor& descriptor = store().descriptor(slot);
+  const unsigned index = destroyed.object.index();
+  make_in_row(descriptor.identity, store().bytes(slot), index);
+  return fabricate(descriptor.identity, store().bytes(slot), descriptor.number, index);
+}
+
 void SpaceWorld::destroy(const Capability& capability) {
   const CacheSlot slot = slot_of(capability);
   make_dirty(slot);

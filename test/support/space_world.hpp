@@ -31,6 +31,7 @@ class SpaceWorld final : public StoreClient {
   Capability renew_page(CacheSlot);    // in a frame whose page was destroyed
   Capability new_capability_page();
   Capability new_node();
+  Capability renew_node(const Capability&);  // in the place of one that was destroyed
   void destroy(const Capability&);
   bool exists(const Capability&);
 

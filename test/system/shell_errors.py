@@ -10,7 +10,16 @@ TIME_LIMIT_SECONDS = 180
 
 ONE_LINE = [
     ("frobnicate", "unknown command frobnicate"),
-    ("wrap c1 alias", "unknown command wrap"),
+    ("wrap c1", "usage: wrap"),
+    ("wrap nobody a1", "no server nobody"),
+    ("wrap c1 c1", "in use"),
+    ("wrap c1 1a", "name"),
+    ("block c1", "not an alias"),
+    ("unblock nobody", "no alias nobody"),
+    ("revoke c1", "not an alias"),
+    ("revoke c1 --now", "unknown option"),
+    ("forget nobody", "no alias nobody"),
+    ("describe nobody", "no server nobody"),
     ("start", "usage: start"),
     ("start counter", "usage: start"),
     ("start nothing x", "no program nothing"),
@@ -29,11 +38,13 @@ ONE_LINE = [
     ("destroy c1 --force", "unknown option"),
     ("reboot --now", "unknown option"),
     ("checkpoint now", "usage: checkpoint"),
-    ("banks all", "usage: banks"),
+    ("banks all", "no bank all"),
+    ("banks c1 c1", "usage: banks"),
 ]
 HABITS = [("ps", "servers"), ("ls", "programs"), ("kill 1", "destroy"), ("sync", "checkpoint"),
           ("exit", "poweroff"), ("shutdown now", "poweroff")]
-COMMANDS = ("help programs start servers banks call destroy checkpoint generations status uptime "
+COMMANDS = ("help programs start servers banks describe call wrap block unblock revoke forget destroy "
+            "checkpoint generations status uptime demo "
             "reboot poweroff").split()
 
 

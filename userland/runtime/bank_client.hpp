@@ -42,11 +42,17 @@ struct BankCapability : AnyCapability {
   Answer<Status> status() const;
   Answer<uint64_t> usage(Kind) const;
   Answer<> destroy() const;
+  // `whom`: a resume capability, answered when all is done. The caller is answered at once. Moves it,
+  // for the caller may live in the bank that goes; it is there again after a refusal.
+  Answer<> destroy_and_answer(CapabilityRegister whom) const;
+  Answer<> dissolve() const;
+  // Again what allocate() gave for the object that `any` names.
+  Answer<> recap(CapabilityRegister any, CapabilityRegister into) const;
   Answer<Verification> verify(CapabilityRegister) const;
   Answer<uint32_t> identify(CapabilityRegister object) const;
   Answer<> reduce(uint64_t restrictions, CapabilityRegister into) const;
-  // `after`: 0, or the account that the step before answered.
-  Answer<ListStep> list(uint32_t after) const;
+  // `after`: 0, or the account that the step before answered. used: of this kind, or of all.
+  Answer<ListStep> list(uint32_t after, Kind = Kind::empty) const;
 };
 
 // What a program may do with the bank it lives from: everything but end itself or its limits.

@@ -31,6 +31,7 @@ static_assert(sizeof(RawInvocation) == 96);
 struct Message {
   uint64_t words[message_word_count] = {};
   CapabilityRegister sent[message_capability_count] = {};
+  uint8_t moved = 0;                 // bit i: sent[i] is moved, not copied: void once it is delivered
   CapabilityRegister received[message_capability_count] = {};
   std::span<const std::byte> bytes;  // to send
   std::span<std::byte> buffer;       // for bytes that arrive
@@ -50,9 +51,23 @@ struct Message {
   std::span<const std::byte> arrived() const { return buffer.first(byte_count); }
 };
 
+// A Message of words and capabilities only: what most calls are, and much less to carry about.
+struct WordMessage {
+  uint64_t words[message_word_count] = {};
+  CapabilityRegister sent[message_capability_count] = {};
+  CapabilityRegister received[message_capability_count] = {};
+
+  operator Message() const {
+    return {.words = {words[0], words[1], words[2], words[3], words[4], words[5]},
+            .sent = {sent[0], sent[1], sent[2], sent[3]},
+            .received = {received[0], received[1], received[2], received[3]}};
+  }
+};
+
 // Invokes and waits for the answer. Its result is word 0 of the answer: of the kernel if the
 // invocation itself was refused.
 Result call(CapabilityRegister, Message&);
+Result call(CapabilityRegister, WordMessage&);
 // Invokes and goes on. On a resume capability: replies.
 Result send(CapabilityRegister, Message&);
 // Replies (`registers::nothing`: to nobody), then waits for any message, which overwrites this one.

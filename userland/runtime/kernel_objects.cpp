@@ -6,7 +6,7 @@
 namespace perdure {
 
 Answer<AnyCapability::Description> AnyCapability::type() const {
-  Message message = request(method::type);
+  WordMessage message = request(method::type);
   if (auto done = checked(call(at, message)); !done) return std::unexpected(done.error());
   return Description{.type = message.words[1], .restrictions = message.words[2]};
 }
@@ -39,7 +39,7 @@ Answer<> NodeCapability::set(Settings settings) const {
 }
 
 Answer<NodeCapability::Settings> NodeCapability::get(CapabilityRegister keeper_into) const {
-  Message message = request(method::node_get);
+  WordMessage message = request(method::node_get);
   message.received[0] = keeper_into;
   if (auto done = checked(call(at, message)); !done) return std::unexpected(done.error());
   return Settings{.slot_size = static_cast<uint8_t>(message.words[1]),
@@ -68,8 +68,14 @@ Answer<> ProcessCapability::stop() const {
   return call_for_nothing(at, request(method::process_stop));
 }
 
+Answer<bool> ProcessCapability::interrupt() const {
+  const auto ended = call_for_word(at, request(method::process_interrupt));
+  if (!ended) return std::unexpected(ended.error());
+  return *ended != 0;
+}
+
 Answer<ProcessCapability::Status> ProcessCapability::status() const {
-  Message message = request(method::process_status);
+  WordMessage message = request(method::process_status);
   if (auto done = checked(call(at, message)); !done) return std::unexpected(done.error());
   return Status{.state = static_cast<ProcessState>(message.words[1]),
                 .fault = static_cast<FaultCode>(message.words[2]),
@@ -89,7 +95,7 @@ Answer<Registers> ProcessCapability::get_registers() const {
 Answer<> ProcessCapability::set_registers(const Registers& registers) const {
   Message message = request(method::process_set_registers);
   message.bytes = std::as_bytes(std::span(&registers, 1));
-  return call_for_nothing(at, message);
+  return checked(call(at, message));
 }
 
 Answer<> ProcessCapability::fetch(unsigned slot, CapabilityRegister into) const {
@@ -116,7 +122,7 @@ Answer<> EndpointCapability::entry(uint64_t payload, CapabilityRegister into) co
 
 Answer<EndpointCapability::Identification> EndpointCapability::identify(
     CapabilityRegister asked) const {
-  Message message = request(method::endpoint_identify);
+  WordMessage message = request(method::endpoint_identify);
   message.sent[0] = asked;
   if (auto done = checked(call(at, message)); !done) return std::unexpected(done.error());
   return Identification{.how = static_cast<Identified>(message.words[1]),
@@ -131,7 +137,7 @@ Answer<> WrapperCapability::client(CapabilityRegister into) const {
 }
 
 Answer<WrapperCapability::Settings> WrapperCapability::get(CapabilityRegister target_into) const {
-  Message message = request(method::wrapper_get);
+  WordMessage message = request(method::wrapper_get);
   message.received[0] = target_into;
   if (auto done = checked(call(at, message)); !done) return std::unexpected(done.error());
   return Settings{.payload = message.words[1], .flags = message.words[2]};
@@ -172,7 +178,7 @@ Answer<> NoticeCapability::post() const {
 // --- schedule, range, discriminator -----------------------------------------------------------
 
 Answer<ScheduleCapability::Settings> ScheduleCapability::get() const {
-  Message message = request(method::schedule_get);
+  WordMessage message = request(method::schedule_get);
   if (auto done = checked(call(at, message)); !done) return std::unexpected(done.error());
   return Settings{.priority = message.words[1], .slice_ns = message.words[2]};
 }
@@ -207,8 +213,12 @@ Answer<> RangeCapability::rescind_object(uint64_t frame, unsigned index) const {
   return call_for_nothing(at, request(method::range_rescind_object, frame, index));
 }
 
+Answer<uint64_t> RangeCapability::set_account(uint64_t frame, uint64_t count, uint32_t account) const {
+  return call_for_word(at, request(method::range_set_account, frame, count, account));
+}
+
 Answer<RangeCapability::Identification> RangeCapability::identify(CapabilityRegister asked) const {
-  Message message = request(method::range_identify);
+  WordMessage message = request(method::range_identify);
   message.sent[0] = asked;
   if (auto done = checked(call(at, message)); !done) return std::unexpected(done.error());
   return Identification{.frame = message.words[1],
@@ -220,7 +230,7 @@ Answer<RangeCapability::Identification> RangeCapability::identify(CapabilityRegi
 
 Answer<DiscriminatorCapability::Classification> DiscriminatorCapability::classify(
     CapabilityRegister asked) const {
-  Message message = request(method::discriminator_classify);
+  WordMessage message = request(method::discriminator_classify);
   message.sent[0] = asked;
   if (auto done = checked(call(at, message)); !done) return std::unexpected(done.error());
   return Classification{.type = static_cast<CapabilityType>(message.words[1]),
@@ -228,7 +238,7 @@ Answer<DiscriminatorCapability::Classification> DiscriminatorCapability::classif
 }
 
 Answer<bool> DiscriminatorCapability::same(CapabilityRegister a, CapabilityRegister b) const {
-  Message message = request(method::discriminator_same);
+  WordMessage message = request(method::discriminator_same);
   message.sent[0] = a;
   message.sent[1] = b;
   if (auto done = checked(call(at, message)); !done) return std::unexpected(done.error());

@@ -69,6 +69,8 @@ struct ProcessCapability : AnyCapability {
   // `activity` may be void if the process was started before.
   Answer<> start(CapabilityRegister activity) const;
   Answer<> stop() const;
+  // Ends the call in which it waits for a program → was there one?
+  Answer<bool> interrupt() const;
   Answer<Status> status() const;
   Answer<Registers> get_registers() const;
   Answer<> set_registers(const Registers&) const;
@@ -136,6 +138,8 @@ struct RangeCapability : AnyCapability {
   // → how many frames it did; less than asked: call again for the rest.
   Answer<uint64_t> rescind(uint64_t frame, uint64_t count) const;
   Answer<> rescind_object(uint64_t frame, unsigned index) const;
+  // Likewise bounded.
+  Answer<uint64_t> set_account(uint64_t frame, uint64_t count, uint32_t account) const;
   Answer<Identification> identify(CapabilityRegister) const;
 };
 

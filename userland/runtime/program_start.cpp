@@ -74,12 +74,9 @@ class Starting {
   }
 
   Answer<> fill_stack() {
-    for (unsigned i = 1; i <= recipe_.stack_pages; ++i) {
-      if (auto done = space().place_new_page(layout::stack_end - i * layout::page_bytes); !done) {
-        return done;
-      }
-    }
-    return {};
+    if (recipe_.stack_pages == 0) return {};
+    const uint64_t stack_bytes = recipe_.stack_pages * layout::page_bytes;
+    return space().place_first_pages(layout::stack_end - stack_bytes, recipe_.stack_pages);
   }
 
   Answer<> set_up_process() {
@@ -95,6 +92,9 @@ class Starting {
     if (done) done = process().store(registers::bank.number, passing());
     if (done) done = process().store(registers::endpoint.number, endpoint().at);
     if (done) done = process().store(registers::log.number, start_.log);
+    if (done) done = process().store(registers::clock.number, start_.clock);
+    if (done) done = process().store(registers::space.number, root().at);
+    if (done) done = process().store(registers::discriminator.number, start_.discriminator.at);
     return done;
   }
 

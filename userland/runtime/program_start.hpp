@@ -6,8 +6,9 @@
 // and has to be trusted by it; sealed recipes and confinement are the constructor's.
 //
 // The instance begins with: 3 its bank, reduced (own_bank_restrictions); 4 control of the
-// endpoint that names it; 5 the starter's `log`, if any. Its space is filled on demand by
-// `space_keeper`, with frames of its own bank.
+// endpoint that names it; 5 the starter's `log`, if any; 6 a clock, if any; 7 the root node of its
+// space; 8 a discriminator. Its space is filled on demand by `space_keeper`, with
+// frames of its own bank.
 #pragma once
 
 #include "userland/runtime/bank_client.hpp"
@@ -27,6 +28,7 @@ struct ProgramStart {
   CapabilityRegister space_keeper;  // entry of the demand-zero keeper
   CapabilityRegister schedule;
   CapabilityRegister log = registers::nothing;
+  CapabilityRegister clock = registers::nothing;
   uint64_t argument = 0;
   uint8_t first_scratch = 0;
   // Where the starter wants the instance's bank (in full), its entry and its process.

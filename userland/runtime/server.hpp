@@ -26,8 +26,18 @@ struct Request {
   uint64_t entry_payload = 0;
   bool has_wrapper_payload = false;
   uint64_t wrapper_payload = 0;  // to be believed only with an entry payload reserved for it
+  bool has_handed_over = false;  // that wrapper's control is in registers::handed_over
   bool is_call = false;          // somebody waits for the answer
 };
+
+inline Request request_of(const Message& message) {
+  return {.endpoint_id = message.endpoint_id,
+          .entry_payload = message.entry_payload,
+          .has_wrapper_payload = message.has_wrapper_payload,
+          .wrapper_payload = message.wrapper_payload,
+          .has_handed_over = message.has_handed_over,
+          .is_call = message.delivery == Delivery::call};
+}
 
 namespace server_detail {
 
@@ -68,11 +78,7 @@ bool dispatch(MethodList<methods...>, State& state, const Request& request, Mess
 // Answers one request in place: afterwards `message` is what to reply. Pure but for the handlers.
 template <Interface I, const auto&... handlers, typename State>
 void answer_request(State& state, Message& message) {
-  const Request request{.endpoint_id = message.endpoint_id,
-                        .entry_payload = message.entry_payload,
-                        .has_wrapper_payload = message.has_wrapper_payload,
-                        .wrapper_payload = message.wrapper_payload,
-                        .is_call = message.delivery == Delivery::call};
+  const Request request = request_of(message);
   if (message.words[0] == method::describe) {
     message = {};
     message.bytes = std::as_bytes(std::span(description_of<I>()));
@@ -84,9 +90,10 @@ void answer_request(State& state, Message& message) {
   }
 }
 
-// The loop of a server: for ever.
-template <Interface I, const auto&... handlers, typename State>
-[[noreturn]] void serve(State& state) {
+// The loop of a server: for ever. `answer_one` answers a message in place; for a server that has
+// several interfaces, and chooses by whom the request came through.
+template <typename AnswerOne>
+[[noreturn]] void serve_by(AnswerOne answer_one) {
   Message message;
   CapabilityRegister answer_to = registers::nothing;
   while (true) {
@@ -97,9 +104,14 @@ template <Interface I, const auto&... handlers, typename State>
     reply_and_wait(answer_to, message);
     answer_to = message.delivery == Delivery::call ? registers::resume : registers::nothing;
     if (message.delivery == Delivery::call || message.delivery == Delivery::send) {
-      answer_request<I, handlers...>(state, message);
+      answer_one(message);
     }
   }
+}
+
+template <Interface I, const auto&... handlers, typename State>
+[[noreturn]] void serve(State& state) {
+  serve_by([&](Message& message) { answer_request<I, handlers...>(state, message); });
 }
 
 }  // namespace perdure

@@ -103,7 +103,48 @@ Answer<> buy_nodes(const SpaceBuilder& builder, unsigned count) {
   return {};
 }
 
+// A node of pages, in a void slot, would hold them both and what is between.
+bool share_a_node(const space_tree::Place<CapabilityRegister>& first,
+                  const space_tree::Place<CapabilityRegister>& last) {
+  const auto is_covered = [](const auto& place) {
+    return space_tree::covers(place.growth, place.slot_size, node_slot_bits, place.offset());
+  };
+  return first.slot() == last.slot() && is_covered(first) && is_covered(last);
+}
+
+// The node stands in the first of the node registers; the pages pass through those that walks use.
+Answer<> fill_node(const SpaceBuilder& builder, CapabilityTree& tree, CapabilityRegister node,
+                   unsigned first_slot, unsigned count) {
+  static_assert(SpaceRegisters::fetched_count == bank_allocate_count_max);
+  const auto& registers = builder.registers;
+  const CapabilityRegister pages[] = {registers.fetched(0), registers.fetched(1), registers.fetched(2)};
+  for (unsigned done = 0; done < count; done += bank_allocate_count_max) {
+    const unsigned now = std::min(count - done, bank_allocate_count_max);
+    if (auto bought = builder.bank.allocate(Kind::page, std::span(pages, now)); !bought) return bought;
+    for (unsigned i = 0; i < now; ++i) {
+      if (auto put = tree.put(node, first_slot + done + i, pages[i], 0); !put) return put;
+    }
+  }
+  return {};
+}
+
 }  // namespace
+
+Answer<> SpaceBuilder::place_first_pages(uint64_t start, unsigned count) const {
+  const uint64_t end = start + count * layout::page_bytes;
+  const auto first = place_of(root.at, start);
+  const auto last = place_of(root.at, end - layout::page_bytes);
+  if (!first || !last) return std::unexpected(Result::bad_argument);
+  if (count < 2 || !share_a_node(*first, *last)) return place_missing_pages(start, end);
+  if (auto done = buy_nodes(*this, 1); !done) return done;
+  CapabilityTree tree(*this, 1);
+  const auto node = tree.new_node(0);
+  if (!node) return std::unexpected(node.error());
+  const auto first_slot = static_cast<unsigned>(first->page % node_slot_count);
+  if (auto done = fill_node(*this, tree, *node, first_slot, count); !done) return done;
+  return tree.put(root.at, first->slot(), *node,
+                  space_tree::guard(first->growth, first->slot_size, node_slot_bits));
+}
 
 Answer<> SpaceBuilder::place_new_page(uint64_t address) const {
   const auto place = place_of(root.at, address);

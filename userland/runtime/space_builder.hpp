@@ -41,7 +41,11 @@ struct SpaceBuilder {
   // there is a page already, or the space was changed meanwhile: look again. After any refusal the
   // space is as before and nothing was bought.
   Answer<> place_new_page(uint64_t address) const;
-  // The same for every page from `start` on to `end` that is not there yet. After a refusal those
+  // So many pages in a row from `start`, the first ones of their region. Where one node holds them
+  // all nobody has to look what is there: less than half the calls. After a refusal some may have
+  // been bought: for whoever then destroys the bank.
+  Answer<> place_first_pages(uint64_t start, unsigned count) const;
+  // Like place_new_page, for every page from `start` on to `end` that is not there yet. After a refusal those
   // before it are.
   Answer<> place_missing_pages(uint64_t start, uint64_t end) const;
 };

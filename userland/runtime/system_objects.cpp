@@ -27,17 +27,19 @@ Answer<size_t> CheckpointCapability::generations(std::span<GenerationStatus> lis
   return message.byte_count / sizeof(GenerationStatus);
 }
 
-Answer<> CheckpointCapability::power_off(uint64_t power_flags) const {
-  return call_for_nothing(at, request(method::checkpoint_power_off, power_flags));
+Answer<> CheckpointCapability::power_off(uint64_t power_flags, uint64_t boot_epoch) const {
+  return call_for_nothing(at, request(method::checkpoint_power_off, power_flags, boot_epoch));
 }
 
-Answer<> CheckpointCapability::reboot(uint64_t power_flags) const {
-  return call_for_nothing(at, request(method::checkpoint_reboot, power_flags));
+Answer<> CheckpointCapability::reboot(uint64_t power_flags, uint64_t boot_epoch) const {
+  return call_for_nothing(at, request(method::checkpoint_reboot, power_flags, boot_epoch));
 }
 
+// The line is slow: a longer piece would keep it from others.
 Answer<> ConsoleCapability::write(std::string_view text) const {
+  constexpr size_t bytes_at_once = 4096;
   while (!text.empty()) {
-    const std::string_view piece = text.substr(0, std::min(text.size(), message_bytes_max));
+    const std::string_view piece = text.substr(0, std::min(text.size(), bytes_at_once));
     Message message = request(method::console_write);
     message.bytes = std::as_bytes(std::span(piece));
     if (auto done = checked(call(at, message)); !done) return done;
@@ -47,11 +49,21 @@ Answer<> ConsoleCapability::write(std::string_view text) const {
 }
 
 Answer<ConsoleCapability::Characters> ConsoleCapability::read() const {
-  Message message = request(method::console_read);
+  WordMessage message = request(method::console_read);
   if (auto done = checked(call(at, message)); !done) return std::unexpected(done.error());
   Characters characters{.count = std::min<uint64_t>(message.words[1], 8)};
   std::memcpy(characters.text, &message.words[2], sizeof(characters.text));
   return characters;
+}
+
+Answer<> ConsoleCapability::wait_interrupt() const {
+  return call_for_nothing(at, request(method::console_wait_interrupt));
+}
+
+Answer<bool> ConsoleCapability::take_interrupt() const {
+  const auto taken = call_for_word(at, request(method::console_take_interrupt));
+  if (!taken) return std::unexpected(taken.error());
+  return *taken != 0;
 }
 
 Answer<> DevicesCapability::console(CapabilityRegister into) const {
@@ -59,7 +71,7 @@ Answer<> DevicesCapability::console(CapabilityRegister into) const {
 }
 
 Answer<ClockCapability::Time> ClockCapability::now() const {
-  Message message = request(method::clock_now);
+  WordMessage message = request(method::clock_now);
   if (auto done = checked(call(at, message)); !done) return std::unexpected(done.error());
   return Time{.machine_ns = message.words[1],
               .wall_seconds = message.words[2],
@@ -68,6 +80,10 @@ Answer<ClockCapability::Time> ClockCapability::now() const {
 
 Answer<uint64_t> ClockCapability::wait_restart(uint64_t epoch) const {
   return call_for_word(at, request(method::clock_wait_restart, epoch));
+}
+
+Answer<uint64_t> ClockCapability::wait_until(uint64_t machine_ns, uint64_t epoch) const {
+  return call_for_word(at, request(method::clock_wait_until, machine_ns, epoch));
 }
 
 }  // namespace perdure

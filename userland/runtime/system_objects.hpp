@@ -17,8 +17,9 @@ struct CheckpointCapability : AnyCapability {
   Answer<SystemStatus> status() const;
   // Fills `list` from its start → how many.
   Answer<size_t> generations(std::span<GenerationStatus> list) const;
-  Answer<> power_off(uint64_t power_flags) const;
-  Answer<> reboot(uint64_t power_flags) const;
+  // restarted: this is another boot than `boot_epoch` (0: any).
+  Answer<> power_off(uint64_t power_flags, uint64_t boot_epoch) const;
+  Answer<> reboot(uint64_t power_flags, uint64_t boot_epoch) const;
 };
 
 struct ConsoleCapability : AnyCapability {
@@ -29,6 +30,8 @@ struct ConsoleCapability : AnyCapability {
   // Result::restarted, from both: minted by an earlier boot.
   Answer<> write(std::string_view) const;  // any length; in pieces of what a message carries
   Answer<Characters> read() const;         // waits
+  Answer<> wait_interrupt() const;         // until an unread ^C stands in the input
+  Answer<bool> take_interrupt() const;     // drops the input up to it → was there one?
 };
 
 struct DevicesCapability : AnyCapability {
@@ -44,6 +47,9 @@ struct ClockCapability : AnyCapability {
   Answer<Time> now() const;
   // Waits until the boot epoch is another than `epoch` → the new one.
   Answer<uint64_t> wait_restart(uint64_t epoch) const;
+  // Waits until machine time has come so far, or is in another boot than `epoch` (0: any will do)
+  // → machine time.
+  Answer<uint64_t> wait_until(uint64_t machine_ns, uint64_t epoch = 0) const;
 };
 
 }  // namespace perdure

@@ -11,9 +11,9 @@ namespace {
 void show_servers(Shell& shell) {
   shell.say("running: shell");
   for (size_t i = 0; i < shell.names.size(); ++i) {
-    const NamedServer& server = shell.names.at(i);
-    if (server.is_destroyed()) continue;
-    shell.say(", ", server.name.view(), " (", server.program.view(), ")");
+    const Named& server = shell.names.at(i);
+    if (!shell.names.lives(i) || server.is_alias()) continue;
+    shell.say(", ", server.name.view(), " (", server.origin.view(), ")");
   }
   shell.say("\n");
 }
@@ -35,6 +35,7 @@ void show_banner(Shell& shell) {
     shell.say("Perdure: the state of the store is not known: ", name_of(status.error()), "\n");
     return;
   }
+  shell.note_boot(status->boot_epoch);
   shell.say("Perdure: store ", Hexadecimal{status->store_id, 16}, ", generation ",
             status->resumed_generation, " of ", UtcTime{status->resumed_at_wall_seconds}, "\n");
   show_servers(shell);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// `call`: invokes a method of a server that the shell knows only by what it says of itself.
+// `call` and `describe`: invoke a server that the shell knows only by what it says of itself.
+//
+// A call waits as long as the server, or whoever has blocked the alias, likes; ^C leaves it.
 #include <algorithm>
 
 #include "userland/runtime/requests.hpp"
@@ -10,89 +12,149 @@ namespace perdure {
 
 namespace {
 
-constexpr uint64_t patience_ns = 2'000'000'000;
-
-// A server that is busy for long would keep the shell waiting with it, for as long as it likes.
-// Nothing can be promised (it may become busy in between), but what computes for ever is told.
-Answer<bool> is_ready(const ProcessCapability& process) {
-  const auto begin = shell_register::clock.now();
-  if (!begin) return std::unexpected(begin.error());
-  while (true) {
-    const auto status = process.status();
-    if (!status) return std::unexpected(status.error());
-    if (status->state == ProcessState::receiving) return true;
-    if (status->state == ProcessState::stopped) return false;
-    const auto now = shell_register::clock.now();
-    if (!now) return std::unexpected(now.error());
-    if (now->machine_ns - begin->machine_ns > patience_ns) return false;
-  }
-}
-
-Answer<> check_ready(Shell& shell, NameTable::Index index) {
+// A stopped server would never answer: said at once, because nobody need wait to learn it.
+Answer<> check_not_stopped(Shell& shell, NameTable::Index index) {
   const ProcessCapability process = shell_register::server_process;
   if (auto done = shell.names.fetch(index, NameTable::Which::process, process.at); !done) {
     return done;
   }
-  const auto ready = is_ready(process);
-  if (!ready) return std::unexpected(ready.error());
-  return *ready ? Answer<>{} : std::unexpected(Result::in_use);
+  const auto status = process.status();
+  if (!status) return std::unexpected(status.error());
+  return status->state == ProcessState::stopped ? std::unexpected(Result::in_use) : Answer<>{};
+}
+
+// A ^C that was typed ahead is meant for this call, too.
+Result call_for_person(Shell& shell, CapabilityRegister target, Message& message) {
+  if (shell.console.take_typed_interrupt()) return Result::interrupted;
+  const Result result = shell.interrupter.call(target, message);
+  if (result == Result::interrupted) shell.console.drop_typed();
+  return result;
 }
 
 void say_call_error(Shell& shell, std::string_view name, Result result) {
   if (result == Result::in_use) {
-    shell.say_error(name, " takes no messages at present; servers shows what it does, destroy ",
-                    name, " ends it");
+    shell.say_error(name, " is stopped; servers shows why, destroy ends it");
+  } else if (result == Result::interrupted) {
+    shell.say("interrupted: ", name, " had not answered\n");
   } else {
     shell.say_result(result);
+  }
+}
+
+// The name that a capability which is answered is to be bound to: the word after the arguments.
+std::optional<std::string_view> name_to_bind(Shell& shell, const Words& words,
+                                             const MethodDescription& method) {
+  const unsigned position = 3 + method.argument_count;
+  if (words.count != position + 1) {
+    TextBuffer<256> usage;
+    write_usage(usage, words.at(1), method);
+    shell.say_error(method.name, " answers a capability, which needs a name: ", usage.text());
+    return std::nullopt;
+  }
+  const std::string_view name = words.at(position);
+  if (!check_name(shell, name) || !check_unused(shell, name)) return std::nullopt;
+  return name;
+}
+
+// The capability is in answered_capability.
+void bind_answer(Shell& shell, NameTable::Index server, std::string_view name) {
+  const Named& from = shell.names.at(server);
+  const Named alias{.name = Word::of(name), .origin = from.name, .wrapper_count = from.wrapper_count + 2};
+  const auto kept = shell.names.fetch(server, NameTable::Which::process, shell_register::server_process.at);
+  if (!kept) {
+    shell.say_result(kept.error());
+  } else if (bind_alias(shell, alias, shell_register::server_entry)) {
+    shell.say(name, " bound; describe ", name, " tells what it does, revoke ", name, " takes it back\n");
+  }
+}
+
+// The method's own arguments, in words that stay where they are.
+void call_method(Shell& shell, NameTable::Index index, const MethodDescription& method,
+                 const Words& words) {
+  const std::string_view name = words.at(1);
+  const bool binds = method.answer_type == type_text<PassedCapability>;
+  std::optional<std::string_view> bound;
+  if (binds && !(bound = name_to_bind(shell, words, method))) return;
+  const auto arguments = std::span(words.word).subspan(3, words.count - 3 - (binds ? 1 : 0));
+  auto message = build_call(method, arguments);
+  TextBuffer<512> text;
+  if (!message) {
+    write_error(text, name, method, arguments, message.error());
+    shell.say(text.text());
+    return;
+  }
+  if (binds) message->received[0] = shell_register::server_entry;
+  const Result result = call_for_person(shell, shell_register::server_entry, *message);
+  if (result != Result::ok) {
+    say_call_error(shell, name, result);
+  } else if (binds) {
+    bind_answer(shell, index, *bound);
+  } else {
+    write_answer(text, method, *message);
+    shell.say(text.text());
   }
 }
 
 }  // namespace
 
 Answer<std::string_view> describe_server(Shell& shell, NameTable::Index index) {
-  if (auto done = check_ready(shell, index); !done) return std::unexpected(done.error());
+  if (auto done = check_not_stopped(shell, index); !done) return std::unexpected(done.error());
   const CapabilityRegister entry = shell_register::server_entry;
   if (auto done = shell.names.fetch(index, NameTable::Which::entry, entry); !done) {
     return std::unexpected(done.error());
   }
   Message message = request(method::describe);
   message.buffer = std::as_writable_bytes(shell.server_text());
-  if (auto done = checked(call(entry, message)); !done) return std::unexpected(done.error());
+  if (auto done = checked(call_for_person(shell, entry, message)); !done) {
+    return std::unexpected(done.error());
+  }
   const std::span<char> text = shell.server_text().first(message.byte_count);
   std::ranges::replace_if(text, [](char c) { return c != '\n' && c != printable(c); }, '?');
   return std::string_view(text.data(), text.size());
 }
 
+namespace {
+
+struct Described {
+  NameTable::Index index;
+  std::string_view description;
+};
+
+// What has this name, and what it says of itself; nothing, and an error said, if it cannot be asked.
+std::optional<Described> describe_named(Shell& shell, std::string_view name) {
+  const auto index = find_named(shell, name);
+  if (!index) return std::nullopt;
+  const auto description = describe_server(shell, *index);
+  if (description) return Described{*index, *description};
+  say_call_error(shell, name, description.error());
+  return std::nullopt;
+}
+
+}  // namespace
+
+void run_describe(Shell& shell, const Words& words) {
+  const std::string_view name = words.at(1);
+  const auto described = describe_named(shell, name);
+  if (!described) return;
+  const std::string_view description = described->description;
+  const std::string_view lines = method_lines(description);
+  shell.say(name, " is a ", description.substr(0, description.find('\n')),
+            lines.empty() ? "; it has no methods\n" : "; its methods:\n");
+  shell.say(lines);
+}
+
 void run_call(Shell& shell, const Words& words) {
   const std::string_view name = words.at(1);
-  const auto index = find_server(shell, name);
-  if (!index) return;
-  const auto description = describe_server(shell, *index);
-  if (!description) {
-    say_call_error(shell, name, description.error());
-    return;
-  }
-  const auto method = find_method(*description, words.at(2));
+  const auto described = describe_named(shell, name);
+  if (!described) return;
+  const auto method = find_method(described->description, words.at(2));
   if (!method) {
-    const std::string_view lines = method_lines(*description);
+    const std::string_view lines = method_lines(described->description);
     shell.say_error(name, " has no method ", words.at(2), lines.empty() ? "; it has none" : "; it has:");
     shell.say(lines);
     return;
   }
-  const auto arguments = std::span(words.word).subspan(3, words.count - 3);
-  auto message = build_call(*method, arguments);
-  TextBuffer<512> text;
-  if (!message) {
-    write_error(text, name, *method, arguments, message.error());
-    shell.say(text.text());
-    return;
-  }
-  if (auto done = checked(call(shell_register::server_entry, *message)); !done) {
-    say_call_error(shell, name, done.error());
-    return;
-  }
-  write_answer(text, *method, *message);
-  shell.say(text.text());
+  call_method(shell, described->index, *method, words);
 }
 
 }  // namespace perdure

@@ -17,6 +17,15 @@ void run_servers(Shell&, const Words&);
 void run_destroy(Shell&, const Words&);
 // call_command.cpp
 void run_call(Shell&, const Words&);
+void run_describe(Shell&, const Words&);
+// alias_commands.cpp
+void run_wrap(Shell&, const Words&);
+void run_block(Shell&, const Words&);
+void run_unblock(Shell&, const Words&);
+void run_revoke(Shell&, const Words&);
+void run_forget(Shell&, const Words&);
+// demo_command.cpp
+void run_demo(Shell&, const Words&);
 // system_commands.cpp
 void run_banks(Shell&, const Words&);
 void run_checkpoint(Shell&, const Words&);
@@ -26,13 +35,21 @@ void run_uptime(Shell&, const Words&);
 void run_reboot(Shell&, const Words&);
 void run_poweroff(Shell&, const Words&);
 
+// How a program of the recipe in shell_register::recipe is started, in a bank with this limit.
+ProgramStart start_of(uint64_t limit);
 // The recipe of this name, in shell_register::recipe; nothing (and an error said) if none.
 bool fetch_recipe(Shell&, std::string_view program);
 // The recipe in slot `index`, in shell_register::recipe; nothing after the last one.
 std::optional<RecipeSummary> read_recipe_at(unsigned index);
-// A name that was given to a server, destroyed or not; nothing (and an error said) if none.
-std::optional<NameTable::Index> find_server(Shell&, std::string_view name);
-// What the server says of itself, in the shell's server_text(), printable.
+// A name that was given, to what lives or not; nothing (and an error said) if none.
+std::optional<NameTable::Index> find_named(Shell&, std::string_view name);
+// May this name be given? An error is said if it is no name, and if somebody who lives has it.
+bool check_name(Shell&, std::string_view name);
+bool check_unused(Shell&, std::string_view name);
+// Puts a wrapper in front of what is in `target` and binds it to this good, unused name. False
+// (and an error said): nothing was bought.
+bool bind_alias(Shell&, const Named& alias, CapabilityRegister target);
+// What a server says of itself, in the shell's server_text(), printable.
 Answer<std::string_view> describe_server(Shell&, NameTable::Index);
 
 }  // namespace perdure

@@ -53,10 +53,30 @@ void offer_programs(Candidates& candidates) {
   }
 }
 
-void offer_servers(Shell& shell, Candidates& candidates) {
+struct Offered {
+  bool servers = false;
+  bool aliases = false;
+  bool also_over = false;  // what was destroyed or revoked
+};
+
+void offer_names(Shell& shell, Offered offered, Candidates& candidates) {
   for (size_t i = 0; i < shell.names.size(); ++i) {
-    if (!shell.names.at(i).is_destroyed()) candidates.offer(shell.names.at(i).name.view());
+    const Named& named = shell.names.at(i);
+    const bool is_meant = named.is_alias() ? offered.aliases : offered.servers;
+    const bool is_there = shell.names.lives(i) || (offered.also_over && !named.is_free());
+    if (is_meant && is_there) candidates.offer(named.name.view());
   }
+}
+
+// The first argument of these is a name.
+Offered names_after(std::string_view command) {
+  if (command == "call" || command == "describe" || command == "wrap") {
+    return {.servers = true, .aliases = true};
+  }
+  if (command == "destroy" || command == "banks") return {.servers = true};
+  if (command == "block" || command == "unblock" || command == "revoke") return {.aliases = true};
+  if (command == "forget") return {.aliases = true, .also_over = true};
+  return {};
 }
 
 void offer_methods(Shell& shell, std::string_view server, Candidates& candidates) {
@@ -78,12 +98,16 @@ void offer_all(Shell& shell, const Words& words, unsigned position, Candidates& 
     offer_commands(candidates);
   } else if (position == 1 && command == "start") {
     offer_programs(candidates);
-  } else if (position == 1 && (command == "call" || command == "destroy")) {
-    offer_servers(shell, candidates);
-  } else if (position == 2 && command == "call") {
-    offer_methods(shell, words.at(1), candidates);
   } else if (position == 1 && command == "reboot") {
     candidates.offer("--cut");
+  } else if (position == 1) {
+    offer_names(shell, names_after(command), candidates);
+  } else if (position == 2 && command == "call") {
+    offer_methods(shell, words.at(1), candidates);
+  } else if (position == 2 && command == "revoke") {
+    candidates.offer("--wait");
+  } else if (position == 2 && command == "destroy") {
+    candidates.offer("-y");
   }
 }
 

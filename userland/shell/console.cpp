@@ -45,6 +45,15 @@ std::optional<char> ConsoleSession::read() {
   return typed_.text[taken_++];
 }
 
+bool ConsoleSession::take_typed_interrupt() {
+  for (uint64_t i = taken_; i < typed_.count; ++i) {
+    if (typed_.text[i] != '\x03') continue;
+    taken_ = i + 1;
+    return true;
+  }
+  return false;
+}
+
 bool ConsoleSession::was_restarted() {
   const bool answer = restarted_;
   restarted_ = false;

@@ -31,6 +31,11 @@ class ConsoleSession {
   // True once after each restart.
   bool was_restarted();
 
+  // What was read from the device and not yet asked for by read(): up to a ^C in it, that
+  // included → was there one? Or all of it.
+  bool take_typed_interrupt();
+  void drop_typed() { taken_ = typed_.count; }
+
  private:
   static constexpr size_t piece_length = 256;
 

@@ -4,36 +4,41 @@
 namespace perdure {
 
 std::optional<NameTable::Index> NameTable::find(std::string_view name) const {
-  for (Index i = 0; i < servers_.size(); ++i) {
-    if (servers_[i].name.view() == name) return i;
+  for (Index i = 0; i < names_.size(); ++i) {
+    if (names_[i].name.view() == name) return i;
   }
   return std::nullopt;
 }
 
 std::optional<NameTable::Index> NameTable::find_account(uint32_t account) const {
-  for (Index i = 0; i < servers_.size(); ++i) {
-    if (servers_[i].account == account && !servers_[i].is_destroyed()) return i;
+  for (Index i = 0; i < names_.size(); ++i) {
+    if (names_[i].account == account && lives(i)) return i;
   }
   return std::nullopt;
 }
 
 size_t NameTable::living_count() const {
   size_t count = 0;
-  for (const NamedServer& server : servers_) count += server.is_destroyed() ? 0 : 1;
+  for (Index i = 0; i < names_.size(); ++i) count += lives(i) ? 1 : 0;
   return count;
 }
 
-// The same name's place; else, when many destroyed ones have gathered, that of the oldest.
+// The same name's place; else a free one; else, when many that are over have gathered, that of the
+// oldest.
 std::optional<NameTable::Index> NameTable::place_to_reuse(std::string_view name) const {
+  std::optional<Index> free;
   std::optional<Index> oldest;
-  unsigned destroyed = 0;
-  for (Index i = 0; i < servers_.size(); ++i) {
-    if (!servers_[i].is_destroyed()) continue;
-    if (servers_[i].name.view() == name) return i;
-    ++destroyed;
-    if (!oldest || servers_[i].destroyed_at < servers_[*oldest].destroyed_at) oldest = i;
+  unsigned over_count = 0;
+  for (Index i = 0; i < names_.size(); ++i) {
+    const Named& named = names_[i];
+    if (named.is_free()) free = i;
+    if (named.is_free() || !named.is_over()) continue;
+    if (named.name.view() == name) return i;
+    ++over_count;
+    if (!oldest || named.over_since < names_[*oldest].over_since) oldest = i;
   }
-  return destroyed > destroyed_kept_max ? oldest : std::nullopt;
+  if (free) return free;
+  return over_count > over_kept_max ? oldest : std::nullopt;
 }
 
 // --- pages -------------------------------------------------------------------------------------
@@ -63,7 +68,7 @@ Answer<> NameTable::add_page() {
 }
 
 Answer<> NameTable::reserve(size_t count) {
-  if (!servers_.reserve(count)) return std::unexpected(Result::exhausted);
+  if (!names_.reserve(count)) return std::unexpected(Result::exhausted);
   while (page_count_ * places_per_page < count) {
     if (auto done = add_page(); !done) return done;
   }
@@ -71,27 +76,37 @@ Answer<> NameTable::reserve(size_t count) {
 }
 
 Answer<> NameTable::make_room_for(std::string_view name) {
-  return place_to_reuse(name) ? Answer<>{} : reserve(servers_.size() + 1);
+  return place_to_reuse(name) ? Answer<>{} : reserve(names_.size() + 1);
 }
 
 // --- places ------------------------------------------------------------------------------------
 
-Answer<NameTable::Index> NameTable::add(const NamedServer& server, CapabilityRegister bank,
-                                        CapabilityRegister entry, CapabilityRegister process) {
-  const auto reused = place_to_reuse(server.name.view());
-  const Index index = reused.value_or(servers_.size());
+Answer<> NameTable::store_capabilities(Index index, const NamedCapabilities& from) {
   const auto slot = static_cast<unsigned>(index % places_per_page * slots_per_place);
   Answer<> done = go_to_page(index / places_per_page);
-  if (done) done = page_.store(slot + static_cast<unsigned>(Which::bank), bank);
-  if (done) done = page_.store(slot + static_cast<unsigned>(Which::entry), entry);
-  if (done) done = page_.store(slot + static_cast<unsigned>(Which::process), process);
-  if (!done) return std::unexpected(done.error());
+  if (done) done = page_.store(slot + static_cast<unsigned>(Which::bank), from.bank);
+  if (done) done = page_.store(slot + static_cast<unsigned>(Which::entry), from.entry);
+  if (done) done = page_.store(slot + static_cast<unsigned>(Which::process), from.process);
+  if (done) done = page_.store(slot + static_cast<unsigned>(Which::control), from.control);
+  return done;
+}
+
+Answer<NameTable::Index> NameTable::add(const Named& named, const NamedCapabilities& from) {
+  const auto reused = place_to_reuse(named.name.view());
+  const Index index = reused.value_or(names_.size());
+  if (auto done = store_capabilities(index, from); !done) return std::unexpected(done.error());
   if (reused) {
-    servers_[index] = server;
-  } else if (!servers_.append(server)) {
+    names_[index] = named;
+  } else if (!names_.append(named)) {
     return std::unexpected(Result::exhausted);
   }
   return index;
+}
+
+Answer<> NameTable::forget(Index index) {
+  if (auto done = store_capabilities(index, {}); !done) return done;
+  names_[index] = {};
+  return {};
 }
 
 Answer<> NameTable::fetch(Index index, Which which, CapabilityRegister into) const {

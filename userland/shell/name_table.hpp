@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 //
-// The names that a person has given to servers, and the capabilities behind them. The names are
-// in the heap; the capabilities in capability pages, which are bought as the table grows. There
-// is no largest number of names.
+// The names that a person has given to servers and aliases, and the capabilities behind them: one
+// name space. The names are in the heap; the capabilities in capability pages, which are bought as
+// the table grows. There is no largest number of names.
 //
-//   capability page: 31 places of 4 slots (bank, entry, process, spare);
+//   capability page: 31 places of 4 slots (bank, entry, process, control; void what a name has not);
 //                    slot 126: the first page, slot 127: the next one
 //
-// A destroyed server's name stays for a while, with its capabilities: whoever calls it hears from
-// the kernel that the capability is void. The place is taken over by the same name, or by another
-// when many have gathered.
+// The name of what was destroyed or revoked stays for a while, with its capabilities: whoever
+// calls it hears from the kernel that the capability is void. The place is taken over by the same
+// name, or by another when many have gathered. A forgotten name's place is free at once.
 #pragma once
 
 #include <optional>
@@ -21,29 +21,44 @@
 
 namespace perdure {
 
-struct NamedServer {
-  Word name;
-  Word program;
-  uint32_t account = 0;  // of its bank
-  uint64_t limit = 0;    // frames
-  uint64_t destroyed_at = 0;  // order of destruction; 0: it lives
-  bool is_destroyed() const { return destroyed_at != 0; }
+// A server, in a bank of its own, or an alias: a wrapper in front of a server's or another alias's
+// entry.
+struct Named {
+  Word name;                // empty: a free place
+  Word origin;              // a server: its program. An alias: what it was made of
+  uint32_t account = 0;     // a server: of its bank
+  unsigned wrapper_count = 0;  // an alias: in a row up to the server, as far as is known here
+  bool is_blocked = false;  // an alias
+  uint64_t over_since = 0;  // order of destructions and revocations; 0: it lives
+
+  bool is_alias() const { return wrapper_count != 0; }
+  bool is_over() const { return over_since != 0; }
+  bool is_free() const { return name.view().empty(); }
+};
+
+// Where to take the capabilities of a new name from.
+struct NamedCapabilities {
+  CapabilityRegister bank;
+  CapabilityRegister entry;
+  CapabilityRegister process;
+  CapabilityRegister control;
 };
 
 class NameTable {
  public:
-  enum class Which : unsigned { bank = 0, entry = 1, process = 2 };
+  enum class Which : unsigned { bank = 0, entry = 1, process = 2, control = 3 };
   using Index = size_t;
 
   // `page`: a register that is the table's alone; `scratch`: one that it may use.
   NameTable(Heap& heap, BankCapability bank, CapabilityPageCapability page,
             CapabilityPageCapability scratch)
-      : servers_(heap), bank_(bank), page_(page), scratch_(scratch) {}
+      : names_(heap), bank_(bank), page_(page), scratch_(scratch) {}
 
   std::optional<Index> find(std::string_view name) const;
   std::optional<Index> find_account(uint32_t account) const;
-  const NamedServer& at(Index index) const { return servers_[index]; }
-  size_t size() const { return servers_.size(); }  // destroyed ones included
+  const Named& at(Index index) const { return names_[index]; }
+  size_t size() const { return names_.size(); }  // with those that are over, and free places
+  bool lives(Index index) const { return !names_[index].is_free() && !names_[index].is_over(); }
   size_t living_count() const;
 
   // Makes sure that there are so many places in all: buys what it needs.
@@ -51,27 +66,30 @@ class NameTable {
   // Makes sure that this name has a place.
   Answer<> make_room_for(std::string_view name);
   // After make_room_for() the name. The capabilities are copied from the registers given.
-  Answer<Index> add(const NamedServer&, CapabilityRegister bank, CapabilityRegister entry,
-                    CapabilityRegister process);
+  Answer<Index> add(const Named&, const NamedCapabilities&);
   Answer<> fetch(Index, Which, CapabilityRegister into) const;
-  void note_destroyed(Index index) { servers_[index].destroyed_at = ++destroyed_count_; }
+  void note_over(Index index) { names_[index].over_since = ++over_count_; }
+  void note_blocked(Index index, bool is_blocked) { names_[index].is_blocked = is_blocked; }
+  // The name is unknown from now on, and its capabilities are kept no longer.
+  Answer<> forget(Index);
 
  private:
   static constexpr unsigned slots_per_place = 4;
   static constexpr unsigned next_page_slot = capabilities_per_page - 1;
   static constexpr unsigned first_page_slot = next_page_slot - 1;
   static constexpr unsigned places_per_page = first_page_slot / slots_per_place;
-  static constexpr unsigned destroyed_kept_max = 64;
+  static constexpr unsigned over_kept_max = 64;
 
-  GrowingArray<NamedServer> servers_;
+  GrowingArray<Named> names_;
   BankCapability bank_;
   CapabilityPageCapability page_;  // some page of the table, once there is one
   CapabilityPageCapability scratch_;
   size_t page_count_ = 0;
-  uint64_t destroyed_count_ = 0;
+  uint64_t over_count_ = 0;
 
   Answer<> go_to_page(size_t number) const;
   Answer<> add_page();
+  Answer<> store_capabilities(Index, const NamedCapabilities&);
   std::optional<Index> place_to_reuse(std::string_view name) const;
 };
 

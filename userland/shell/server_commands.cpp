@@ -36,19 +36,6 @@ void say_start_error(Shell& shell, const StartError& error, std::string_view pro
   }
 }
 
-ProgramStart start_of(uint64_t limit) {
-  return {.parent = shell_register::bank,
-          .limit = limit,
-          .recipe = shell_register::recipe,
-          .discriminator = shell_register::discriminator,
-          .space_keeper = shell_register::space_keeper,
-          .schedule = shell_register::program_schedule,
-          .first_scratch = shell_register::scratch.number,
-          .bank_into = shell_register::server_bank.at,
-          .entry_into = shell_register::server_entry,
-          .process_into = shell_register::server_process.at};
-}
-
 void start(Shell& shell, std::string_view program, std::string_view name, uint64_t limit) {
   if (auto done = shell.names.make_room_for(name); !done) {
     shell.say_error("no place for another name: ", name_of(done.error()),
@@ -60,13 +47,13 @@ void start(Shell& shell, std::string_view program, std::string_view name, uint64
     say_start_error(shell, started.error(), program, limit);
     return;
   }
-  const NamedServer server{.name = Word::of(name),
-                           .program = started->program_name,
-                           .account = started->account,
-                           .limit = limit};
-  const auto index =
-      shell.names.add(server, shell_register::server_bank.at, shell_register::server_entry,
-                      shell_register::server_process.at);
+  const Named server{.name = Word::of(name),
+                     .origin = started->program_name,
+                     .account = started->account};
+  const auto index = shell.names.add(server, {.bank = shell_register::server_bank.at,
+                                              .entry = shell_register::server_entry,
+                                              .process = shell_register::server_process.at,
+                                              .control = registers::nothing});
   if (!index) {
     (void)shell_register::server_bank.destroy();
     shell.say_error("the name cannot be kept: ", name_of(index.error()));
@@ -78,8 +65,8 @@ void start(Shell& shell, std::string_view program, std::string_view name, uint64
 }
 
 void show_server(Shell& shell, NameTable::Index index) {
-  const NamedServer& server = shell.names.at(index);
-  shell.say(LeftAligned{server.name.view(), 17}, LeftAligned{server.program.view(), 17});
+  const Named& server = shell.names.at(index);
+  shell.say(LeftAligned{server.name.view(), 17}, LeftAligned{server.origin.view(), 17});
   if (shell.names.fetch(index, NameTable::Which::bank, shell_register::server_bank.at)) {
     if (const auto status = shell_register::server_bank.status()) {
       shell.say("used ", status->used, " of ", status->limit, " frames  ");
@@ -97,8 +84,13 @@ void show_server(Shell& shell, NameTable::Index index) {
   shell.say("\n");
 }
 
-bool confirm_destroy(Shell& shell, const NamedServer& server, uint64_t frames) {
-  shell.say("this destroys ", server.name.view(), " (", server.program.view(),
+void show_alias(Shell& shell, const Named& alias) {
+  shell.say(LeftAligned{alias.name.view(), 17}, "stands for ", alias.origin.view(),
+            alias.is_blocked ? ", blocked\n" : "\n");
+}
+
+bool confirm_destroy(Shell& shell, const Named& server, uint64_t frames) {
+  shell.say("this destroys ", server.name.view(), " (", server.origin.view(),
             "): its bank with ");
   say_frames(shell, frames);
   shell.say(", all that is in it, and every capability to it\n");
@@ -107,6 +99,21 @@ bool confirm_destroy(Shell& shell, const NamedServer& server, uint64_t frames) {
 }
 
 }  // namespace
+
+ProgramStart start_of(uint64_t limit) {
+  return {.parent = shell_register::bank,
+          .limit = limit,
+          .recipe = shell_register::recipe,
+          .discriminator = shell_register::discriminator,
+          .space_keeper = shell_register::space_keeper,
+          .schedule = shell_register::program_schedule,
+          .log = shell_register::log,
+          .clock = shell_register::clock.at,
+          .first_scratch = shell_register::scratch.number,
+          .bank_into = shell_register::server_bank.at,
+          .entry_into = shell_register::server_entry,
+          .process_into = shell_register::server_process.at};
+}
 
 std::optional<RecipeSummary> read_recipe_at(unsigned index) {
   if (index >= capabilities_per_page) return std::nullopt;
@@ -126,7 +133,21 @@ bool fetch_recipe(Shell& shell, std::string_view program) {
   return false;
 }
 
-std::optional<NameTable::Index> find_server(Shell& shell, std::string_view name) {
+bool check_name(Shell& shell, std::string_view name) {
+  if (is_good_name(name)) return true;
+  shell.say_error("a name has 1 to 16 letters, digits, - or _, and begins with a letter");
+  return false;
+}
+
+bool check_unused(Shell& shell, std::string_view name) {
+  const auto index = shell.names.find(name);
+  if (!index || shell.names.at(*index).is_over()) return true;
+  shell.say_error(name, " is in use; choose another name, or ",
+                  shell.names.at(*index).is_alias() ? "forget" : "destroy", " it first");
+  return false;
+}
+
+std::optional<NameTable::Index> find_named(Shell& shell, std::string_view name) {
   const auto index = shell.names.find(name);
   if (!index) shell.say_error("there is no server ", name, "; servers lists them");
   return index;
@@ -146,19 +167,12 @@ void run_start(Shell& shell, const Words& words) {
   const std::string_view program = words.at(1);
   const std::string_view name = words.at(2);
   const auto limit = words.count == 4 ? parse_number(words.at(3)) : default_limit;
-  if (!is_good_name(name)) {
-    shell.say_error("a name has 1 to 16 letters, digits, - or _, and begins with a letter");
-    return;
-  }
+  if (!check_name(shell, name)) return;
   if (!limit || *limit >= bank_unlimited) {
     shell.say_error(words.at(3), " is not a number of frames");
     return;
   }
-  const auto index = shell.names.find(name);
-  if (index && !shell.names.at(*index).is_destroyed()) {
-    shell.say_error(name, " is in use; choose another name, or destroy it first");
-    return;
-  }
+  if (!check_unused(shell, name)) return;
   if (fetch_recipe(shell, program)) start(shell, program, name, *limit);
 }
 
@@ -168,7 +182,12 @@ void run_servers(Shell& shell, const Words&) {
     return;
   }
   for (NameTable::Index i = 0; i < shell.names.size(); ++i) {
-    if (!shell.names.at(i).is_destroyed()) show_server(shell, i);
+    if (!shell.names.lives(i)) continue;
+    if (shell.names.at(i).is_alias()) {
+      show_alias(shell, shell.names.at(i));
+    } else {
+      show_server(shell, i);
+    }
   }
 }
 
@@ -177,10 +196,14 @@ void run_destroy(Shell& shell, const Words& words) {
     shell.say_error("unknown option ", words.at(2), "; usage: destroy NAME [-y]");
     return;
   }
-  const auto index = find_server(shell, words.at(1));
+  const auto index = find_named(shell, words.at(1));
   if (!index) return;
-  const NamedServer server = shell.names.at(*index);
-  if (server.is_destroyed()) {
+  const Named server = shell.names.at(*index);
+  if (server.is_alias()) {
+    shell.say_error(server.name.view(), " is an alias; revoke takes it back, forget drops its name");
+    return;
+  }
+  if (server.is_over()) {
     shell.say_error(server.name.view(), " is destroyed already");
     return;
   }
@@ -200,7 +223,7 @@ void run_destroy(Shell& shell, const Words& words) {
     shell.say_result(done.error());
     return;
   }
-  shell.names.note_destroyed(*index);
+  shell.names.note_over(*index);
   shell.say(server.name.view(), " destroyed, ");
   say_frames(shell, frames);
   shell.say(" returned\n");

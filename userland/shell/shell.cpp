@@ -31,7 +31,9 @@ bool furnish_heap(std::span<std::byte> memory) {
 Shell::Shell()
     : console(shell_register::devices, shell_register::console, announce, this),
       names(program_heap(), shell_register::bank, shell_register::table_page,
-            CapabilityPageCapability{shell_register::scratch}) {}
+            CapabilityPageCapability{shell_register::scratch}) {
+  start_interrupter();
+}
 
 void Shell::show_prompt(const LineEditor& editor, std::string_view line_prompt) {
   TextBuffer<LineEditor::echo_length_max> echo;
@@ -39,6 +41,21 @@ void Shell::show_prompt(const LineEditor& editor, std::string_view line_prompt) 
   editor.show(echo);
   // If the banner came just before it, it is where it belongs.
   if (console.write(echo.text())) (void)console.was_restarted();
+}
+
+// Before anything else: the shell's own process stands in a register that is needed later. In an
+// image that has no frames for it calls cannot be left, and all else works.
+void Shell::start_interrupter() {
+  const auto scratch = [](unsigned i) {
+    return CapabilityRegister{static_cast<uint8_t>(shell_register::scratch.number + i)};
+  };
+  (void)interrupter.begin({.bank = shell_register::bank,
+                           .space = shell_register::own_space,
+                           .caller = shell_register::own_process,
+                           .schedule = ScheduleCapability{shell_register::program_schedule},
+                           .devices = shell_register::devices,
+                           .clock = shell_register::clock,
+                           .scratch = {scratch(0), scratch(1), scratch(2)}});
 }
 
 // What a command needs is there before the first one: so that the frames that a person sees in
@@ -56,6 +73,7 @@ void Shell::read_line(LineEditor& editor, std::string_view line_prompt, bool has
     if (console.was_restarted()) show_prompt(editor, line_prompt);
     const auto character = console.read();
     if (!character) continue;
+    boot_of_line_ = boot_;
     TextBuffer<LineEditor::echo_length_max> echo;
     const auto event = editor.take(*character, echo);
     const bool needs_prompt = event == LineEditor::Event::complete && has_completion &&

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "userland/shell/console.hpp"
+#include "userland/shell/interrupter.hpp"
 #include "userland/shell/line_editor.hpp"
 #include "userland/shell/name_table.hpp"
 #include "userland/shell/shell_registers.hpp"
@@ -41,15 +42,24 @@ class Shell {
   std::span<char> server_text() { return server_text_; }
   std::span<GenerationStatus> generations() { return generations_; }
 
+  // The boot in which the line that runs now was entered.
+  uint64_t boot_of_line() const { return boot_of_line_; }
+  void note_boot(uint64_t epoch) { boot_ = epoch; }  // with the banner
+
   ConsoleSession console;
   NameTable names;
+  Interrupter interrupter;
 
  private:
-  char server_text_[message_bytes_max];
-  GenerationStatus generations_[message_bytes_max / sizeof(GenerationStatus)];
+  static constexpr size_t answer_bytes_max = 4096;  // a longer one is cut
+  char server_text_[answer_bytes_max];
+  GenerationStatus generations_[answer_bytes_max / sizeof(GenerationStatus)];
   LineEditor editor_;
   LineEditor answers_;
+  uint64_t boot_ = 0;  // that the banner was shown for
+  uint64_t boot_of_line_ = 0;
 
+  void start_interrupter();
   void touch_memory();
   void read_line(LineEditor&, std::string_view line_prompt, bool has_completion);
   void show_prompt(const LineEditor&, std::string_view line_prompt);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// What the shell has in its capability registers. 2 to 11 are set by the image description; the
-// shell is an ordinary program, and these are all of its powers.
+// What the shell has in its capability registers. 1 to 11 are set by the image description; the
+// shell is an ordinary program, and these are all of its powers. It receives no requests, so the
+// kernel never writes into 1 and 2.
 #pragma once
 
 #include "userland/runtime/program_start.hpp"
@@ -9,7 +10,8 @@
 
 namespace perdure::shell_register {
 
-inline constexpr NodeCapability own_space{CapabilityRegister{2}}; // it receives nothing into it
+inline constexpr CapabilityRegister log{1};                       // for what is started here
+inline constexpr NodeCapability own_space{CapabilityRegister{2}};
 inline constexpr BankCapability bank{registers::bank};            // pays for what is started here
 inline constexpr BankCapability root_bank{CapabilityRegister{4}}; // to look at
 inline constexpr CapabilityPageCapability recipes{CapabilityRegister{5}};
@@ -27,6 +29,7 @@ inline constexpr CapabilityPageCapability recipe{CapabilityRegister{14}};
 inline constexpr BankCapability server_bank{CapabilityRegister{15}};
 inline constexpr CapabilityRegister server_entry{16};
 inline constexpr ProcessCapability server_process{CapabilityRegister{17}};
+inline constexpr ProcessCapability own_process{server_process};  // at the beginning
 inline constexpr CapabilityRegister scratch{18};
 static_assert(scratch.number + ProgramStart::scratch_count <= 32);
 

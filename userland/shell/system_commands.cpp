@@ -1,51 +1,25 @@
 // SPDX-License-Identifier: MIT
 //
-// The machine as a whole: banks, checkpoints, status, power.
+// The machine as a whole: checkpoints, status, power.
 #include "userland/shell/commands.hpp"
 
 namespace perdure {
 
 namespace {
 
-// The name that a bank's account has here.
-void write_bank_name(Shell& shell, TextWriter& out, uint32_t account, uint32_t own_account) {
-  if (account == bank_root_account) {
-    out << "root";
-  } else if (account == own_account) {
-    out << "shell";
-  } else if (const auto index = shell.names.find_account(account)) {
-    out << shell.names.at(*index).name.view();
-  } else {
-    out << "bank " << uint64_t{account};
-  }
-}
-
-void show_bank(Shell& shell, const BankCapability::ListStep& step, uint32_t own_account,
-               uint64_t store_frames) {
-  TextBuffer<128> name;
-  for (uint64_t i = 0; i < step.depth; ++i) name << "  ";
-  write_bank_name(shell, name, step.account, own_account);
-  shell.say(LeftAligned{name.text(), 23}, " used ", step.used, " of ");
-  const uint64_t limit = step.depth == 0 && step.limit == bank_unlimited ? store_frames : step.limit;
-  if (limit == bank_unlimited) {
-    shell.say("what the bank above has (", ByteCount{step.used * frame_bytes}, " used)");
-  } else {
-    shell.say(limit, " frames (", ByteCount{step.used * frame_bytes}, " of ",
-              ByteCount{limit * frame_bytes}, ")");
-  }
-  shell.say(step.is_dying ? ", is being destroyed\n" : "\n");
-}
-
-// The request is answered before the power goes, so that it is not made again in the next boot.
-// Nothing more is to be shown in this one.
+// The request is answered before the power goes, and is good only in the boot in which it was
+// typed: so it is not made again in the next one, at whatever point a checkpoint has found the
+// shell. Nothing more is to be shown in this boot.
 template <typename Request>
 void power(Shell& shell, const Request& request) {
-  const auto now = shell_register::clock.now();
-  const Answer<> done = request();
-  if (!done) {
+  const uint64_t boot = shell.boot_of_line();
+  const Answer<> done = request(boot);
+  if (!done && done.error() == Result::restarted) {
+    shell.say("the power was cut meanwhile; nothing was done\n");
+  } else if (!done) {
     shell.say_result(done.error());
-  } else if (now) {
-    (void)shell_register::clock.wait_restart(now->boot_epoch);
+  } else {
+    (void)shell_register::clock.wait_restart(boot);
   }
 }
 
@@ -57,25 +31,6 @@ std::optional<SystemStatus> system_status(Shell& shell) {
 }
 
 }  // namespace
-
-void run_banks(Shell& shell, const Words&) {
-  const auto root = shell_register::root_bank.status();
-  const auto own = shell_register::bank.status();
-  if (!root || !own) {
-    shell.say_result(root ? own.error() : root.error());
-    return;
-  }
-  uint32_t account = 0;
-  while (true) {
-    const auto step = shell_register::root_bank.list(account);
-    if (!step) {
-      if (step.error() != Result::not_found) shell.say_result(step.error());
-      return;
-    }
-    show_bank(shell, *step, own->account, root->effective_limit);
-    account = step->account;
-  }
-}
 
 void run_checkpoint(Shell& shell, const Words&) {
   const auto generation = shell_register::checkpoint.take();
@@ -133,11 +88,13 @@ void run_reboot(Shell& shell, const Words& words) {
     shell.say_error("unknown option ", words.at(1), "; usage: reboot [--cut]");
     return;
   }
-  power(shell, [&] { return shell_register::checkpoint.reboot(cut ? power_flag::cut : 0); });
+  power(shell, [&](uint64_t boot) {
+    return shell_register::checkpoint.reboot(cut ? power_flag::cut : 0, boot);
+  });
 }
 
 void run_poweroff(Shell& shell, const Words&) {
-  power(shell, [] { return shell_register::checkpoint.power_off(0); });
+  power(shell, [](uint64_t boot) { return shell_register::checkpoint.power_off(0, boot); });
 }
 
 }  // namespace perdure

@@ -95,6 +95,7 @@ std::expected<Message, ArgumentError> build_call(const MethodDescription& method
 void write_usage(TextWriter& out, std::string_view server, const MethodDescription& method) {
   out << "call " << server << ' ' << method.name;
   for (unsigned i = 0; i < method.argument_count; ++i) out << ' ' << method.arguments[i].name;
+  if (method.answer_type == type_text<PassedCapability>) out << " NAME";
 }
 
 void write_error(TextWriter& out, std::string_view server, const MethodDescription& method,

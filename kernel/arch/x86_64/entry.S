@@ -35,14 +35,6 @@
 2:
 .endm
 
-// Writes the 64-bit value at \source to MSR \number. Spoils rax, rcx, rdx.
-.macro write_msr number, source
-    movl $\number, %ecx
-    movl \source, %eax
-    movl 4+\source, %edx
-    wrmsr
-.endm
-
     .text
 
 // SYSCALL: rcx = rip, r11 = rflags, still the user's rsp and gs; interrupts off (FMASK).
@@ -69,9 +61,6 @@ system_call_entry:
     movq %r11, REGISTERS_RFLAGS(%rsp)
     movq %gs:PROCESSOR_USER_RSP, %rax
     movq %rax, REGISTERS_RSP(%rsp)
-    xorl %eax, %eax
-    movq %rax, REGISTERS_RCX(%rsp)
-    movq %rax, REGISTERS_R11(%rsp)
     movq $1, REGISTERS_ENTERED_BY_SYSTEM_CALL(%rsp)
     save_bases %rsp
     movq %gs:PROCESSOR_STACK_TOP, %rsp
@@ -156,8 +145,30 @@ interrupt_from_kernel:
     addq $16, %rsp
     iretq
 
-// [[noreturn]] void arch_leave(const Registers* rdi). The caller has made sure that rip and the
-// bases are canonical and that rflags hold nothing that is not the user's to set.
+// Whatever stands in the registers, loading it must not fault here. A base that is not canonical
+// becomes the nearest that is: bit 47 repeated upwards.
+.macro load_canonical address, register
+    movq \address, \register
+    shlq $16, \register
+    sarq $16, \register
+.endm
+// Writes a base to MSR \number. Spoils rax, rcx, rdx.
+.macro write_base number, address
+    load_canonical \address, %rax
+    movq %rax, %rdx
+    shrq $32, %rdx
+    movl $\number, %ecx
+    wrmsr
+.endm
+// Of rflags, CF, PF, AF, ZF, SF, DF, OF, AC, ID are the program's own. TF (a trap per instruction),
+// IOPL, NT, RF, VM and the rest become 0; IF and the bit that always is 1 are set.
+.macro load_rflags address, register
+    movl \address, \register
+    andl $0x240cd5, \register
+    orl $0x202, \register
+.endm
+
+// [[noreturn]] void arch_leave(const Registers* rdi).
     .globl arch_leave
 arch_leave:
     movl %ds, %eax              // all four are 0 unless the program loaded one itself
@@ -171,14 +182,22 @@ arch_leave:
 selectors_clear:
     testb $1, %gs:PROCESSOR_HAS_FSGSBASE
     jz 1f
-    movq REGISTERS_FS_BASE(%rdi), %rax
+    movq REGISTERS_RIP(%rdi), %rcx
+    movq %rcx, %rax
+    shrq $47, %rax              // not below user_address_end
+    jnz arch_refuse_instruction_pointer
+    load_canonical REGISTERS_FS_BASE(%rdi), %rax
     wrfsbase %rax
-    movq REGISTERS_GS_BASE(%rdi), %rax
+    load_canonical REGISTERS_GS_BASE(%rdi), %rax
     swapgs
     wrgsbase %rax
     jmp 2f
-1:  write_msr MSR_FS_BASE, REGISTERS_FS_BASE(%rdi)
-    write_msr MSR_KERNEL_GS_BASE, REGISTERS_GS_BASE(%rdi)
+1:  movq REGISTERS_RIP(%rdi), %rax
+    shrq $47, %rax
+    jnz arch_refuse_instruction_pointer
+    write_base MSR_FS_BASE, REGISTERS_FS_BASE(%rdi)
+    write_base MSR_KERNEL_GS_BASE, REGISTERS_GS_BASE(%rdi)
+    movq REGISTERS_RIP(%rdi), %rcx
     swapgs
 2:  movq REGISTERS_RAX(%rdi), %rax
     movq REGISTERS_RBX(%rdi), %rbx
@@ -194,14 +213,14 @@ selectors_clear:
     movq REGISTERS_R15(%rdi), %r15
     cmpq $1, REGISTERS_ENTERED_BY_SYSTEM_CALL(%rdi)
     jne 3f
-    movq REGISTERS_RIP(%rdi), %rcx
-    movq REGISTERS_RFLAGS(%rdi), %r11
+    load_rflags REGISTERS_RFLAGS(%rdi), %r11d
     movq REGISTERS_RSP(%rdi), %rsp
     movq REGISTERS_RDI(%rdi), %rdi
     sysretq
-3:  pushq $SELECTOR_USER_DATA
+3:  load_rflags REGISTERS_RFLAGS(%rdi), %r11d
+    pushq $SELECTOR_USER_DATA
     pushq REGISTERS_RSP(%rdi)
-    pushq REGISTERS_RFLAGS(%rdi)
+    pushq %r11
     pushq $SELECTOR_USER_CODE
     pushq REGISTERS_RIP(%rdi)
     movq REGISTERS_RCX(%rdi), %rcx

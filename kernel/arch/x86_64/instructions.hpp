@@ -22,6 +22,8 @@ inline uint32_t in32(uint16_t port) {
   return value;
 }
 
+inline void pause() { asm volatile("pause"); }
+
 inline uint64_t read_msr(uint32_t number) {
   uint32_t low, high;
   asm volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(number));
@@ -84,6 +86,8 @@ inline uint64_t read_time_stamp() {
 
 // Interrupts on, wait for one, interrupts off. STI takes effect after the next instruction, so
 // an interrupt that is already pending ends the HLT and none is missed.
+// STI takes effect behind the instruction that follows it.
+inline void let_interrupts_in() { asm volatile("sti; nop; cli" ::: "memory"); }
 inline void wait_for_interrupt() { asm volatile("sti; hlt; cli" ::: "memory"); }
 
 [[noreturn]] inline void halt_for_ever() {

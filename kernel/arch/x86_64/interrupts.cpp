@@ -114,12 +114,11 @@ Trap trap_of(const InterruptFrame& frame) {
 
 // --- called by entry.S ----------------------------------------------------------------------
 
-extern "C" [[noreturn]] void arch_system_call() {
-  static constexpr Trap trap{.reason = Trap::Reason::system_call};
-  kernel_entered(trap);
+extern "C" [[noreturn, gnu::hot]] void arch_system_call() {
+  kernel_called();
 }
 
-extern "C" [[noreturn]] void arch_user_interrupt(const InterruptFrame& frame) {
+extern "C" [[noreturn, gnu::hot]] void arch_user_interrupt(const InterruptFrame& frame) {
   if (frame.vector >= vector::exception_count) {
     handle_device_interrupt(frame.vector);
     static constexpr Trap trap{.reason = Trap::Reason::interrupt};
@@ -185,6 +184,10 @@ bool take_legacy_timer() { return std::exchange(legacy_timer_struck, false); }
 // --- machine.hpp -----------------------------------------------------------------------------
 
 Pending machine::take_pending() { return std::exchange(pending, Pending{}); }
+
+void machine::let_interrupts_in() { instruction::let_interrupts_in(); }
+
+bool machine::is_timer_pending() { return pending.timer; }
 
 void machine::idle() {
   if (pending.timer || pending.disk || pending.console) return;

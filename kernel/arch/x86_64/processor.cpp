@@ -145,6 +145,7 @@ void check_processor() {
   require(bit(basic.edx, 9), "a local APIC");
   require(bit(basic.edx, 26), "SSE2");
   require(leaf_max >= 0xd && bit(basic.ecx, 26), "XSAVE");
+  require(bit(extended.edx, 27), "RDTSCP");
   const auto structured = cpuid(7);
   processor_features = {.smep = bit(structured.ebx, 7),
                         .smap = bit(structured.ebx, 20),
@@ -160,6 +161,11 @@ void set_up_processor() {
   processor.has_fsgsbase = processor_features.fsgsbase ? 1 : 0;
   set_up_system_call();
   set_up_fpu();
+}
+
+void machine::set_boot_mark(uint32_t mark) {
+  constexpr uint32_t msr_tsc_aux = 0xc0000103;  // what RDTSCP answers in ecx
+  instruction::write_msr(msr_tsc_aux, mark);
 }
 
 std::optional<uint64_t> machine::random_word() {

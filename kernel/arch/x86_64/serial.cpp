@@ -17,20 +17,36 @@ constexpr uint16_t line_control = port + 3, modem_control = port + 4, line_statu
 constexpr uint16_t scratch = port + 7;
 constexpr uint8_t status_received = 0x01, status_can_send = 0x20;
 constexpr uint8_t interrupt_on_receive = 0x01;
-constexpr size_t send_buffer_bytes = 16;
-// A port that never becomes ready must not stop the kernel; what it does not take is lost.
-constexpr unsigned send_attempts_max = 200'000;
+constexpr size_t send_buffer_bytes = machine::console_burst_bytes;
+// A port that never becomes ready must not stop the kernel: after some seconds what it does not
+// take is lost, and from then on it is asked only once a time, until it is ready again. The first
+// questions come one after the other; later ones leave pauses, because an emulated port is served
+// by a thread that the questions keep waiting.
+constexpr unsigned quick_attempts = 10'000, slow_attempts = 20'000;
+constexpr unsigned pauses_between = 2'000;
 
 constinit bool is_present = false;
+constinit bool is_stuck = false;
 constinit bool is_reception_paused = false;
 constinit std::array<char, 1024> ring{};
 constinit uint32_t ring_written = 0;  // counts up; difference of both = bytes in the ring
 constinit uint32_t ring_read = 0;
 
-bool wait_until_can_send() {
-  for (unsigned attempt = 0; attempt < send_attempts_max; ++attempt) {
-    if ((instruction::in8(line_status) & status_can_send) != 0) return true;
+bool can_send() { return (instruction::in8(line_status) & status_can_send) != 0; }
+
+// `meanwhile` is called now and then.
+bool wait_until_can_send(void (*meanwhile)()) {
+  if (is_stuck) {
+    is_stuck = !can_send();
+    return !is_stuck;
   }
+  for (unsigned attempt = 0; attempt < quick_attempts + slow_attempts; ++attempt) {
+    if (can_send()) return true;
+    meanwhile();
+    if (attempt < quick_attempts) continue;
+    for (unsigned i = 0; i < pauses_between; ++i) instruction::pause();
+  }
+  is_stuck = true;
   return false;
 }
 
@@ -66,8 +82,12 @@ void serial_interrupt() {
   }
 }
 
+void machine::console_await() {
+  if (is_present) wait_until_can_send(instruction::let_interrupts_in);
+}
+
 void machine::console_write(std::string_view text) {
-  while (is_present && !text.empty() && wait_until_can_send()) {
+  while (is_present && !text.empty() && wait_until_can_send([] {})) {
     const std::string_view burst = text.substr(0, send_buffer_bytes);
     for (const char character : burst) instruction::out8(data, static_cast<uint8_t>(character));
     text.remove_prefix(burst.size());

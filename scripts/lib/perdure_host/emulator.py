@@ -9,6 +9,7 @@ guest's number N into QEMU's exit status 2N + 1.
 import os
 import pathlib
 
+from . import firmware
 from .workplace import EXIT_FAILED, EXIT_KILLED, EXIT_REFUSED
 
 QEMU = "qemu-system-x86_64"
@@ -41,10 +42,17 @@ def accelerator():
     return "kvm" if modules and os.access("/dev/kvm", os.R_OK | os.W_OK) else "tcg"
 
 
-def machine_words(memory_mib, accel):
-    return ["-machine", "q35", "-accel", accel, "-cpu", "max", "-m", str(memory_mib),
+def machine_words(memory_mib, accel, processor="max"):
+    return ["-machine", "q35", "-accel", accel, "-cpu", processor, "-m", str(memory_mib),
             "-display", "none", "-vga", "none", "-nic", "none",
             "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"]
+
+
+# Each instruction advances the time stamp by one, the same on every run. QEMU counts each round of
+# a `rep` instruction; programs use it for bytes only if the processor says that it is fast (erms).
+COUNTING_ACCELERATOR = "tcg,thread=single"
+COUNTING_PROCESSOR = "max,-erms"
+COUNTING_WORDS = ["-icount", "shift=0,sleep=off", "-smp", "1"]
 
 
 def quoted(path):
@@ -69,6 +77,12 @@ def disk_words(image, write_log=None, can_hold_flushes=False):
     # An error of the host's disk is the guest's to know: QEMU's own way is to stop the machine.
     return words + ["-device", f"virtio-blk-pci,id=disk,drive={top},disable-legacy=on,"
                                "werror=report,rerror=report"]
+
+
+def uefi_words():
+    """UEFI firmware instead of the BIOS that QEMU has built in. Its variables last as long as QEMU."""
+    file, form = firmware.uefi_flash()
+    return ["-drive", f"if=pflash,unit=0,format={form},readonly=on,file={quoted(file)}"]
 
 
 def direct_boot_words(kernel, kernel_arguments):

@@ -42,19 +42,30 @@ def in_use(path):
         return struct.unpack(FLOCK_FORMAT, answer)[0] != fcntl.F_UNLCK
 
 
-def make(path, description=DESCRIPTION, size=None, log_size=None):
+def make(path, description=DESCRIPTION, size=None, log_size=None, programs=PROGRAMS):
     """Makes generation 0 of a new image, over whatever the file held."""
     if not path.parent.is_dir():
         raise Refusal(f"no directory for the image: {path.parent}", EXIT_REFUSED)
     if path.exists() and in_use(path):
         raise Refusal(f"{path} is in use by another machine", EXIT_REFUSED)
-    words = ["image", "build", path, description, "--programs", PROGRAMS]
+    words = ["image", "build", path, description, "--programs", programs]
     words += ["--size", size] if size else []
     words += ["--log-size", log_size] if log_size else []
     words += ["--force"] if path.exists() else []
     result = tool(*words)
     if result.returncode != 0:
         raise Refusal(bare(one_line(result.stderr or result.stdout)), result.returncode)
+
+
+def gathered_programs(directory, folders):
+    """A folder with what a description names: links to what was built in several."""
+    programs = directory / "programs"
+    programs.mkdir(exist_ok=True)
+    for file in (file for folder in folders for file in folder.glob("*.elf")):
+        link = programs / file.name
+        link.unlink(missing_ok=True)
+        link.symlink_to(file)
+    return programs
 
 
 def refuse_unless_bootable(path):

@@ -25,12 +25,15 @@ DEFAULT_SECONDS = 60
 
 class Machine:
     def __init__(self, image, arguments=(), memory_mib=DEFAULT_MEMORY_MIB, write_log=None,
-                 can_hold_flushes=False, keep_transcript=None, further=()):
+                 can_hold_flushes=False, keep_transcript=None, counting=False, further=()):
+        """`counting`: the time stamp counts instructions (emulator.COUNTING_WORDS)."""
         self.image = pathlib.Path(image) if image else None
         self._transcript = keep_transcript
         self._directory = tempfile.mkdtemp(prefix="perdure-")
         self._process = None
-        words = [emulator.QEMU, *emulator.machine_words(memory_mib, "tcg"), "-nodefaults",
+        kind = (emulator.COUNTING_ACCELERATOR, emulator.COUNTING_PROCESSOR) if counting else ("tcg",)
+        words = [emulator.QEMU, *emulator.machine_words(memory_mib, *kind), "-nodefaults",
+                 *(emulator.COUNTING_WORDS if counting else ()),
                  *emulator.direct_boot_words(KERNEL, arguments), "-no-reboot",
                  "-d", "cpu_reset", "-D", self._file("qemu.log"),
                  "-chardev", f"socket,id=console,path={self._file('console')}",
@@ -162,6 +165,10 @@ class Machine:
                 self._process.send_signal(signal.SIGKILL)
             self._process.wait()
         self._tidy()
+
+    def pull_the_plug(self):
+        """Ends QEMU and does nothing else: also from another thread than the one that listens."""
+        self._process.send_signal(signal.SIGKILL)
 
     def wait_end(self, seconds=DEFAULT_SECONDS):
         """Waits until QEMU ends by itself; returns its exit status."""

@@ -54,7 +54,7 @@ def goes_on_before_commit(machine):
     goes_on = await_step_after(machine, glimpse(machine))
     if machine.disk_counts()[1] != counts[1]:
         return False
-    assert goes_on, "no instruction was executed between declare and commit"
+    assert goes_on, f"no step was made between declare and commit:\n{machine.registers()}"
     return True
 
 

@@ -21,8 +21,11 @@ class Shell(Machine):
 
     def boot(self, seconds=DEFAULT_SECONDS):
         """Waits for banner and prompt, and returns the banner. The pending line, if there is one,
-        is left to be taken."""
-        return self.await_prompt(seconds)
+        is left to be taken. A checkpoint may find the shell in the middle of an echo: then its rest
+        stands in front of the prompt."""
+        before = len(self.console.text) - len(self.console.untaken())
+        found = self.expect(re.escape(PROMPT), seconds)
+        return self.console.text[before:found.start()]
 
     def pending_line(self, seconds=1):
         """What stands behind the prompt by itself."""

@@ -12,10 +12,11 @@ from .console import Unexpected
 
 
 class Terminal:
-    def __init__(self, command):
+    def __init__(self, command, directory=None, environment=None):
         self._mine, theirs = pty.openpty()
         self._process = subprocess.Popen([str(word) for word in command], stdin=theirs,
-                                         stdout=theirs, stderr=theirs)
+                                         stdout=theirs, stderr=theirs, cwd=directory,
+                                         env=environment)
         os.close(theirs)
         self.text = ""
         self._taken = 0
@@ -39,6 +40,10 @@ class Terminal:
             return False
         self.text += received.decode("ascii", errors="replace").replace("\r", "")
         return bool(received)
+
+    def taken(self):
+        """How far into `text` expect() has gone."""
+        return self._taken
 
     def type(self, text):
         os.write(self._mine, text.encode())

@@ -68,15 +68,31 @@ def machine_tests(part, options):
         command = [sys.executable, file, "--seed", options.seed]
         command += ["--chaos"] if part == "chaos" else []
         command += ["--long"] if options.long else []
-        limit = int(re.search(r"^TIME_LIMIT_SECONDS = (\d+)$", text, re.MULTILINE)[1])
+        limit = limit_in(text)
         limit *= 2 if part == "chaos" else 1
-        found.append(Test(part, file.stem, command, limit, python_path()))
+        found += [Test(part, file.stem + case, command + choice, limit, python_path())
+                  for case, choice in cases_of(text)]
     return found
 
 
+def cases_of(text):
+    """A file with a tuple of names CASES is a test for each of them."""
+    cases = re.search(r"^CASES = \(([^)]*)\)$", text, re.MULTILINE)
+    if not cases:
+        return [("", [])]
+    return [(f".{name}", ["--case", name]) for name in re.findall(r'"(\w+)"', cases[1])]
+
+
 def docs_tests():
-    return [Test("docs", file.stem, [sys.executable, file], BUILT_TIME_LIMIT_SECONDS, python_path(), ROOT)
+    return [Test("docs", file.stem, [sys.executable, file],
+                 limit_in(file.read_text()) or BUILT_TIME_LIMIT_SECONDS, python_path(), ROOT)
             for file in sorted((ROOT / "test" / "docs").glob("*.py"))]
+
+
+def limit_in(text):
+    """The test's own time limit, if it names one."""
+    found = re.search(r"^TIME_LIMIT_SECONDS = (\d+)\b", text, re.MULTILINE)
+    return int(found[1]) if found else None
 
 
 def python_path():

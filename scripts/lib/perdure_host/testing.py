@@ -20,12 +20,13 @@ DEFAULT_LOG_SIZE = "4M"
 
 
 class Lab:
-    def __init__(self, directory, seed, chaos=False, long=False):
+    def __init__(self, directory, seed, chaos=False, long=False, case=None):
         self.directory = pathlib.Path(directory)
         self.seed = seed
         self.random = random.Random(seed)
         self.chaos = chaos
         self.long = long
+        self.case = case  # one of the file's CASES, if it has any
         self._endings = []
 
     def new_image(self, name="perdure.img", description=image.DESCRIPTION, size=DEFAULT_SIZE,
@@ -71,8 +72,9 @@ def main(test):
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--chaos", action="store_true")
     parser.add_argument("--long", action="store_true")
+    parser.add_argument("--case")
     options = parser.parse_args()
-    lab = Lab(options.directory, options.seed, options.chaos, options.long)
+    lab = Lab(options.directory, options.seed, options.chaos, options.long, options.case)
     try:
         test(lab)
         status = 0

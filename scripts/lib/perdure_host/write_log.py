@@ -90,6 +90,9 @@ class CrashDisk:
         self._pending = []  # entries before the point that no flush has followed
         self._undo = []
 
+    def entry_count(self):
+        return len(self._entries)
+
     def move_to(self, point):
         """The power cut comes just after this many entries. Points only grow."""
         self.restore()

@@ -157,6 +157,28 @@ TEST_CASE("who waits for room in the cache is woken when a fetch has ended") {
   CHECK(machine->poll_until([&] { return machine->was_woken(WaitChannel::of(Reason::cache_space)); }));
 }
 
+TEST_CASE("a tag frame that arrives serves a few at once, and all others are woken to ask again") {
+  SmallMachine machine(SmallMachine::geometry());
+  constexpr uint64_t asked = 20;
+  uint64_t served = 0, sent_away = 0;
+  for (uint64_t number = 1; number <= asked; ++number) {
+    const auto slot = machine.store->obtain({number});
+    REQUIRE_FALSE(slot.has_value());
+    const Reason reason = slot.error().stall.until.reason();
+    served += reason == Reason::frame;
+    sent_away += reason == Reason::disk_queue;
+  }
+  CHECK(served == TagCache::waiters_max);
+  CHECK(served + sent_away == asked);
+  REQUIRE(machine.poll_until([&] { return machine.was_woken(WaitChannel::of(Reason::disk_queue)); }));
+  for (uint64_t number = 1; number <= asked; ++number) {
+    INFO(number);
+    const auto slot = machine.store->obtain({number});
+    CHECK((slot.has_value() || slot.error().stall.until.reason() == Reason::frame));
+    CHECK(machine.obtain(number) != no_slot);
+  }
+}
+
 TEST_CASE("who waits for room in the cache is woken when a frame is dropped") {
   const auto machine = smallest_machine();
   Store& store = *machine->store;

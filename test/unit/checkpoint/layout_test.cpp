@@ -2,6 +2,7 @@
 //
 // Tries to get a wrong block past its checksum, and geometry arithmetic out of bounds: every bit
 // of a root, and every field of the other blocks, is turned; geometries of all sizes are planned.
+#include <bit>
 #include <catch2/catch.hpp>
 #include <cstring>
 #include <string_view>
@@ -16,6 +17,50 @@ namespace {
 uint64_t hash_of(std::string_view text, uint64_t seed = 0) {
   return xxh64(std::as_bytes(std::span(text)), seed);
 }
+
+// XXH64 as its description has it: one byte, one lane and one step after the other.
+class DescribedHash {
+ public:
+  DescribedHash(std::span<const std::byte> bytes, uint64_t seed) : left_(bytes), seed_(seed) {}
+  uint64_t value() {
+    const size_t length = left_.size();
+    uint64_t hash = length < 32 ? seed_ + prime_[5] : of_stripes();
+    hash += length;
+    while (left_.size() >= 8) hash = std::rotl(hash ^ round(0, take(8)), 27) * prime_[1] + prime_[4];
+    if (left_.size() >= 4) hash = std::rotl(hash ^ take(4) * prime_[1], 23) * prime_[2] + prime_[3];
+    while (!left_.empty()) hash = std::rotl(hash ^ take(1) * prime_[5], 11) * prime_[1];
+    hash = (hash ^ hash >> 33) * prime_[2];
+    hash = (hash ^ hash >> 29) * prime_[3];
+    return hash ^ hash >> 32;
+  }
+
+ private:
+  static constexpr uint64_t prime_[] = {0, 11400714785074694791u, 14029467366897019727u, 1609587929392839161u,
+                                        9650029242287828579u, 2870177450012600261u};
+  static uint64_t round(uint64_t lane, uint64_t word) {
+    return std::rotl(lane + word * prime_[2], 31) * prime_[1];
+  }
+  uint64_t take(unsigned count) {
+    uint64_t word = 0;
+    for (unsigned i = 0; i < count; ++i) word |= static_cast<uint64_t>(left_[i]) << 8 * i;
+    left_ = left_.subspan(count);
+    return word;
+  }
+  uint64_t of_stripes() {
+    uint64_t lanes[] = {seed_ + prime_[1] + prime_[2], seed_ + prime_[2], seed_, seed_ - prime_[1]};
+    while (left_.size() >= 32) {
+      for (uint64_t& lane : lanes) lane = round(lane, take(8));
+    }
+    uint64_t hash = 0;
+    constexpr int turned[] = {1, 7, 12, 18};
+    for (unsigned i = 0; i < 4; ++i) hash += std::rotl(lanes[i], turned[i]);
+    for (const uint64_t lane : lanes) hash = (hash ^ round(0, lane)) * prime_[1] + prime_[4];
+    return hash;
+  }
+
+  std::span<const std::byte> left_;
+  uint64_t seed_;
+};
 }  // namespace
 
 TEST_CASE("XXH64 agrees with published values") {
@@ -24,6 +69,20 @@ TEST_CASE("XXH64 agrees with published values") {
   CHECK(hash_of("abc") == 0x44BC2CF5AD770999);
   CHECK(hash_of("Nobody inspects the spammish repetition") == 0xFBCEA83C8A378BF1);
   CHECK(hash_of("abc", 1) != hash_of("abc"));
+}
+
+TEST_CASE("XXH64 agrees with its description, whatever the length, the place and the seed") {
+  std::vector<std::byte> bytes(block_bytes + 8);
+  uint64_t state = 1;
+  for (std::byte& byte : bytes) byte = static_cast<std::byte>((state = state * 6364136223846793005 + 1) >> 56);
+  const auto same = [&](size_t first, size_t length, uint64_t seed) {
+    const auto part = std::span<const std::byte>(bytes).subspan(first, length);
+    return xxh64(part, seed) == DescribedHash(part, seed).value();
+  };
+  for (size_t first = 0; first < 8; ++first) {
+    for (size_t length = 0; length < 200; ++length) CHECK(same(first, length, length * 0x9E3779B97F4A7C15));
+    for (const size_t length : {block_bytes, block_bytes - 8, sector_bytes - 8}) CHECK(same(first, length, ~first));
+  }
 }
 
 TEST_CASE("every length of input counts in the hash") {

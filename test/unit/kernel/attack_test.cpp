@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <initializer_list>
 #include <string>
+#include <utility>
 
 #include "test/unit/kernel/scripted_guest.hpp"
 
@@ -29,10 +30,6 @@ void run_checked(KernelWorld& world, unsigned count = 200) {
 }
 
 uint64_t frame_of(const Capability& capability) { return capability.object.frame().value; }
-
-Capability client_of(const Capability& control) {
-  return {.type = CapabilityType::wrapped, .version = control.version, .object = control.object};
-}
 
 // Everything is on the disk, in its home, and the frames of these are only there.
 void page_out(KernelWorld& world, std::initializer_list<Capability> objects) {
@@ -268,6 +265,44 @@ TEST_CASE("somebody more important does not wait for the end of a long slice") {
   REQUIRE(turns > before);
 }
 
+// Between its calls nothing is to be done but what an interrupt has said.
+TEST_CASE("calls that are answered at once keep nobody waiting, nor the checkpointer") {
+  KernelWorld world;
+  uint64_t calls = 0, spins = 0, sleeps = 0, characters = 0;
+  const Guest caller = world.new_guest([&](Process& p) {
+    ++calls;
+    KernelWorld::invoke(p, Invocation::call, 5, {method::node_get});
+  });
+  world.process(caller).capability_registers[5] = caller.root;
+  world.new_guest([&](Process&) { ++spins; });
+  const Guest sleeper = world.new_guest([&](Process& p) {
+    ++sleeps;
+    KernelWorld::invoke(p, Invocation::call, 5, {method::clock_wait_until, world.kernel().machine_time_ns() + 10'000'000});
+  }, 2);
+  world.process(sleeper).capability_registers[5] = {.type = CapabilityType::clock};
+  const Guest reader = world.new_guest([&](Process& p) {
+    ++characters;
+    KernelWorld::invoke(p, Invocation::call, 5, {method::console_read});
+  }, 2);
+  world.start();
+  world.write(reader.process);
+  world.process(reader).capability_registers[5] = {.type = CapabilityType::console, .payload = world.kernel().boot_epoch};
+  const uint64_t first_generation = world.kernel().store.committed_generation().value;
+  constexpr unsigned milliseconds = 400, calls_per_millisecond = 10;
+  for (unsigned i = 0; i < milliseconds * calls_per_millisecond; ++i) {
+    fake_machine().advance(1'000'000 / calls_per_millisecond);
+    if (i % 100 == 0) fake_machine().type("x");
+    if (i % 200 == 0) world.kernel().request_checkpoint();
+    REQUIRE(world.step());
+  }
+  CHECK(calls > 1000);
+  CHECK(spins > milliseconds / 5);  // each lasts a millisecond
+  CHECK(sleeps > milliseconds / 20);
+  CHECK(characters >= milliseconds * calls_per_millisecond / 100 - 1);
+  CHECK(world.kernel().store.committed_generation().value > first_generation + 5);
+  REQUIRE(!world.kernel().check_state());
+}
+
 // --- faults and stops -------------------------------------------------------------------------------------
 
 TEST_CASE("a fault that was given up by a stop leaves nothing behind for the next one") {
@@ -377,7 +412,7 @@ TEST_CASE("reducing what a wrapper stands for does not yield what is behind it")
         call(7, {method::type}),
         note(seen),
     }));
-    world.process(client).capability_registers[5] = client_of(control);
+    world.process(client).capability_registers[5] = KernelWorld::client_of(control);
     world.process(client).capability_registers[6] = everything;
     world.start();
     run_checked(world, 40);
@@ -401,4 +436,102 @@ TEST_CASE("a notice reaches who has not been started yet") {
   run_checked(world, 30);
   REQUIRE(seen == std::vector<uint64_t>{ok, 0});
   REQUIRE(reinterpret_cast<Process*>(world.bytes(unborn))->control.pending_notices == 6);
+}
+
+// --- the line before a busy receiver --------------------------------------------------------------------
+
+TEST_CASE("who looks again because another endpoint of the receiver has gone keeps its place in line") {
+  KernelWorld world;
+  std::vector<uint64_t> order;
+  bool serve = false;
+  const Guest busy = world.new_guest({});
+  world.set_program(busy, [&](Process& p) {
+    if (!serve) return;
+    const bool is_call = (p.registers.rax & 0xff) == static_cast<uint64_t>(Delivery::call);
+    if (is_call) order.push_back(p.registers.rsi);
+    KernelWorld::invoke(p, Invocation::reply_and_wait, is_call ? resume_register : 0, {ok});
+  });
+  for (uint64_t i = 1; i <= 4; ++i) {
+    const Guest client = world.new_guest(steps({call(5, {1, i})}));
+    world.process(client).capability_registers[5] = KernelWorld::entry(busy);
+  }
+  const Capability other = world.make(Kind::endpoint);
+  world.object<Endpoint>(other).receiver = busy.process;
+  bool now = false;
+  const Guest owner = world.new_guest({});
+  world.set_program(owner, [&](Process& p) { act_when(now, p, call(5, {method::endpoint_set_receiver})); });
+  world.process(owner).capability_registers[5] = other;
+  world.start();
+  run_checked(world, 60);
+  now = true;
+  run_checked(world, 60);
+  serve = true;
+  run_checked(world, 120);
+  REQUIRE(order == std::vector<uint64_t>{1, 2, 3, 4});
+}
+
+// The one that was woken has not tried yet; somebody more important calls, and others are still in line.
+TEST_CASE("nobody passes those in line because the receiver is just free") {
+  KernelWorld world;
+  std::vector<uint64_t> order;
+  constexpr unsigned to_latecomer = 6;
+  bool serves = false, has_called = false;
+  const Guest server = world.new_guest({}, 3);
+  const Guest latecomer = world.new_guest([&](Process& process) {
+    if (!std::exchange(has_called, true)) call(5, {1, 9})(process);
+  }, 2);
+  world.set_program(server, [&](Process& process) {
+    if (!serves) {  // busy until all are in line
+      KernelWorld::invoke(process, Invocation::call, 5, {method::clock_wait_until, 5'000'000});
+      serves = true;
+      return;
+    }
+    const bool is_call = (process.registers.rax & 0xff) == static_cast<uint64_t>(Delivery::call);
+    if (is_call) order.push_back(process.registers.rsi);
+    if (order.empty() && world.process(latecomer).control.state == ProcessState::receiving) {
+      KernelWorld::invoke(process, Invocation::send, to_latecomer);
+    } else {
+      KernelWorld::invoke(process, Invocation::reply_and_wait, is_call ? resume_register : 0);
+    }
+  });
+  world.process(server).capability_registers[5] = {.type = CapabilityType::clock};
+  world.process(server).capability_registers[to_latecomer] = KernelWorld::entry(latecomer);
+  world.process(latecomer).capability_registers[5] = KernelWorld::entry(server);
+  world.let_receive(latecomer);
+  for (uint64_t i = 1; i <= 2; ++i) {
+    const Guest early = world.new_guest(steps({call(5, {1, i})}), 1);
+    world.process(early).capability_registers[5] = KernelWorld::entry(server);
+  }
+  world.start();
+  for (unsigned i = 0; i < 200 && order.size() < 3; ++i) {
+    if (!world.step()) {
+      fake_machine().now_ns += 1'000'000;
+      fake_machine().pending.timer = true;
+    }
+  }
+  CHECK(order == std::vector<uint64_t>{1, 2, 9});
+}
+
+// --- a process that lost its activity while it could not be read ----------------------------------------
+
+TEST_CASE("a process whose activity is gone can be stopped and destroyed") {
+  for (const bool destroy : {false, true}) {
+    CAPTURE(destroy);
+    KernelWorld world;
+    std::vector<uint64_t> seen;
+    const Guest orphan = world.new_guest({});
+    const Guest owner = world.new_guest(steps({destroy ? call(6, {method::range_rescind, frame_of(orphan.process), 1})
+                                                       : call(5, {method::process_stop}),
+                                               note(seen)}));
+    world.process(owner).capability_registers[5] = orphan.process;
+    world.process(owner).capability_registers[6] = everything;
+    world.let_receive(orphan);
+    world.destroy(orphan.activity);
+    world.start();
+    world.run(40);
+    REQUIRE(!seen.empty());
+    REQUIRE(seen[0] == ok);
+    if (destroy) REQUIRE(!world.is_alive(orphan.process));
+    else REQUIRE(world.process(orphan).control.state == ProcessState::stopped);
+  }
 }

@@ -7,7 +7,7 @@
 
 #include <string>
 
-#include "test/unit/kernel/scripted_guest.hpp"
+#include "test/unit/kernel/trial.hpp"
 
 using namespace perdure;
 
@@ -225,4 +225,33 @@ TEST_CASE("a store after the cut is not in the generation that was cut") {
       REQUIRE(found == (last & 0xff));
     }
   }
+}
+
+TEST_CASE("a stopped process whose activity is destroyed has none any more, and that is written") {
+  Trial trial;
+  trial.world.open_new_rows();
+  const Guest other = trial.world.new_plain_guest({});
+  trial.world.process(other).control.state = ProcessState::stopped;
+  trial.world.object<Activity>(other.activity).runnable = 0;
+  trial.held(tried) = {.type = CapabilityType::range, .payload = 300};
+  CHECK(trial.result_of(call(tried, {method::range_rescind_object, other.activity.object.frame().value,
+                                     other.activity.object.index()})) == Result::ok);
+  CHECK(trial.world.process(other).control.activity.is_void());
+  trial.world.take_checkpoint();
+  trial.world.cut_and_boot();
+  CHECK(trial.world.process(other).control.activity.is_void());
+}
+
+TEST_CASE("a destroyed row of activities is gone from the list, and that is written in the rows beside it") {
+  Trial trial;
+  const Capability middle = trial.world.make_in_new_row(Kind::activity);
+  const Capability head = trial.world.make_in_new_row(Kind::activity);
+  trial.held(tried) = {.type = CapabilityType::range, .payload = 300};
+  CHECK(trial.result_of(call(tried, {method::range_rescind, middle.object.frame().value, 1})) == Result::ok);
+  trial.world.take_checkpoint();
+  trial.world.cut_and_boot();
+  const auto header_of = [&](const Capability& row) { return *reinterpret_cast<RowHeader*>(trial.world.bytes(row)); };
+  CHECK(trial.world.kernel().store.system().activity_rows == head.object.frame());
+  CHECK(header_of(head).next == trial.guest.activity.object.frame());
+  CHECK(header_of(trial.guest.activity).previous == head.object.frame());
 }

@@ -285,3 +285,64 @@ TEST_CASE("after a restart a busy program does not keep a more important one fro
   run_checked(world, 60);
   REQUIRE(important_ran > 0);
 }
+
+// All time passes in a server that is more important than its client: no tick ever finds the client.
+TEST_CASE("who calls a more important server without pause does not keep its equals waiting") {
+  KernelWorld world;
+  unsigned answered = 0, turns = 0;
+  bool has_spun = false;
+  const Guest server_guest = world.new_guest(
+      [&](Process& p) {
+        has_spun = !has_spun;
+        if (has_spun) {
+          fake_machine().advance(3 * default_slice_ns);
+          return;  // and one entry by the tick
+        }
+        KernelWorld::invoke(p, Invocation::reply_and_wait, resume_register);
+      },
+      2);
+  world.let_receive(server_guest);
+  const Guest client = world.new_guest([&](Process& p) {
+    ++answered;
+    KernelWorld::invoke(p, Invocation::call, 3);
+  });
+  world.process(client).capability_registers[3] = KernelWorld::entry(server_guest);
+  world.new_guest([&](Process&) { ++turns; });  // the equal
+  world.start();
+  run_checked(world, 400);
+  CHECK(answered > 20);
+  CHECK(turns > 10);
+}
+
+TEST_CASE("callers in line are received although each has to map its memory before it can try") {
+  KernelWorld world;
+  unsigned received = 0;
+  const Guest server_guest = world.new_guest(server([&](Process&) { return ++received; }));
+  world.let_receive(server_guest);
+  for (int i = 0; i < 5; ++i) {
+    const Guest caller = world.new_guest([](Process& p) { KernelWorld::invoke(p, Invocation::send, 3); });
+    world.process(caller).capability_registers[3] = KernelWorld::entry(server_guest);
+  }
+  world.tables_are_emptied = true;
+  world.start();
+  run_checked(world, 600);
+  CHECK(received > 50);
+}
+
+TEST_CASE("a message whose bytes are not there is not delivered without them") {
+  for (const Invocation kind : {Invocation::call, Invocation::send}) {
+    KernelWorld world;
+    unsigned heard = 0;
+    const Guest receiver = world.new_guest([&](Process&) { ++heard; });
+    const Guest sender = world.new_guest(steps({[&](Process& process) {
+      KernelWorld::invoke(process, kind, 5, {}, 0, 0, 8, 0);  // from address 0
+    }}));
+    world.process(sender).capability_registers[5] = KernelWorld::entry(receiver);
+    world.let_receive(receiver);
+    world.start();
+    world.run(20);
+    CHECK(heard == 0);
+    CHECK(world.process(sender).control.state == ProcessState::stopped);
+    CHECK(world.process(receiver).control.state == ProcessState::receiving);
+  }
+}

@@ -14,8 +14,15 @@ namespace {
 // Spaces that share nodes and pages, spread over the whole address range, and everything that can
 // happen to them.
 struct RandomLife : PageTablesFixture {
+  // What a process has of it: its space, and the root table that it remembers.
+  struct Mind {
+    Capability space;
+    TableNumber root_hint = 0;
+    uint64_t root_identity = 0;
+  };
   std::mt19937_64 random;
-  std::vector<Capability> pages, nodes, spaces;
+  std::vector<Capability> pages, nodes;
+  std::vector<Mind> minds;
   unsigned reached = 0, faulted = 0, page_faults = 0;
 
   uint64_t below(uint64_t end) { return random() % end; }
@@ -40,7 +47,7 @@ struct RandomLife : PageTablesFixture {
   static constexpr unsigned nodes_per_level = 3;
 
   void populate() {
-    pages.clear(), nodes.clear(), spaces.clear();
+    pages.clear(), nodes.clear(), minds.clear();
     for (unsigned i = 0; i < 25; ++i) pages.push_back(world.new_page());
     for (unsigned level = 0; level < std::size(slot_sizes); ++level) {
       for (unsigned i = 0; i < nodes_per_level; ++i) {
@@ -48,10 +55,11 @@ struct RandomLife : PageTablesFixture {
         fill(nodes.back(), level);
       }
     }
-    for (unsigned i = 0; i < 4; ++i) {
-      const uint8_t restrictions = some_restrictions();
-      spaces.push_back(with(nodes[nodes.size() - 1 - below(6)], restrictions));
-    }
+    for (unsigned i = 0; i < 6; ++i) minds.push_back({some_space()});
+  }
+  Capability some_space() {
+    const uint8_t restrictions = some_restrictions();
+    return with(nodes[nodes.size() - 1 - below(6)], restrictions);
   }
   void fill(const Capability& node, unsigned level) {
     for (unsigned i = 0; i < 4; ++i) {
@@ -77,11 +85,24 @@ struct RandomLife : PageTablesFixture {
 
   void access_something() {
     const Access how{.write = one_in(2), .execute = false};
-    const Capability& space = any(spaces);
-    const uint64_t address = some_address(space);
-    const Touch result = try_out(space, address, one_in(5) ? fetch_access : how);
+    Mind& mind = any(minds);
+    const uint64_t address = some_address(mind.space);
+    const Touch result = try_out(mind.space, address, one_in(5) ? fetch_access : how, [&] { resume(mind); });
     (result.byte ? reached : faulted)++;
     page_faults += result.page_faults;
+  }
+  // As the kernel does it for a process.
+  void resume(Mind& mind) {
+    if (tables.is_loaded(mind.root_hint, mind.root_identity)) return;
+    if (tables.load_hinted(mind.root_hint, mind.root_identity)) return;
+    tables.load(mind.space);
+    mind.root_hint = tables.loaded();
+    mind.root_identity = tables.loaded_identity();
+  }
+  void change_space() {
+    Mind& mind = any(minds);
+    mind.space = some_space();
+    mind.root_identity = 0;
   }
   // As the kernel changes a slot: what a walk can have used is forgotten.
   void change_slot() {
@@ -89,7 +110,7 @@ struct RandomLife : PageTablesFixture {
     Capability& slot = world.node(nodes[which]).slots[below(4)];
     const bool was_void = slot.is_void();
     slot = one_in(3) ? Capability{} : some_memory(which / nodes_per_level);
-    if (!was_void) tables.forget_all();
+    if (!was_void) tables.forget_node(nodes[which].object);
   }
   // As the kernel takes a frame away: its mappings first. The storage comes back as another page.
   void destroy_page() {
@@ -99,14 +120,30 @@ struct RandomLife : PageTablesFixture {
     world.destroy(page);
     page = world.renew_page(slot);
   }
+  // The same for a node; whoever has a capability to it, a space or a node, holds a void one.
+  void destroy_node() {
+    const uint64_t which = below(nodes.size());
+    const uint8_t slot_size = world.node(nodes[which]).slot_size;
+    tables.forget_node(nodes[which].object);
+    world.destroy(nodes[which]);
+    nodes[which] = world.renew_node(nodes[which]);
+    world.node(nodes[which]).slot_size = slot_size;
+    fill(nodes[which], static_cast<unsigned>(which / nodes_per_level));
+  }
+  void evict() { world.evict(one_in(2) ? any(nodes) : any(pages)); }
   void step() {
-    switch (below(24)) {
+    switch (below(28)) {
       case 0: return change_slot();
       case 1: return world.declare();
       case 2: return tables.drop_random(random());
       case 3: return destroy_page();
       case 4: return tables.unmap(world.slot_of(any(pages)));
       case 5: if (one_in(4)) tables.unload(); return;
+      case 6: if (one_in(8)) tables.forget_all(); return;
+      case 7: return change_space();
+      case 8: return destroy_node();
+      case 9: return change_slot();
+      case 10: if (one_in(4)) evict(); return;
       default: return access_something();
     }
   }
@@ -119,8 +156,9 @@ struct RandomLife : PageTablesFixture {
       CAPTURE(i);
       step();
       check_all();
-      if (i % 16 == 0) {
-        for (const Capability& space : spaces) check_against_walk(space);
+      for (const Mind& mind : minds) {
+        REQUIRE(tables.is_hint_harmless(mind.space, mind.root_hint, mind.root_identity));
+        if (i % 4 == 0) check_against_walk(mind.space);
       }
     }
   }
@@ -138,4 +176,5 @@ TEST_CASE_METHOD(RandomLife, "whatever happens, no stale access succeeds and eve
   CHECK(faulted > 200);
   CHECK(page_faults > 500);
   CHECK(reached > page_faults);  // some found their translation
+  CHECK(known_writes > 20);
 }

@@ -137,6 +137,88 @@ TEST_CASE_METHOD(Fixture, "forget_all voids every translation by one addition") 
   check_all();
 }
 
+TEST_CASE_METHOD(Fixture, "forget_node voids the translations of the space that used the node") {
+  const Capability a = flat_space(20), b = flat_space(20);
+  const auto use = [&](const Capability& space) {
+    unsigned faults = 0;
+    for (unsigned i = 0; i < 20; ++i) faults += try_out(space, i * frame_bytes, store_access).page_faults;
+    return faults;
+  };
+  const auto inner = [&](const Capability& space) { return world.node(space).slots[1].object; };
+  use(a);
+  use(b);
+  SECTION("and no other") {
+    for (const ObjectId node : {a.object, inner(a)}) {
+      tables.forget_node(node);
+      CHECK(use(b) == 0);
+      CHECK(use(a) == 20);
+    }
+  }
+  SECTION("also of the space that is loaded, at once") {
+    tables.forget_node(inner(b));
+    CHECK(tables.loaded_is_stale());
+    CHECK(use(b) == 20);
+    CHECK(use(a) == 0);
+  }
+  SECTION("once: nothing is behind it until it is used again") {
+    tables.forget_node(inner(a));
+    CHECK(try_out(a, 0, load_access).page_faults == 1);  // not through that node
+    tables.forget_node(inner(a));
+    CHECK(try_out(a, 0, load_access).page_faults == 0);
+    CHECK(use(b) == 0);
+  }
+  SECTION("of all spaces, if several used it") {
+    world.node(b).slots[2] = world.node(a).slots[1];
+    CHECK(try_out(b, 32 * frame_bytes, load_access).page_faults == 1);
+    tables.forget_node(inner(a));
+    CHECK(use(a) + use(b) == 40);
+  }
+  SECTION("of the one that uses it now, if the other one has been forgotten") {
+    world.node(b).slots[2] = world.node(a).slots[1];
+    tables.forget_node(inner(a));
+    try_out(b, 32 * frame_bytes, load_access);
+    use(a);
+    tables.forget_node(a.object);
+    CHECK(use(b) == 0);
+    CHECK(use(a) == 20);
+  }
+  SECTION("of none, if nobody used it") {
+    const uint64_t epoch = tables.mapping_epoch();
+    for (unsigned i = 0; i < 10; ++i) tables.forget_node({uint64_t{1} << (20 + i)});
+    CHECK(tables.mapping_epoch() == epoch);
+    CHECK(use(a) + use(b) == 0);
+  }
+  check_all();
+}
+
+TEST_CASE_METHOD(Fixture, "nodes that share a mark are as one") {
+  NodeMarks marks;
+  std::map<const NodeMark*, std::vector<Capability>> by_mark;
+  const Capability a = node(4), b = node(4);
+  const Capability page = world.new_page();
+  const std::vector<Capability>* pair = nullptr;
+  for (unsigned i = 0; i < 5000 && pair == nullptr; ++i) {
+    const Capability made = node(0);
+    auto& same = by_mark[&marks.of(made.object.value)];
+    same.push_back(made);
+    if (same.size() == 2) pair = &same;
+  }
+  REQUIRE(pair != nullptr);
+  for (unsigned i = 0; i < 2; ++i) {
+    world.node((*pair)[i]).slots[0] = page;
+    world.node(i == 0 ? a : b).slots[0] = (*pair)[i];
+    try_out(i == 0 ? a : b, 0, load_access);
+  }
+  world.node((*pair)[0]).slots[0] = {};
+  tables.forget_node((*pair)[0].object);
+  CHECK(try_out(a, 0, load_access).fault == FaultCode::no_memory);
+  CHECK(try_out(b, 0, load_access).page_faults == 1);
+  world.node((*pair)[1]).slots[0] = {};
+  tables.forget_node((*pair)[1].object);
+  CHECK(try_out(b, 0, load_access).fault == FaultCode::no_memory);
+  check_all();
+}
+
 TEST_CASE_METHOD(Fixture, "a void space has a root in which nothing is mapped") {
   const Capability space = flat_space(1);
   try_out(space, 0, store_access);
@@ -153,12 +235,12 @@ TEST_CASE_METHOD(Fixture, "a translation that is entered again is used at once")
   const CacheSlot first = world.slot_of(page_of(space, 0));
   const CacheSlot second = world.slot_of(page_of(space, 1));
   const PhysAddr root = tables.load(space);
-  tables.map(root, 0, first, false, false);
+  tables.map(root, 0, PageReached{.slot = first, .writable = false, .executable = false});
   REQUIRE(fake_machine().load(0).has_value());
-  tables.map(root, 0, first, true, true);
+  tables.map(root, 0, PageReached{.slot = first, .writable = true, .executable = true});
   CHECK(fake_machine().store(0).has_value());
   check_all();
-  tables.map(root, 0, second, true, true);
+  tables.map(root, 0, PageReached{.slot = second, .writable = true, .executable = true});
   CHECK(*fake_machine().load(0) == world.store().bytes(second));
   check_all();
 }
@@ -171,7 +253,7 @@ TEST_CASE_METHOD(Fixture, "a root that went stale is mapped into and serves afte
   SECTION("mapping epoch") { tables.forget_all(); }
   SECTION("checkpoint epoch") { world.declare(); }
   world.make_dirty(slot);
-  tables.map(root, 0, slot, true, true);
+  tables.map(root, 0, PageReached{.slot = slot, .writable = true, .executable = true});
   CHECK(tables.loaded_is_stale());
   tables.load(space);
   CHECK(fake_machine().store(0).has_value());
@@ -298,7 +380,7 @@ TEST_CASE_METHOD(Fixture, "the loaded root is not taken while other spaces fill 
   const PhysAddr root = tables.load(loaded);
   for (unsigned i = 0; i < 10; ++i) {
     const Capability other = flat_space(1);
-    tables.map(tables.root_for(other), 0, world.slot_of(page_of(other, 0)), true, true);
+    tables.map(tables.root_for(other), 0, PageReached{.slot = world.slot_of(page_of(other, 0)), .writable = true, .executable = true});
     check_all();
   }
   const uint64_t loads = fake_machine().counters.root_loads;
@@ -315,7 +397,7 @@ TEST_CASE_METHOD(Fixture, "a root that is mapped into is not taken for its own t
   const PhysAddr root = tables.root_for(other);
   const CacheSlot slot = world.slot_of(page_of(other, 0));
   for (uint64_t i = 0; i < 30; ++i) {
-    tables.map(root, i << 39, slot, true, true);
+    tables.map(root, i << 39, PageReached{.slot = slot, .writable = true, .executable = true});
     check_all();
   }
   CHECK(tables.root_for(other) == root);

@@ -7,10 +7,10 @@
 // (ONE-ACTIVITY), or leave a stale mapping. PERDURE_SEED replays one run; PERDURE_RUNS sets how many.
 #include <catch2/catch.hpp>
 
-#include <cstdlib>
 #include <random>
 #include <string>
 
+#include "test/support/environment.hpp"
 #include "test/unit/kernel/scripted_guest.hpp"
 
 using namespace perdure;
@@ -24,8 +24,9 @@ constexpr uint64_t methods[] = {
     method::endpoint_identify, method::wrapper_client, method::wrapper_get, method::wrapper_set_target,
     method::wrapper_set_payload, method::wrapper_set_hand_over, method::wrapper_block, method::wrapper_unblock,
     method::notice_set, method::notice_post, method::schedule_get, method::schedule_set, method::range_make,
-    method::range_recap, method::range_rescind, method::range_rescind_object, method::range_identify,
-    method::checkpoint_take, method::clock_now, method::discriminator_classify, method::discriminator_same};
+    method::range_recap, method::range_rescind, method::range_rescind_object, method::range_set_account, method::range_identify,
+    method::checkpoint_take, method::clock_now, method::clock_wait_until, method::process_interrupt,
+    method::discriminator_classify, method::discriminator_same};
 
 class RandomGuests {
  public:
@@ -57,6 +58,7 @@ class RandomGuests {
       if (random_() % 2) world_.object<Node>(guest.root).keeper = KernelWorld::entry(guests_[random_() % guests_.size()]);
     }
     world_.start();
+    world_.unwritable_is_watched = true;
   }
 
   void run(unsigned count) {
@@ -89,6 +91,8 @@ class RandomGuests {
                         with_bytes ? static_cast<uint32_t>(random_() % 5000) : 0, Guest::memory + random_() % 8192,
                         with_bytes ? static_cast<uint32_t>(random_() % 5000) : 0, Guest::memory + random_() % 8192);
     if (random_() % 200 == 0) p.registers.rbx = random_();
+    if (random_() % 8 == 0) p.registers.rbx |= random_() & 0x8080'8080;
+    if (random_() % 4 == 0) p.registers.r15 = world_.kernel().machine_time_ns() + random_() % 20'000'000;
   }
 
   uint64_t word() {
@@ -109,6 +113,7 @@ class RandomGuests {
       if (process.control.state == ProcessState::running || process.control.activity.is_void()) continue;
       world_.write(guest.process);
       world_.object<Activity>(guest.activity).runnable = 1;
+      world_.object<Activity>(guest.activity).awaits_deadline = 0;
       process.control.state = ProcessState::running;
       process.control.fault = FaultCode::none;
       process.control.flags = 0;
@@ -125,11 +130,6 @@ class RandomGuests {
   KernelWorld world_;
   std::vector<Guest> guests_;
 };
-
-uint64_t number_from_environment(const char* name, uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
 
 }  // namespace
 

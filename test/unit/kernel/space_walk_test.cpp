@@ -154,6 +154,30 @@ TEST_CASE_METHOD(Fixture, "destroyed objects are void in a path") {
   CHECK(fault_code(space, 0) == FaultCode::no_memory);
 }
 
+// The hint is right then, and only the version tells.
+TEST_CASE_METHOD(Fixture, "what was made in the place of a destroyed object is not reached by an old capability") {
+  const Capability space = node(4), inner = node(0), page = world.new_page();
+  world.node(space).slots[0] = inner;
+  world.node(inner).slots[0] = page;
+  REQUIRE(reaches(space, 0, page));
+  const Capability hinted = world.node(space).slots[0];
+  REQUIRE(hinted.hint == world.slot_of(inner));
+  SECTION("a page") {
+    world.destroy(page);
+    const Capability renewed = world.renew_page(world.slot_of(page));
+    CHECK(fault_code(space, 0) == FaultCode::no_memory);
+    CHECK(reaches(renewed, 0, renewed));
+  }
+  SECTION("a node") {
+    world.destroy(inner);
+    const Capability renewed = world.renew_node(inner);
+    world.node(renewed).slots[0] = page;
+    CHECK(fault_code(space, 0) == FaultCode::no_memory);
+    CHECK(fault_code(hinted, 0) == FaultCode::no_memory);
+    CHECK(reaches(renewed, 0, page));
+  }
+}
+
 TEST_CASE_METHOD(Fixture, "a wrong hint misleads nobody and is put right") {
   const Capability page = world.new_page();
   Capability space = node(0);

@@ -136,6 +136,8 @@ std::array<bool, frame_bytes> volatile_bytes(Kind kind) {
   if (kind == Kind::capability_page) {
     for (size_t i = 0; i < capabilities_per_page; ++i) mark_hint(i * sizeof(Capability));
   } else if (kind == Kind::process) {
+    mark(offsetof(Process, control) + offsetof(ProcessControl, root_identity),
+         sizeof(uint64_t) + sizeof(uint32_t));
     mark_hint(offsetof(Process, control) + offsetof(ProcessControl, activity));
     mark_hint(offsetof(Process, space));
     mark_hint(offsetof(Process, keeper));
@@ -158,7 +160,7 @@ std::array<bool, frame_bytes> volatile_bytes(Kind kind) {
   } else if (kind == Kind::notice) {
     each([&](size_t at) { mark_hint(at + offsetof(Notice, receiver)); });
   } else if (kind == Kind::activity) {
-    each([&](size_t at) { mark(at + offsetof(Activity, next), sizeof(Activity) - offsetof(Activity, next)); });
+    each([&](size_t at) { mark(at + offsetof(Activity, priority), sizeof(Activity) - offsetof(Activity, priority)); });
   }
   return result;
 }

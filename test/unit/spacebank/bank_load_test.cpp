@@ -14,6 +14,9 @@ struct CountingRange final : FrameMaker {
     return ++rescinded, count;
   }
   Result rescind_object(FrameNumber, unsigned) override { return ++rescinded, Result::ok; }
+  std::expected<uint64_t, Result> set_account(FrameNumber, uint64_t count, Account) override {
+    return count;
+  }
   uint64_t made = 0;
   uint64_t rescinded = 0;
 };

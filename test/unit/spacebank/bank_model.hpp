@@ -26,13 +26,14 @@ struct ModelBank {
   Bank parent = Bank::none;
   uint64_t limit = 0;
   bool is_asked_to_die = false;
+  bool is_dissolving = false;
 };
 
 using Totals = std::array<uint64_t, kind_count>;
 
 struct BankModel {
   explicit BankModel(uint64_t frame_count) : frames(frame_count) {
-    banks[Bank::root] = {Bank::none, frame_count - 1, false};
+    banks[Bank::root] = {Bank::none, frame_count - 1};
   }
 
   std::vector<Bank> path(Bank bank) const {
@@ -40,7 +41,9 @@ struct BankModel {
     for (; bank != Bank::none; bank = banks.at(bank).parent) result.push_back(bank);
     return result;
   }
+  // Or is being dissolved: nothing is sold from it either.
   bool is_dying(Bank bank) const {
+    if (banks.at(bank).is_dissolving) return true;
     const auto up = path(bank);
     return std::any_of(up.begin(), up.end(), [&](Bank b) { return banks.at(b).is_asked_to_die; });
   }

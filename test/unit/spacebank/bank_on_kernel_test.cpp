@@ -40,7 +40,7 @@ class BankOnKernel {
   }
 
   // A client holds the root bank in register 3, once there is one.
-  void add_client(ProgramThread::Body body) {
+  Guest add_client(ProgramThread::Body body) {
     const Guest guest = world.new_guest({}, 2);
     world.set_program(guest, [this, guest](Process&) {
       if (!is_open_) return fake_machine().advance(1000);
@@ -50,6 +50,19 @@ class BankOnKernel {
       held[bank_process_register] = server_.process;
     });
     waiting_.push_back({guest, std::move(body)});
+    return guest;
+  }
+
+  // For programs, while they run: another one gets what `from` has in a register of its own.
+  void share(const Guest& from, unsigned held, const Guest& to, unsigned into) {
+    world.write(to.process);
+    world.process(to).capability_registers[into] = world.process(from).capability_registers[held];
+  }
+  // The process in a register of `owner`, which it bought and started, runs this.
+  void run_bought(const Guest& owner, unsigned held, ProgramThread::Body body) {
+    Guest bought;
+    bought.process = world.process(owner).capability_registers[held];
+    run_program(bought, std::move(body));
   }
 
   void run_to_the_end() {
@@ -62,9 +75,20 @@ class BankOnKernel {
     REQUIRE(all_ended());
   }
 
+  // What is wrong in the books, or between them and those frames that are in memory.
   std::string problem() {
-    const auto found = bank::verify_books(arena());
-    return found ? std::string(found->what) : "";
+    if (const auto found = bank::verify_books(arena())) return std::string(found->what);
+    Store& store = world.kernel().store;
+    for (uint32_t n = 1; n < bank_frames; ++n) {
+      const CacheSlot slot = store.find({first_frame + n}, no_slot);
+      if (slot == no_slot) continue;
+      const FrameIdentity& identity = store.descriptor(slot).identity;
+      const bank::BookedFrame booked = bank::booked(arena(), bank::Frame{n});
+      if (booked.kind != identity.kind || booked.account != identity.account) {
+        return "books and frame disagree: " + std::to_string(n);
+      }
+    }
+    return {};
   }
 
   KernelWorld world;
@@ -158,6 +182,31 @@ void buy_one_of_each(Wrongs& wrongs) {
   wrongs.expect(sub_bank.status()->used == 0, "something is left");
 }
 
+constexpr ProcessCapability server_process{{{14}}};
+constexpr CapabilityRegister server_entry{15};
+constexpr ProcessCapability client_process{{{16}}};
+constexpr CapabilityRegister client_activity{17};
+
+// A process at the clients' priority, to be started with its activity once it has a program.
+void buy_process(Wrongs& wrongs, BankCapability bank, ProcessCapability process, CapabilityRegister activity) {
+  const ScheduleCapability schedule{{{12}}};
+  wrongs.expect(bank.allocate(Kind::process, process.at).has_value(), "process");
+  wrongs.expect(bank.allocate(Kind::activity, activity).has_value(), "activity");
+  wrongs.expect(bank.allocate(Kind::schedule, schedule.at).has_value(), "schedule");
+  wrongs.expect(schedule.set({.priority = 2, .slice_ns = 1'000'000}).has_value(), "priority");
+  wrongs.expect(process.store(process_slot::schedule, schedule.at).has_value(), "schedule");
+}
+
+// A process that can be called, with that many pages besides; its activity is in `scratch`.
+void buy_server(Wrongs& wrongs, BankCapability bank, unsigned pages) {
+  const EndpointCapability endpoint{{{11}}};
+  for (unsigned i = 0; i < pages; ++i) wrongs.expect(bank.allocate(Kind::page, scratch).has_value(), "page");
+  buy_process(wrongs, bank, server_process, scratch);
+  wrongs.expect(bank.allocate(Kind::endpoint, endpoint.at).has_value(), "endpoint");
+  wrongs.expect(endpoint.set_receiver(server_process).has_value(), "receiver");
+  wrongs.expect(endpoint.entry(0, server_entry).has_value(), "entry");
+}
+
 void verify_and_reduce(Wrongs& wrongs) {
   const auto genuine = root_bank.verify(sub_bank.at);
   wrongs.expect(genuine && genuine->is_genuine && genuine->restrictions == 0, "not genuine");
@@ -192,6 +241,24 @@ void fill_and_destroy(Wrongs& wrongs, unsigned objects) {
   wrongs.expect(sub_bank.status().error() == Result::void_capability, "the bank lives");
   wrongs.expect(PageCapability{{{scratch}}}.type().error() == Result::void_capability, "a page lives");
   wrongs.expect(root_bank.status()->used == before->used, "usage is not as before");
+}
+
+// What two sides of a test know of a destruction: those who take part count themselves as done.
+struct Meanwhile {
+  bool is_destroying = false;
+  unsigned done = 0;
+  unsigned served = 0;
+};
+
+// Others have to be served from the beginning of the destruction until all who take part are done.
+void buy_meanwhile(Wrongs& wrongs, Meanwhile& meanwhile, unsigned participants) {
+  while (meanwhile.done < participants) {
+    ProgramThread::current()->spin();
+    if (!meanwhile.is_destroying) continue;
+    wrongs.expect(root_bank.allocate(Kind::page, scratch).has_value(), "not served");
+    wrongs.expect(root_bank.free(scratch).has_value(), "not served");
+    ++meanwhile.served;
+  }
 }
 
 void report(const Wrongs& wrongs) {
@@ -237,29 +304,20 @@ TEST_CASE("on the kernel: a small and a large bank are destroyed, and nothing is
 TEST_CASE("on the kernel: others are served while a large bank is swept") {
   Wrongs wrongs;
   BankOnKernel system;
-  bool is_destroying = false, is_done = false;
-  unsigned served = 0;
+  Meanwhile meanwhile;
   system.add_client([&] {
     wrongs.expect(root_bank.create_sub_bank(bank_unlimited, sub_bank.at).has_value(), "sub-bank");
     for (int i = 0; i < 900; ++i) {
       wrongs.expect(sub_bank.allocate(i % 2 ? Kind::page : Kind::process, scratch).has_value(), "allocate");
     }
-    is_destroying = true;
+    meanwhile.is_destroying = true;
     wrongs.expect(result_of(sub_bank.destroy()) == Result::ok, "destroy");
-    is_done = true;
+    ++meanwhile.done;
   });
-  system.add_client([&] {
-    while (!is_done) {
-      ProgramThread::current()->spin();
-      if (!is_destroying) continue;
-      wrongs.expect(root_bank.allocate(Kind::page, scratch).has_value(), "not served");
-      wrongs.expect(root_bank.free(scratch).has_value(), "not served");
-      ++served;
-    }
-  });
+  system.add_client([&] { buy_meanwhile(wrongs, meanwhile, 1); });
   system.run_to_the_end();
   report(wrongs);
-  CHECK(served > 10);
+  CHECK(meanwhile.served > 10);
   CHECK(system.problem() == "");
 }
 
@@ -291,6 +349,123 @@ TEST_CASE("on the kernel: while the bank is stopped allocations wait and all els
   CHECK(turns_while_stopped == 200);
   CHECK(bought_while_stopped <= 3);  // what had been answered before it stopped
   CHECK(bought == 3 * per_client);
+  CHECK(system.problem() == "");
+}
+
+TEST_CASE("on the kernel: a destroyed server's callers wake with an answer, while others are served") {
+  Wrongs wrongs;
+  BankOnKernel system;
+  bool is_ready = false, is_accepted = false;
+  Meanwhile meanwhile;
+  std::vector<Guest> callers;
+  std::vector<Result> answers;
+  Guest owner;
+  owner = system.add_client([&] {
+    wrongs.expect(root_bank.create_sub_bank(bank_unlimited, sub_bank.at).has_value(), "sub-bank");
+    buy_server(wrongs, sub_bank, 600);
+    system.run_bought(owner, server_process.at.number, [&] {
+      Message message;
+      (void)reply_and_wait(registers::nothing, message);
+      is_accepted = true;
+      while (true) ProgramThread::current()->spin();  // and never answers
+    });
+    wrongs.expect(server_process.start(scratch).has_value(), "start");
+    for (const Guest& caller : callers) system.share(owner, server_entry.number, caller, server_entry.number);
+    is_ready = true;
+    while (!is_accepted) ProgramThread::current()->spin();
+    for (int i = 0; i < 50; ++i) ProgramThread::current()->spin();
+    meanwhile.is_destroying = true;
+    wrongs.expect(result_of(sub_bank.destroy()) == Result::ok, "destroy");
+    ++meanwhile.done;
+  });
+  for (int i = 0; i < 3; ++i) {
+    callers.push_back(system.add_client([&] {
+      while (!is_ready) ProgramThread::current()->spin();
+      Message message;
+      answers.push_back(call(server_entry, message));
+      wrongs.expect(meanwhile.is_destroying, "answered early");
+      ++meanwhile.done;
+    }));
+  }
+  system.add_client([&] { buy_meanwhile(wrongs, meanwhile, 4); });
+  system.run_to_the_end();
+  report(wrongs);
+  CHECK(std::ranges::count(answers, Result::destroyed) == 1);  // with whom it was
+  CHECK(std::ranges::count(answers, Result::void_capability) == 2);  // who stood in line
+  CHECK(meanwhile.served > 5);
+  CHECK(system.problem() == "");
+}
+
+TEST_CASE("on the kernel: a server destroys the bank in which it lives, and its client is answered when all is done") {
+  for (const unsigned pages : {3u, 600u}) {
+    Wrongs wrongs;
+    BankOnKernel system;
+    bool is_answered = false, has_begun = false;
+    Guest owner;
+    owner = system.add_client([&] {
+      wrongs.expect(root_bank.create_sub_bank(bank_unlimited, sub_bank.at).has_value(), "sub-bank");
+      buy_process(wrongs, root_bank, client_process, client_activity);
+      const uint64_t used = root_bank.status()->used;
+      buy_server(wrongs, sub_bank, pages);
+      wrongs.expect(server_process.store(sub_bank.at.number, sub_bank.at).has_value(), "to the server");
+      wrongs.expect(server_process.store(root_bank.at.number, root_bank.at).has_value(), "to the server");
+      wrongs.expect(client_process.store(root_bank.at.number, root_bank.at).has_value(), "to the client");
+      wrongs.expect(client_process.store(server_entry.number, server_entry).has_value(), "to the client");
+      system.run_bought(owner, server_process.at.number, [&] {
+        Message message;
+        (void)reply_and_wait(registers::nothing, message);
+        wrongs.expect(root_bank.destroy_and_answer(registers::resume).error() == Result::in_use, "the root");
+        has_begun = true;
+        (void)sub_bank.destroy_and_answer(registers::resume);  // and it comes back no more than we do
+        while (true) ProgramThread::current()->spin();
+      });
+      system.run_bought(owner, client_process.at.number, [&, used] {
+        Message message{.words = {1, 2, 3, 4, 5, 6}};
+        wrongs.expect(call(server_entry, message) == Result::ok, "the client is not answered");
+        wrongs.expect(root_bank.status()->used == used - 2, "answered before the end");
+        is_answered = true;
+        while (true) ProgramThread::current()->spin();
+      });
+      wrongs.expect(server_process.start(scratch).has_value(), "start");
+      wrongs.expect(client_process.start(client_activity).has_value(), "start");
+      while (!is_answered || !has_begun) ProgramThread::current()->spin();
+    });
+    system.run_to_the_end();
+    report(wrongs);
+    CHECK(system.problem() == "");
+  }
+}
+
+TEST_CASE("on the kernel: a bank is dissolved, what it bought lives, and is the parent's over a checkpoint") {
+  Wrongs wrongs;
+  BankOnKernel system;
+  system.add_client([&] {
+    const auto before = root_bank.status();
+    wrongs.expect(root_bank.create_sub_bank(bank_unlimited, sub_bank.at).has_value(), "sub-bank");
+    wrongs.expect(sub_bank.create_sub_bank(9, {12}).has_value(), "sub-sub-bank");
+    const BankCapability below{{{12}}};
+    wrongs.expect(below.allocate(Kind::node, {13}).has_value(), "allocate below");
+    for (unsigned i = 0; i < 300; ++i) {
+      wrongs.expect(sub_bank.allocate(static_cast<Kind>(1 + i % (kind_count - 1)), scratch).has_value(), "allocate");
+    }
+    wrongs.expect(sub_bank.allocate(Kind::endpoint, scratch).has_value(), "allocate");
+    wrongs.expect(EndpointCapability{{{scratch}}}.entry(5, kept).has_value(), "entry");
+    const uint64_t frames = sub_bank.status()->used;
+    wrongs.expect(result_of(sub_bank.dissolve()) == Result::ok, "dissolve");
+    wrongs.expect(sub_bank.status().error() == Result::void_capability, "the bank lives");
+    wrongs.expect(root_bank.status()->used == before->used + frames, "usage is not the sum");
+    wrongs.expect(below.status()->effective_limit == 9, "the bank below is gone");
+    wrongs.expect(root_bank.identify(scratch) == bank_root_account, "not the parent's");
+    wrongs.expect(root_bank.recap(kept, {14}).has_value(), "no strongest capability");
+    wrongs.expect(EndpointCapability{{{CapabilityRegister{14}}}}.set_id(3).has_value(), "not control");
+    wrongs.expect(root_bank.free({14}).has_value(), "the parent cannot free it");
+    wrongs.expect(below.free({13}).has_value(), "the bank below cannot free");
+    wrongs.expect(result_of(below.dissolve()) == Result::ok, "dissolve below");
+  });
+  system.run_to_the_end();
+  report(wrongs);
+  CHECK(system.problem() == "");
+  system.world.take_checkpoint();
   CHECK(system.problem() == "");
 }
 

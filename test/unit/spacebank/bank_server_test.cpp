@@ -1,133 +1,18 @@
 // SPDX-License-Identifier: MIT
 //
-// Tries to make the bank server believe what it should not, invoke what a client gave, lose an
-// asker, or answer the wrong one. The server runs against a model of the kernel's objects.
+// Tries to make the bank server believe what it should not, or invoke what a client gave. The server
+// runs against a model of the kernel's objects.
 #include <catch2/catch.hpp>
-#include <optional>
 #include <set>
 
-#include "spacebank/bank_server.hpp"
-#include "spacebank/genesis.hpp"
-#include "spacebank/verify_books.hpp"
-#include "test/unit/spacebank/bank_fixture.hpp"
-#include "test/unit/spacebank/kernel_model.hpp"
+#include "test/unit/spacebank/served_store.hpp"
 #include "userland/runtime/interface.hpp"
 
 namespace perdure {
-namespace {
 
-KernelModel* running = nullptr;
-
-}  // namespace
-
-extern "C" void perdure_invoke(RawInvocation* raw) { running->invoke(*raw); }
+extern "C" void perdure_invoke(RawInvocation* raw) { bank::running->invoke(*raw); }
 
 namespace bank {
-namespace {
-
-constexpr uint64_t store_frames = 2000;
-
-struct Answered {
-  std::optional<Result> result;  // nothing: the caller still waits
-  uint64_t words[message_word_count] = {};
-  Capability capabilities[message_capability_count];
-  std::string bytes;
-};
-
-// A store with a bank server that has begun. Clients call through the capabilities they hold.
-class ServedStore {
- public:
-  ServedStore() : kernel(store_frames), memory(store_frames), server((found(), arena())) {
-    REQUIRE(server.begin(0x1000, 0x2000));
-  }
-  ~ServedStore() { running = nullptr; }
-
-  Arena arena() { return *Arena::open(memory.bytes()); }
-
-  // What the kernel delivers for a call of `target`, following its wrappers.
-  Answered call(const Capability& target, uint64_t method, uint64_t word1 = 0, uint64_t word2 = 0,
-                const Capability& given = {}) {
-    return deliver(Delivery::call, target, {method, word1, word2, 0, 0, 0}, given);
-  }
-
-  Answered deliver(Delivery delivery, Capability target, std::array<uint64_t, 6> words,
-                   const Capability& given = {}) {
-    Message message;
-    message.delivery = delivery;
-    std::copy(words.begin(), words.end(), message.words);
-    while (target.type == CapabilityType::wrapped) {
-      if (kernel.range.is_void(target)) return {.result = Result::void_capability};
-      const Wrapper& wrapper =
-          *row_object<Wrapper>(kernel.range.bytes(target.object.frame()), target.object.index());
-      message.has_wrapper_payload = true;  // of the innermost: the last one on the way
-      message.wrapper_payload = wrapper.payload;
-      target = wrapper.target;
-    }
-    REQUIRE(target.type == CapabilityType::entry);
-    message.entry_payload = target.payload;
-    kernel.registers[28] = given;
-    const bool is_call = delivery == Delivery::call;
-    kernel.registers[resume_register] =
-        is_call ? Capability{.type = CapabilityType::resume, .payload = ++callers} : Capability{};
-    return answered(server.serve(message), message);
-  }
-
-  Answered call_of_sweeper() { return call(kernel.entry(sweeper_entry_payload), 0); }
-
-  Capability root() { return wrapped(root_place); }
-  Capability wrapped(Place place) {
-    Capability capability = kernel.range.capability(frame_number(place.frame), place.index);
-    capability.type = CapabilityType::wrapped;
-    return capability;
-  }
-  Capability new_bank(const Capability& parent, uint64_t limit = bank_unlimited) {
-    const Answered made = call(parent, method::bank_create_sub_bank, limit);
-    REQUIRE(made.result == Result::ok);
-    return made.capabilities[0];
-  }
-  Capability buy(const Capability& bank, Kind kind) {
-    const Answered made = call(bank, method::bank_allocate, static_cast<uint64_t>(kind), 1);
-    REQUIRE(made.result == Result::ok);
-    return made.capabilities[0];
-  }
-  uint64_t used(const Capability& bank) { return call(bank, method::bank_status).words[1]; }
-  std::string problem() {
-    const auto found = verify_books(arena());
-    return found ? std::string(found->what) : "";
-  }
-
-  KernelModel kernel;
-  ArenaMemory memory;
-  Place root_place;
-  uint64_t callers = 0;
-  BankServer server;
-
- private:
-  void found() {
-    running = &kernel;
-    auto genesis = Genesis::begin(memory.bytes(), store_frames, kernel.range);
-    REQUIRE(genesis);
-    root_place = genesis->root().facet.place;
-    Wrapper& wrapper = *row_object<Wrapper>(
-        kernel.range.bytes(frame_number(root_place.frame)), root_place.index);
-    wrapper.target = kernel.entry(bank_entry_payload);
-    wrapper.payload = genesis->root().facet.payload;
-  }
-
-  Answered answered(CapabilityRegister to, const Message& message) {
-    if (to.is_void()) return {};
-    REQUIRE(to == registers::resume);
-    Answered answer{.result = message.result()};
-    std::copy(std::begin(message.words), std::end(message.words), answer.words);
-    for (unsigned i = 0; i < message_capability_count; ++i) {
-      answer.capabilities[i] = kernel.registers[message.sent[i].number];
-    }
-    answer.bytes.assign(reinterpret_cast<const char*>(message.bytes.data()), message.bytes.size());
-    return answer;
-  }
-};
-
-}  // namespace
 
 TEST_CASE("server: it begins with a sweeper whose call is kept while there is nothing to do") {
   ServedStore store;
@@ -320,106 +205,6 @@ TEST_CASE("server: genuine banks are told from forged ones, which are never invo
   CHECK(store.kernel.invocations_of_strangers == 0);
 }
 
-TEST_CASE("server: a small bank is gone before the asker's call returns") {
-  ServedStore store;
-  const uint64_t before = store.used(store.root());
-  const Capability bank = store.new_bank(store.root());
-  const Capability page = store.buy(bank, Kind::page);
-  CHECK(store.call(bank, method::bank_destroy).result == Result::ok);
-  CHECK(store.used(store.root()) == before);
-  CHECK(store.kernel.range.is_void(page));
-  CHECK(store.call(bank, method::bank_status).result == Result::void_capability);
-  CHECK(store.problem() == "");
-}
-
-TEST_CASE("server: a large bank is swept between the calls of others, its asker answered last") {
-  ServedStore store;
-  const uint64_t before = store.used(store.root());
-  const Capability large = store.new_bank(store.root());
-  for (int i = 0; i < 600; ++i) store.buy(large, Kind::page);
-  store.kernel.range.rescind_bound = 4;
-  CHECK(!store.call_of_sweeper().result);
-  const uint64_t sweeper = store.callers;
-
-  CHECK(!store.call(large, method::bank_destroy).result);  // it waits
-  const uint64_t asker = store.callers;
-  REQUIRE(store.kernel.replies.size() == 1);  // the sweeper was set to work
-  CHECK(store.kernel.replies[0].caller == sweeper);
-  CHECK(store.call(large, method::bank_status).result == Result::void_capability);
-  // A second destruction meanwhile does not answer the sweeper's old call again.
-  (void)store.deliver(Delivery::send, store.new_bank(store.root()), {method::bank_destroy, 0, 0, 0, 0, 0});
-  CHECK(store.kernel.replies.size() == 1);
-
-  unsigned steps = 0;
-  while (store.call_of_sweeper().result == Result::ok) {
-    CHECK(store.problem() == "");
-    store.buy(store.root(), Kind::endpoint);
-    ++steps;
-  }
-  CHECK(steps > 50);
-  REQUIRE(store.kernel.replies.size() == 2);
-  CHECK(store.kernel.replies[1].caller == asker);
-  CHECK(store.kernel.replies[1].result == Result::ok);  // and not `destroyed`, with its page
-  CHECK(store.used(store.root()) == before + (steps + 62) / 63);
-  CHECK(store.problem() == "");
-}
-
-TEST_CASE("server: more destructions than any table would hold, each asker answered once") {
-  ServedStore store;
-  store.kernel.range.rescind_bound = 1;
-  const uint64_t before = store.used(store.root());
-  std::vector<Capability> banks;
-  for (int i = 0; i < 200; ++i) {
-    banks.push_back(store.new_bank(store.root()));
-    for (int j = 0; j < 6; ++j) store.buy(banks.back(), Kind::page);
-  }
-  const Capability large = store.new_bank(store.root());
-  for (int i = 0; i < 300; ++i) store.buy(large, Kind::page);
-  std::set<uint64_t> askers;
-  unsigned answered_at_once = 0;
-  CHECK(!store.call(large, method::bank_destroy).result);
-  askers.insert(store.callers);
-  // The large one is first in line: those behind it wait, too.
-  for (const Capability& bank : banks) {
-    const Answered answer = store.call(bank, method::bank_destroy);
-    if (answer.result) {
-      CHECK(answer.result == Result::ok);
-      ++answered_at_once;
-    } else {
-      askers.insert(store.callers);
-    }
-  }
-  while (store.call_of_sweeper().result == Result::ok) {
-  }
-  CHECK(askers.size() + answered_at_once == 201);
-  CHECK(store.kernel.replies.size() == askers.size());
-  for (const KernelModel::Reply& reply : store.kernel.replies) {
-    CHECK(reply.result == Result::ok);
-    CHECK(askers.erase(reply.caller) == 1);
-  }
-  CHECK(store.used(store.root()) == before);
-  CHECK(store.problem() == "");
-}
-
-TEST_CASE("server: a request that was sent is done, and answered to nobody") {
-  ServedStore store;
-  const uint64_t before = store.used(store.root());
-  const Capability bank = store.new_bank(store.root());
-  const Answered sent = store.deliver(Delivery::send, bank, {method::bank_destroy, 0, 0, 0, 0, 0});
-  CHECK(!sent.result);
-  CHECK(store.used(store.root()) == before);
-  CHECK(store.kernel.replies.empty());
-
-  const Capability large = store.new_bank(store.root());
-  for (int i = 0; i < 600; ++i) store.buy(large, Kind::page);
-  store.kernel.range.rescind_bound = 4;
-  (void)store.deliver(Delivery::send, large, {method::bank_destroy, 0, 0, 0, 0, 0});
-  while (store.call_of_sweeper().result == Result::ok) {
-  }
-  CHECK(store.used(store.root()) == before);
-  CHECK(store.kernel.replies.empty());
-}
-
 TEST_CASE("server: notices and nonsense deliveries are ignored") {
   ServedStore store;
   Message message;
@@ -448,21 +233,83 @@ TEST_CASE("server: the tree is walked by account") {
   CHECK(depths == std::vector<uint64_t>{0, 1, 1, 2});
 }
 
-TEST_CASE("server: what the kernel cannot read now is swept at the next destruction") {
+TEST_CASE("server: the strongest capability is issued again to the buyer, and to nobody else") {
   ServedStore store;
-  const uint64_t before = store.used(store.root());
   const Capability bank = store.new_bank(store.root());
-  store.buy(bank, Kind::process);
-  store.kernel.range.refuses_in = 1;
-  CHECK(!store.call(bank, method::bank_destroy).result);
-  const uint64_t asker = store.callers;
+  const Capability below = store.new_bank(bank);
+  const auto weaker = [](Capability capability, CapabilityType type) {
+    capability.type = type;
+    return capability;
+  };
+  const auto recap = [&](const Capability& from, const Capability& any) {
+    return store.call(from, method::bank_recap, 0, 0, any);
+  };
+  for (const Kind kind : every_kind) {
+    const Capability bought = store.buy(bank, kind);
+    Capability held = bought;
+    if (kind == Kind::wrapper) held = weaker(bought, CapabilityType::wrapped);
+    if (kind == Kind::endpoint) held = weaker(bought, CapabilityType::entry);
+    if (bought.is_memory()) held.restrictions = restriction::read_only;
+    const Answered again = recap(bank, held);
+    CHECK(again.result == Result::ok);
+    CHECK(again.capabilities[0].type == bought.type);
+    CHECK(again.capabilities[0].restrictions == 0);
+    CHECK(again.capabilities[0].object == bought.object);
+    CHECK(recap(store.root(), held).result == Result::not_found);
+    CHECK(recap(below, held).result == Result::not_found);
+    CHECK(store.call(bank, method::bank_free, 0, 0, again.capabilities[0]).result == Result::ok);
+    CHECK(recap(bank, held).result == Result::void_capability);
+  }
+  // A bank's own facets are nobody's, nor is what was never bought.
+  for (const Capability& from : {store.root(), bank, below}) {
+    for (const Capability& facet : {store.root(), bank, below}) {
+      CHECK(recap(from, facet).result == Result::not_found);
+    }
+    CHECK(recap(from, store.kernel.entry(0)).result == Result::not_found);
+    CHECK(recap(from, {}).result == Result::not_found);
+    CHECK(recap(from, number_capability(3)).result == Result::not_found);
+  }
+  const Capability reduced =
+      store.call(bank, method::bank_reduce, bank_restriction::may_not_free).capabilities[0];
+  CHECK(recap(reduced, store.buy(bank, Kind::page)).result == Result::missing_right);
+}
+
+TEST_CASE("ancestors: identify returned the type in the place of the id, and free freed another") {
+  ServedStore store;
+  const Capability first = store.new_bank(store.root());
+  const Capability second = store.new_bank(store.root());
+  const uint64_t account = store.call(second, method::bank_status).words[5];
+  for (const Kind kind : every_kind) {
+    std::vector<Capability> objects;
+    for (int i = 0; i < 10; ++i) {
+      store.buy(first, kind);
+      objects.push_back(store.buy(second, kind));
+    }
+    while (!objects.empty()) {
+      const Capability one = objects[objects.size() / 2];
+      CHECK(store.call(store.root(), method::bank_identify, 0, 0, one).words[1] == account);
+      CHECK(store.call(second, method::bank_free, 0, 0, one).result == Result::ok);
+      CHECK(store.kernel.range.is_void(one));
+      objects.erase(objects.begin() + static_cast<long>(objects.size() / 2));
+      for (const Capability& other : objects) CHECK(!store.kernel.range.is_void(other));
+    }
+  }
+  CHECK(store.used(second) == 0);
   CHECK(store.problem() == "");
-  const Capability another = store.new_bank(store.root());
-  CHECK(store.call(another, method::bank_destroy).result == Result::ok);
-  REQUIRE(store.kernel.replies.size() == 1);
-  CHECK(store.kernel.replies[0].caller == asker);
-  CHECK(store.kernel.replies[0].result == Result::ok);
-  CHECK(store.used(store.root()) == before);
+}
+
+TEST_CASE("server: a walk counts the frames of one kind, too") {
+  ServedStore store;
+  const Capability bank = store.new_bank(store.root(), 100);
+  for (int i = 0; i < 3; ++i) store.buy(bank, Kind::process);
+  store.buy(bank, Kind::page);
+  const auto used = [&](Kind kind) {
+    return store.call(bank, method::bank_list, 0, static_cast<uint64_t>(kind)).words[3];
+  };
+  CHECK(used(Kind::empty) == 4);
+  CHECK(used(Kind::process) == 3);
+  CHECK(used(Kind::node) == 0);
+  CHECK(store.call(bank, method::bank_list, 0, kind_count).result == Result::bad_argument);
 }
 
 }  // namespace bank

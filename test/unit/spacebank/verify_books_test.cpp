@@ -81,11 +81,11 @@ TEST_CASE("verify finds damage: groups") {
 
 TEST_CASE("verify finds damage: the tree and its records") {
   CHECK(finds([](Arena arena) { arena.at(lower).parent = Bank::root; }));
-  CHECK(finds([](Arena arena) { arena.at(lower).depth = 7; }));
+  CHECK(finds([](Arena arena) { arena.at(lower).parent = lower; }));  // a circle
   CHECK(finds([](Arena arena) { arena.at(Bank{2}).first_child = Bank::none; }));
   CHECK(finds([](Arena arena) { arena.at(Bank{2}).parent = lower; }));
   CHECK(finds([](Arena arena) { arena.at(lower).flags = 0; }));
-  CHECK(finds([](Arena arena) { arena.at(Bank::root).depth = 2; }));
+  CHECK(finds([](Arena arena) { arena.at(Bank::root).parent = lower; }));
   CHECK(finds([](Arena arena) { arena.header().free_records = Bank::none; }));
   CHECK(finds([](Arena arena) { arena.header().free_records = lower; }));
   CHECK(finds([](Arena arena) { arena.at(arena.header().free_records).next_sibling = arena.header().free_records; }));
@@ -97,6 +97,7 @@ TEST_CASE("verify finds damage: the tree and its records") {
 
 TEST_CASE("verify finds damage: dying banks") {
   CHECK(finds([](Arena arena) { arena.at(lower).flags |= BankRecord::flag_dying; }));
+  CHECK(finds([](Arena arena) { arena.at(lower).flags |= BankRecord::flag_dissolving; }));
   CHECK(finds([](Arena arena) { arena.at(lower).flags |= BankRecord::flag_has_asker; }));
   CHECK(finds([](Arena arena) { arena.header().first_dying = lower; }));
   CHECK(finds([](Arena arena) { arena.header().last_dying = lower; }));

@@ -250,6 +250,12 @@ TEST_CASE("a process that is lost or doubled is found (ONE-ACTIVITY)") {
   const auto activity = [](BuiltImage& b) -> Activity& { return b.image.object<Activity>(process(b, worker_process).control.activity); };
   CHECK(finding_after([&](BuiltImage& b) { activity(b).runnable = 0; }).find("runs, but its activity does not") != std::string::npos);
   CHECK(finding_after([&](BuiltImage& b) { activity(b).runnable = 2; }).find("half runnable") != std::string::npos);
+  CHECK(finding_after([&](BuiltImage& b) { activity(b).awaits_deadline = 1; }).find("runnable and awaits a deadline") != std::string::npos);
+  CHECK(finding_after([&](BuiltImage& b) {
+          activity(b).runnable = 0;
+          activity(b).awaits_deadline = 1;
+          process(b, worker_process).control.state = ProcessState::waiting;
+        }).find("awaits a deadline of a call that is none") != std::string::npos);
   CHECK(finding_after([&](BuiltImage& b) { activity(b).ticket = 99; }).find("never drawn") != std::string::npos);
   CHECK(finding_after([&](BuiltImage& b) { activity(b).ticket = 1; }).find("same ticket") != std::string::npos);
   CHECK(finding_after([&](BuiltImage& b) { activity(b).process_version.value = 77; }).find("another process") != std::string::npos);

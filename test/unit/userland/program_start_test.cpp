@@ -6,6 +6,7 @@
 #include "userland/runtime/program_start.hpp"
 
 #include <catch2/catch.hpp>
+#include <set>
 
 using namespace perdure;
 
@@ -21,6 +22,8 @@ struct World {
                      .discriminator = DiscriminatorCapability{CapabilityRegister{9}},
                      .space_keeper = CapabilityRegister{10},
                      .schedule = CapabilityRegister{11},
+                     .log = CapabilityRegister{1},
+                     .clock = CapabilityRegister{8},
                      .argument = 7,
                      .first_scratch = 18,
                      .bank_into = CapabilityRegister{15},
@@ -30,6 +33,8 @@ struct World {
   explicit World(SampleRecipe recipe = {}) {
     kernel.at({3}) = kernel.bank_capability(kernel.root_bank());
     kernel.at({5}) = make_recipe(kernel, recipe);
+    kernel.at({1}) = {.type = CapabilityType::entry, .object = kernel.make(CapabilityType::endpoint).object};
+    kernel.at({8}) = {.type = CapabilityType::clock};
     kernel.at({9}) = {.type = CapabilityType::discriminator};
     keeper = {.type = CapabilityType::entry, .object = kernel.make(CapabilityType::endpoint).object};
     schedule = kernel.make(CapabilityType::schedule);
@@ -57,6 +62,10 @@ TEST_CASE("what a started program finds") {
   CHECK(process.slots[4].type == CapabilityType::endpoint);
   CHECK(process.slots[4].object->keeper.object == world.kernel.at({17}).object);
   CHECK(world.kernel.at({16}).object == process.slots[4].object);
+  CHECK(process.slots[5].object == world.kernel.at({1}).object);
+  CHECK(process.slots[6].type == CapabilityType::clock);
+  CHECK(process.slots[7].object == process.slots[process_slot::space].object);
+  CHECK(process.slots[8].type == CapabilityType::discriminator);
 
   const FakeCapability space = process.slots[process_slot::space];
   REQUIRE(space.type == CapabilityType::node);
@@ -113,6 +122,36 @@ TEST_CASE("the frames that it asks for are enough, for small programs and large 
     }
     CHECK(builder.place_new_page(layout::stack_end - 6 * frame_bytes));
     CHECK(builder.place_new_page(layout::heap_start));
+  }
+}
+
+TEST_CASE("a stack of any size has every page once, and as many nodes as if it had grown") {
+  for (const unsigned count : {0u, 1u, 2u, 3u, 4u, 15u, 16u, 17u, 40u}) {
+    INFO(count << " pages");
+    World world({.stack_pages = count});
+    REQUIRE(start_program(world.start));
+    const FakeCapability space = world.kernel.at({17}).object->slots[process_slot::space];
+    std::set<const FakeObject*> pages;
+    for (unsigned i = 1; i <= count; ++i) {
+      const FakeCapability page = page_at(space, layout::stack_end - i * frame_bytes);
+      REQUIRE(page.type == CapabilityType::page);
+      CHECK(page.restrictions == restriction::no_execute);
+      pages.insert(&*page.object);
+    }
+    CHECK(pages.size() == count);
+    CHECK(page_at(space, layout::stack_end - (count + 1) * frame_bytes).is_void());
+
+    World grown({.stack_pages = 0});
+    REQUIRE(start_program(grown.start));
+    grown.kernel.at({1}) = grown.kernel.at({17}).object->slots[process_slot::space];
+    const SpaceBuilder builder{.bank = BankCapability{CapabilityRegister{15}},
+                               .discriminator = grown.start.discriminator,
+                               .root = NodeCapability{CapabilityRegister{1}},
+                               .registers = {18}};
+    for (unsigned i = 1; i <= count; ++i) {
+      REQUIRE(builder.place_new_page(layout::stack_end - i * frame_bytes));
+    }
+    CHECK(world.used() == grown.used());
   }
 }
 

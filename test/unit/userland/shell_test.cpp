@@ -4,6 +4,7 @@
 // in between, and what was written is compared with what the commands promise.
 #include "test/support/sample_recipe.hpp"
 #include "userland/interfaces/counter.hpp"
+#include "userland/interfaces/demo.hpp"
 #include "userland/runtime/server.hpp"
 #include "userland/shell/shell.hpp"
 
@@ -50,6 +51,7 @@ struct World {
     put(9, {.type = CapabilityType::discriminator});
     put(10, {.type = CapabilityType::entry, .object = kernel.make(CapabilityType::endpoint).object});
     put(11, kernel.make(CapabilityType::schedule));
+    put(17, kernel.make(CapabilityType::process));
     kernel.answer_entry = [&](const FakeObject& endpoint, Message& message) {
       answer_request<Counter, add, get>(counters[&endpoint], message);
     };
@@ -160,13 +162,84 @@ TEST_CASE("destroy asks, and then nothing is left but a void capability") {
   has(world.command("destroy c1 -y"), "c1 destroyed, ");
 }
 
-TEST_CASE("a server that takes no messages does not take the shell with it") {
+TEST_CASE("a stopped server is told at once, also behind an alias") {
   World world;
   world.command("start counter c1");
+  world.command("wrap c1 a1");
   for (FakeObject* bank : world.kernel.root_bank()->banks[0]->banks) {
-    for (FakeObject* object : bank->bought) object->state = ProcessState::running;
+    for (FakeObject* object : bank->bought) object->state = ProcessState::stopped;
   }
-  CHECK(world.command("call c1 get").starts_with("error: c1 takes no messages at present;"));
+  CHECK(world.command("call c1 get") == "error: c1 is stopped; servers shows why, destroy ends it\n");
+  CHECK(world.command("describe a1") == "error: a1 is stopped; servers shows why, destroy ends it\n");
+}
+
+TEST_CASE("aliases: one name space, blocked, revoked, forgotten") {
+  World world;
+  world.command("start counter c1");
+  const uint64_t before = FakeUserlandKernel::used(*world.kernel.root_bank());
+  CHECK(world.command("wrap c1 a1") == "a1 stands for c1; revoke a1 takes it back\n");
+  CHECK(world.command("wrap a1 a2") == "a2 stands for a1; revoke a2 takes it back\n");
+  CHECK(FakeUserlandKernel::used(*world.kernel.root_bank()) == before + 1);
+  CHECK(world.command("call a2 add 7") == "7\n");
+  CHECK(world.command("call c1 get") == "7\n");
+  CHECK(world.command("describe a2") ==
+        "a2 is a counter; its methods:\nadd N:number -> number\nget -> number\n");
+  has(world.command("servers"), "a2               stands for a1\n");
+
+  CHECK(world.command("block a1") == "a1 blocked; who calls it waits\n");
+  has(world.command("servers"), "a1               stands for c1, blocked\n");
+  world.kernel.while_blocked = [] { return Result::interrupted; };
+  CHECK(world.command("call a2 get") == "interrupted: a2 had not answered\n");
+  CHECK(world.command("unblock a1") == "a1 unblocked\n");
+  CHECK(world.command("call a2 get") == "7\n");
+
+  CHECK(world.command("revoke a1 --wait") == "revoked, durable from checkpoint 1\n");
+  CHECK(world.command("call a1 get") == "error: capability is void\n");
+  CHECK(world.command("call a2 get") == "error: capability is void\n");
+  CHECK(world.command("call c1 get") == "7\n");
+  CHECK(world.command("revoke a1") == "error: a1 is revoked already\n");
+  CHECK(world.command("revoke a1 --wait") == "revoked, durable from checkpoint 2\n");
+  CHECK(world.command("revoke a2").starts_with("revoked, will be durable from checkpoint 4 at the latest"));
+  CHECK(world.command("forget a1") == "a1 forgotten\n");
+  CHECK(world.command("forget a2") == "a2 forgotten\n");
+  CHECK(world.command("call a1 get") == "error: there is no server a1; servers lists them\n");
+  CHECK(FakeUserlandKernel::used(*world.kernel.root_bank()) == before);
+}
+
+TEST_CASE("aliases: what is refused") {
+  World world;
+  world.command("start counter c1");
+  world.command("wrap c1 a1");
+  CHECK(world.command("wrap c1 a1") == "error: a1 is in use; choose another name, or forget it first\n");
+  CHECK(world.command("wrap c1 c1") == "error: c1 is in use; choose another name, or destroy it first\n");
+  CHECK(world.command("start counter a1") ==
+        "error: a1 is in use; choose another name, or forget it first\n");
+  CHECK(world.command("wrap nobody a2") == "error: there is no server nobody; servers lists them\n");
+  CHECK(world.command("wrap c1 2a").starts_with("error: a name has"));
+  CHECK(world.command("block c1") ==
+        "error: c1 is a server, not an alias; wrap c1 ALIAS makes one\n");
+  CHECK(world.command("forget nobody") == "error: there is no alias nobody; servers lists them\n");
+  CHECK(world.command("revoke a1 --now") ==
+        "error: unknown option --now; usage: revoke ALIAS [--wait]\n");
+  CHECK(world.command("destroy a1 -y") ==
+        "error: a1 is an alias; revoke takes it back, forget drops its name\n");
+  for (unsigned i = 1; i < 8; ++i) {
+    has(world.command("wrap a" + std::to_string(i) + " a" + std::to_string(i + 1)), "stands for");
+  }
+  CHECK(world.command("call a8 get") == "0\n");
+  CHECK(world.command("wrap a8 a9") == "error: 8 wrappers may stand one behind the other, and a8 has "
+                                       "as many; use what it was made of\n");
+  has(world.command("destroy c1 -y"), "destroyed");
+  CHECK(world.command("call a1 get") == "error: capability is void\n");
+  CHECK(world.command("wrap c1 b1") == "error: capability is void\n");
+  CHECK(world.command("forget a8") == "a8 forgotten\n");
+}
+
+TEST_CASE("^C that was typed ahead of a call leaves it") {
+  World world;
+  world.command("start counter c1");
+  const std::string text = world.type({"call c1 get\r\x03"});
+  has(text, "interrupted: c1 had not answered\n");
 }
 
 TEST_CASE("tab") {
@@ -265,4 +338,67 @@ TEST_CASE("a server without methods, and one that would draw on the screen") {
   CHECK(world.command("call c1 get") ==
         "error: c1 has no method get; it has:\nname -> word\nx?[2J??? -> word\n");
   CHECK(world.command("call c1 name") == "?[31mred??\n");
+}
+
+namespace {
+
+// A demonstration by script: what each step answers.
+struct ScriptedDemo {
+  std::vector<std::pair<DemoStep::Outcome, std::string>> steps;
+  size_t next = 0;
+  std::function<void()> at_step = [] {};
+};
+Answer<uint64_t> begin(ScriptedDemo& demo, const Request&, Word) { return demo.steps.size(); }
+Answer<DemoStep> step(ScriptedDemo& demo, const Request&) {
+  demo.at_step();
+  if (demo.next == demo.steps.size()) return std::unexpected(Result::bad_argument);
+  const auto& one = demo.steps[demo.next++];
+  return DemoStep{one.first, one.second.size()};
+}
+Answer<DemoText> text(ScriptedDemo& demo, const Request&, uint64_t offset) {
+  DemoText piece;
+  demo.steps[demo.next - 1].second.substr(offset).copy(piece.characters, DemoText::length_max);
+  return piece;
+}
+
+std::string play(World& world, ScriptedDemo& demo) {
+  world.kernel.at({5}).object->slots[2] = make_recipe(world.kernel, {.name = "demo"});
+  world.kernel.answer_entry = [&](const FakeObject&, Message& message) {
+    answer_request<Demo, begin, step, text>(demo, message);
+  };
+  return world.command("demo A2");
+}
+
+}  // namespace
+
+TEST_CASE("a demonstration is shown step by step, and nothing of it is left") {
+  World world;
+  world.command("");
+  const uint64_t before = FakeUserlandKernel::used(*world.kernel.root_bank());
+  const std::string line(90, 'x');
+  ScriptedDemo demo{.steps = {{DemoStep::Outcome::goes_on, line + "\nsecond"}, {DemoStep::Outcome::ok, "last"}}};
+  const std::string said = play(world, demo);
+  has(said, "A2: ");
+  has(said, "\n  " + line + "\n  second\n  last\ndemo A2: ok\n");
+  CHECK(FakeUserlandKernel::used(*world.kernel.root_bank()) == before);
+}
+
+TEST_CASE("a demonstration that fails, that is refused, that leaves something behind") {
+  World world;
+  world.command("");
+  const uint64_t before = FakeUserlandKernel::used(*world.kernel.root_bank());
+  ScriptedDemo fails{.steps = {{DemoStep::Outcome::failed, "a page is not zero"}}};
+  has(play(world, fails), "\ndemo A2: failed: a page is not zero\n");
+  ScriptedDemo stops{.steps = {{DemoStep::Outcome::goes_on, "first"}}};
+  has(play(world, stops), "\ndemo A2: failed: a step was not done: bad argument\n");
+  CHECK(FakeUserlandKernel::used(*world.kernel.root_bank()) == before);
+  ScriptedDemo leaves{.steps = {{DemoStep::Outcome::ok, "fine"}}};
+  leaves.at_step = [] { CHECK(BankCapability{CapabilityRegister{4}}.allocate(Kind::page, {31})); };
+  has(play(world, leaves), "\ndemo A2: failed: it leaves something behind: the root bank had ");
+}
+
+TEST_CASE("which demonstrations there are") {
+  World world;
+  for (const DemoRow& row : demo_rows) has(world.command("demo"), std::string(row.name) + "  ");
+  CHECK(world.command("demo Z9") == "error: there is no demonstration Z9; demo lists them\n");
 }

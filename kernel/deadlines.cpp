@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+//
+// Calls that end before they are answered: by their deadline (r15, machine time), or because somebody
+// who holds the caller's process interrupts it.
+//
+// A caller that stalls is simply woken when its time has come; it makes its call again, and the first
+// thing that a call looks at is its deadline. One that has been accepted is not runnable: its activity
+// notes that it awaits a deadline (Activity::awaits_deadline, stored), and is put in line by its timer
+// alone. When its turn comes, it is looked at *instead of* being run: if its time has come the call
+// ends, and its resume capability is void; else its timer is armed again. So a timer writes no object
+// (VOLATILE-WAKES), and a restart, which loses all timers, puts all of those in line once.
+#include <algorithm>
+
+#include "kernel/kernel.hpp"
+
+namespace perdure {
+namespace {
+
+// Timers that strike, and steps of their hand, between two programs.
+constexpr unsigned strikes_per_housekeeping = 16;
+constexpr unsigned timer_steps_per_housekeeping = 256;
+
+bool waits_for_a_program(WaitChannel channel) {
+  switch (channel.reason()) {
+    case WaitChannel::Reason::receiver:
+    case WaitChannel::Reason::endpoint:
+    case WaitChannel::Reason::wrapper: return true;
+    default: return false;
+  }
+}
+
+}  // namespace
+
+uint64_t Kernel::machine_time_ns() const {
+  return boot_machine_time_ns_ + (machine::now_ns() - boot_now_ns_);
+}
+
+// Time since boot, as timers count it. What lies before the boot is due at once.
+uint64_t Kernel::boot_time_of(uint64_t machine_time_ns) const {
+  if (machine_time_ns <= boot_machine_time_ns_) return 0;
+  const uint64_t ahead = machine_time_ns - boot_machine_time_ns_;
+  return ahead > ~uint64_t{0} - boot_now_ns_ ? ~uint64_t{0} : boot_now_ns_ + ahead;
+}
+
+bool Kernel::has_passed(uint64_t deadline_ns) const { return machine_time_ns() >= deadline_ns; }
+
+// Of a system call that has stalled: its own deadline, and what it waits for if that is a time.
+void Kernel::arm_for_stall(ActivityRef stalled, uint64_t deadline_ns, uint64_t wake_at_ns) {
+  uint64_t at_ns = ~uint64_t{0};
+  if (deadline_ns != 0) at_ns = deadline_ns;
+  if (wake_at_ns != 0) at_ns = std::min(at_ns, wake_at_ns);
+  if (at_ns == ~uint64_t{0}) timers.disarm(stalled);
+  else timers.arm(stalled, boot_time_of(at_ns));
+}
+
+// A call with a deadline has been accepted.
+void Kernel::await_deadline(Commit, ActivityRef activity, uint64_t deadline_ns) {
+  scheduler.at(activity).awaits_deadline = 1;
+  timers.arm(activity, boot_time_of(deadline_ns));
+}
+
+// It is answered, stopped, or gone: nobody waits any more.
+void Kernel::forget_deadline(ActivityRef activity) {
+  timers.disarm(activity);
+  if (!scheduler.at(activity).awaits_deadline) return;
+  scheduler.at(activity).awaits_deadline = 0;
+  scheduler.remove(activity);
+}
+
+void Kernel::strike_timers() {
+  unsigned steps = timer_steps_per_housekeeping;
+  for (unsigned i = 0; i < strikes_per_housekeeping; ++i) {
+    const ActivityRef due = timers.take_due(machine::now_ns(), steps);
+    if (due.is_none()) return;
+    if (scheduler.is_waiting(due)) scheduler.rouse(due);
+    else if (scheduler.at(due).awaits_deadline && !scheduler.is_queued(due)) scheduler.make_ready(due);
+  }
+}
+
+// Its turn has come although its process waits for an answer. Both frames become writable, or it
+// waits for that in line.
+void Kernel::look_at_deadline(ActivityRef ref, CacheSlot slot) {
+  Process& process = process_at(slot);
+  const uint64_t deadline_ns = process.registers.r15;
+  committed_ = false;
+  if (!has_passed(deadline_ns)) return timers.arm(ref, boot_time_of(deadline_ns));
+  const auto activity = prepare_activity(process);
+  const Outcome outcome = activity ? prepare_write(slot, Need::reserve) : activity.error();
+  if (outcome.what == Outcome::What::stalled) return stall(ref, outcome.stall.until);
+  if (outcome.is_obstacle()) return;
+  const Commit committed = commit();
+  end_call(committed, process, ref, Result::timed_out);
+  make_ready(committed, slot, ref);
+  next_step();
+}
+
+// A process that waits for an answer gets this one from the kernel, and runs; its resume capability
+// is void.
+void Kernel::end_call(Commit committed, Process& process, ActivityRef activity, Result result) {
+  ++process.control.call_count;
+  answer_refusal(process, result);
+  set_running(committed, process, activity);
+}
+
+std::expected<bool, Outcome> Kernel::interrupt_process(CacheSlot slot, Process& process) {
+  ProcessControl& control = process.control;
+  const bool is_unanswered = control.state == ProcessState::waiting && control.fault == FaultCode::none;
+  if (!is_unanswered && control.state != ProcessState::running) return false;
+  const auto activity = prepare_activity(process);
+  if (!activity) return std::unexpected(activity.error());
+  if (!is_unanswered && !waits_for_a_program(scheduler.stalled_call(*activity))) return false;
+  if (const Outcome o = prepare_write(slot, Need::reserve); o.is_obstacle()) return std::unexpected(o);
+  const Commit committed = commit();
+  if (is_unanswered) {
+    end_call(committed, process, *activity, Result::interrupted);
+  } else {
+    timers.disarm(*activity);
+    scheduler.remove(*activity);
+    process.registers.rip += system_call_instruction_bytes;
+    answer_refusal(process, Result::interrupted);
+  }
+  make_ready(committed, slot, *activity);
+  next_step();
+  return true;
+}
+
+}  // namespace perdure

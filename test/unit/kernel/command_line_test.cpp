@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+//
+// The boot command line: words that mean nothing are named, and none hides those behind it.
+#include "kernel/command_line.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <string>
+#include <vector>
+
+using namespace perdure;
+
+namespace {
+
+struct Parsed {
+  KernelOptions options;
+  std::vector<std::string> unknown;
+};
+
+Parsed parse(std::string_view line) {
+  Parsed parsed;
+  parsed.options = parse_command_line(line, [&](std::string_view word) { parsed.unknown.emplace_back(word); });
+  return parsed;
+}
+
+}  // namespace
+
+TEST_CASE("all that the kernel knows") {
+  const Parsed parsed = parse("  check slow interval=0 chaos=18446744073709551615  verdict=127 ");
+  CHECK(parsed.unknown.empty());
+  CHECK(parsed.options.check);
+  CHECK(parsed.options.slow);
+  CHECK(parsed.options.interval_ms == 0);
+  CHECK(parsed.options.chaos_seed == ~uint64_t{0});
+  CHECK(parsed.options.verdict == 127);
+}
+
+TEST_CASE("what is not understood is named as it was written, and what follows is read") {
+  for (const std::string word : {"nonsense", "=5", "=", "check=1", "interval", "interval=", "interval=-1", "interval=86400001",
+                                 "chaos=18446744073709551616", "verdict=128", "interval=1=2"}) {
+    INFO(word);
+    const Parsed parsed = parse(word + " check");
+    CHECK(parsed.unknown == std::vector{word});
+    CHECK(parsed.options.check);
+  }
+}
+
+TEST_CASE("an empty line asks for nothing") {
+  for (const char* line : {"", "   "}) CHECK(parse(line).unknown.empty());
+}

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT
+//
+// Tries to break messages of up to 64 KiB: bytes that get lost or mixed, a sender that cannot be
+// interrupted, one that is interrupted and never arrives, a hole in a buffer that harms somebody else.
+#include <catch2/catch.hpp>
+
+#include <cstring>
+#include <string>
+
+#include "test/unit/kernel/scripted_guest.hpp"
+
+using namespace perdure;
+
+namespace {
+
+constexpr uint32_t all_bytes = 16 * frame_bytes;
+
+// A guest with all 16 pages of its space, filled from `first` on.
+Guest with_memory(KernelWorld& world, KernelWorld::Program program, uint64_t first, unsigned pages = 16) {
+  const Guest guest = world.new_guest(std::move(program));
+  for (unsigned i = 0; i < pages; ++i) {
+    const Capability page = world.make(Kind::page);
+    world.write(page);
+    auto* words = reinterpret_cast<uint64_t*>(world.bytes(page));
+    for (unsigned k = 0; k < frame_bytes / 8; ++k) words[k] = first == 0 ? 0 : first + i * 512 + k;
+    world.object<Node>(guest.root).slots[i] = page;
+  }
+  for (unsigned i = pages; i < 16; ++i) world.object<Node>(guest.root).slots[i] = {};
+  return guest;
+}
+
+std::string memory_of(KernelWorld& world, const Guest& guest, unsigned pages = 16) {
+  std::string text;
+  for (unsigned i = 0; i < pages; ++i) {
+    const Capability page = world.object<Node>(guest.root).slots[i];
+    text.append(reinterpret_cast<const char*>(world.bytes(page)), frame_bytes);
+  }
+  return text;
+}
+
+void offer_buffer(KernelWorld& world, const Guest& receiver, uint32_t offset, uint32_t length) {
+  world.let_receive(receiver);
+  world.process(receiver).registers.r12 = uint64_t{length} << 32;
+  world.process(receiver).registers.r14 = Guest::memory + offset;
+}
+
+KernelWorld::Program send_all(uint32_t offset, uint32_t length) {
+  return steps({[=](Process& p) {
+    KernelWorld::invoke(p, Invocation::call, 5, {1}, 0, 0, length, Guest::memory + offset);
+  }});
+}
+
+void run_checked(KernelWorld& world, unsigned count) {
+  for (unsigned i = 0; i < count && world.step(); ++i) {
+    const auto wrong = world.kernel().check_state();
+    INFO((wrong ? std::string(wrong->what) : std::string()));
+    REQUIRE(!wrong);
+  }
+}
+
+constexpr WorldSize large{.table_pages = 64, .store_pages = 1200};
+
+}  // namespace
+
+TEST_CASE("64 KiB arrive, however the two buffers lie") {
+  for (const auto& [from, to, length] : {std::tuple{0u, 0u, all_bytes}, {1u, 4095u, all_bytes - frame_bytes},
+                                         {4095u, 1u, all_bytes - frame_bytes}, {8u, 0u, 4097u}, {0u, 4095u, 4098u}}) {
+    CAPTURE(from, to, length);
+    KernelWorld world({}, large);
+    uint64_t told = 0;
+    const Guest receiver = with_memory(world, [&](Process& p) { told = p.registers.rax; }, 0);
+    const Guest sender = with_memory(world, send_all(from, length), 1);
+    world.process(sender).capability_registers[5] = KernelWorld::entry(receiver);
+    offer_buffer(world, receiver, to, length);
+    world.start();
+    run_checked(world, 200);
+    REQUIRE(told >> 32 == length);
+    REQUIRE((told & delivery_flag::truncated) == 0);
+    REQUIRE((memory_of(world, receiver).substr(to, length) == memory_of(world, sender).substr(from, length)));
+  }
+}
+
+TEST_CASE("one byte more than 64 KiB is refused") {
+  KernelWorld world({}, large);
+  std::vector<uint64_t> seen;
+  const Guest receiver = with_memory(world, [](Process&) {}, 0);
+  const Guest sender = with_memory(world, steps({[](Process& p) {
+                                                   KernelWorld::invoke(p, Invocation::call, 5, {1}, 0, 0,
+                                                                       message_bytes_max + 1, Guest::memory);
+                                                 },
+                                                 note(seen)}),
+                                   1);
+  world.process(sender).capability_registers[5] = KernelWorld::entry(receiver);
+  offer_buffer(world, receiver, 0, all_bytes);
+  world.start();
+  run_checked(world, 100);
+  REQUIRE(seen[0] == static_cast<uint64_t>(Result::too_large));
+}
+
+TEST_CASE("a long message gives way to an equal when its slice is over, and arrives whole in its turn") {
+  KernelWorld world({}, large);
+  uint64_t told = 0, turns = 0, windows = 0;
+  const Guest receiver = with_memory(world, [&](Process& p) { told = p.registers.rax; }, 0);
+  const Guest sender = with_memory(world, send_all(0, all_bytes), 1);
+  world.process(sender).capability_registers[5] = KernelWorld::entry(receiver);
+  offer_buffer(world, receiver, 0, all_bytes);
+  world.new_guest([&](Process&) { ++turns; });
+  world.start();
+  // In the first attempts the slice ends in mid-transfer.
+  fake_machine().on_interrupt_window = [&] {
+    if (++windows % 8 != 0 || windows > 40) return;
+    fake_machine().now_ns += 2 * default_slice_ns;
+    fake_machine().pending.timer = true;
+  };
+  run_checked(world, 400);
+  REQUIRE(windows > 40);
+  REQUIRE(turns > 0);
+  REQUIRE(told >> 32 == all_bytes);
+  REQUIRE((memory_of(world, receiver) == memory_of(world, sender)));
+}
+
+TEST_CASE("a hole in the receiver's buffer truncates; one in the sender's is the sender's fault") {
+  for (const bool hole_is_senders : {false, true}) {
+    CAPTURE(hole_is_senders);
+    KernelWorld world({}, large);
+    uint64_t told = 0;
+    const Guest receiver = with_memory(world, [&](Process& p) { told = p.registers.rax; }, 0, hole_is_senders ? 16 : 9);
+    const Guest sender = with_memory(world, send_all(0, all_bytes), 1, hole_is_senders ? 9 : 16);
+    world.process(sender).capability_registers[5] = KernelWorld::entry(receiver);
+    offer_buffer(world, receiver, 0, all_bytes);
+    world.start();
+    run_checked(world, 200);
+    if (hole_is_senders) {
+      REQUIRE(world.process(receiver).control.state == ProcessState::receiving);
+      REQUIRE(world.process(sender).control.state == ProcessState::stopped);
+      REQUIRE(world.process(sender).control.fault == FaultCode::no_memory);
+    } else {
+      REQUIRE(told >> 32 == 9 * frame_bytes);
+      REQUIRE((told & delivery_flag::truncated) != 0);
+      REQUIRE((memory_of(world, receiver, 9) == memory_of(world, sender).substr(0, 9 * frame_bytes)));
+    }
+  }
+}
+
+TEST_CASE("the first in line that has to give way in mid-message is still the first") {
+  KernelWorld world({}, large);
+  std::vector<uint64_t> order;
+  bool serve = false, interrupt = true;
+  const Guest busy = with_memory(world, {}, 0);
+  world.set_program(busy, [&](Process& p) {
+    if (!serve) return;
+    const bool is_call = (p.registers.rax & 0xff) == static_cast<uint64_t>(Delivery::call);
+    if (is_call) order.push_back(p.registers.rsi);
+    KernelWorld::invoke(p, Invocation::reply_and_wait, is_call ? resume_register : 0, {}, 0, 0, 0, 0, all_bytes,
+                        Guest::memory);
+  });
+  for (uint64_t i = 1; i <= 3; ++i) {
+    const Guest client = with_memory(world, steps({[=](Process& p) {
+      KernelWorld::invoke(p, Invocation::call, 5, {1, i}, 0, 0, all_bytes, Guest::memory);
+    }}), i);
+    world.process(client).capability_registers[5] = KernelWorld::entry(busy);
+  }
+  world.new_guest([](Process&) {});
+  world.start();
+  run_checked(world, 100);
+  fake_machine().on_interrupt_window = [&] {
+    if (!std::exchange(interrupt, false)) return;
+    fake_machine().now_ns += 2 * default_slice_ns;
+    fake_machine().pending.timer = true;
+  };
+  serve = true;
+  run_checked(world, 300);
+  REQUIRE(!interrupt);
+  REQUIRE(order == std::vector<uint64_t>{1, 2, 3});
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+//
+// Calls that are refused: told in one word, and nothing else happens. And what stands close beside them
+// and is not refused.
+#include <catch2/catch.hpp>
+
+#include <string_view>
+
+#include "test/unit/kernel/trial.hpp"
+
+using namespace perdure;
+
+namespace {
+
+uint64_t call_of(unsigned number) { return static_cast<uint64_t>(Invocation::call) | uint64_t{number} << 8; }
+
+}  // namespace
+
+TEST_CASE("a malformed call is told so, and no capability register changes") {
+  struct Malformed {
+    std::string_view what;
+    uint64_t rax, rbx;
+  };
+  constexpr uint64_t receive_into_kept = uint64_t{kept} << 32;
+  const Malformed malformed[] = {
+      {"no kind of invocation", uint64_t{0} | tried << 8, receive_into_kept},
+      {"a kind above all kinds", uint64_t{4} | tried << 8, receive_into_kept},
+      {"the last kind there could be", uint64_t{255} | tried << 8, receive_into_kept},
+      {"the first register that is none", call_of(capability_register_count), receive_into_kept},
+      {"the last register there could be", call_of(255), receive_into_kept},
+      {"a register to send that is none", call_of(tried), receive_into_kept | 0x20},
+      {"another one", call_of(tried), receive_into_kept | 0x4000'0000},
+      {"a register to receive into that is none", call_of(tried), receive_into_kept | uint64_t{0x20} << 32},
+      {"one to receive into that is moved", call_of(tried), receive_into_kept | uint64_t{0x80} << 56},
+  };
+  for (const Malformed& one : malformed) {
+    CAPTURE(one.what);
+    Trial trial;
+    trial.held(tried) = trial.guest.root;
+    CHECK(trial.result_of([&](Process& process) {
+      KernelWorld::invoke(process, Invocation::call, tried, {method::node_get});
+      process.registers.rax = one.rax;
+      process.registers.rbx = one.rbx;
+    }) == Result::malformed);
+    CHECK(same_authority(trial.held(kept), number_capability(77)));
+  }
+}
+
+TEST_CASE("only a call has a deadline") {
+  for (const Invocation kind : {Invocation::send, Invocation::reply_and_wait}) {
+    Trial trial;
+    trial.held(tried) = number_capability(1);
+    CHECK(trial.result_of([&](Process& process) {
+      KernelWorld::invoke(process, kind, tried, {method::type});
+      process.registers.r15 = trial.world.kernel().machine_time_ns() + 1'000'000'000;
+    }) == Result::unsupported);
+  }
+}
+
+TEST_CASE("wrappers stand for each other only so deep") {
+  for (const unsigned depth : {8u, 9u}) {
+    CAPTURE(depth);
+    Trial trial;
+    Capability outermost = number_capability(1);
+    for (unsigned i = 0; i < depth; ++i) {
+      const Capability control = trial.world.make(Kind::wrapper);
+      trial.world.object<Wrapper>(control).target = outermost;
+      outermost = KernelWorld::client_of(control);
+    }
+    trial.held(tried) = outermost;
+    CHECK(trial.result_of(call(tried, {method::type})) == (depth == 8 ? Result::ok : Result::malformed));
+  }
+  Trial trial;
+  const Capability control = trial.world.make(Kind::wrapper);
+  trial.world.object<Wrapper>(control).target = KernelWorld::client_of(control);
+  trial.held(tried) = KernelWorld::client_of(control);
+  CHECK(trial.result_of(call(tried, {method::type})) == Result::malformed);
+}
+
+TEST_CASE("a weak wrapped capability stands for memory only") {
+  for (const bool memory : {true, false}) {
+    CAPTURE(memory);
+    Trial trial;
+    const Capability control = trial.world.make(Kind::wrapper);
+    trial.world.object<Wrapper>(control).target = memory ? trial.guest.pages[0] : trial.guest.endpoint;
+    trial.held(tried) = KernelWorld::client_of(control);
+    trial.held(tried).restrictions = restriction::weak;
+    CHECK(trial.result_of(call(tried, {method::type})) == (memory ? Result::ok : Result::missing_right));
+  }
+}
+
+TEST_CASE("who calls itself is told that it is in use") {
+  for (const Invocation kind : {Invocation::call, Invocation::send}) {
+    Trial trial;
+    trial.held(tried) = KernelWorld::entry(trial.guest);
+    CHECK(trial.result_of([&](Process& process) { KernelWorld::invoke(process, kind, tried); }) == Result::in_use);
+  }
+}
+
+TEST_CASE("what is moved into the register that receives the answer is gone, and the answer is there") {
+  Trial trial;
+  const Capability control = trial.world.make(Kind::wrapper);
+  trial.held(tried) = control;
+  CHECK(trial.result_of(call(tried, {method::wrapper_client}, kept | move_bit, kept)) == Result::ok);
+  CHECK(same_authority(trial.held(kept), KernelWorld::client_of(control)));
+}
+
+TEST_CASE("nothing is received from what is only sent to") {
+  Trial trial;
+  trial.held(tried) = trial.world.make(Kind::wrapper);
+  CHECK(trial.result_of([](Process& process) {
+    KernelWorld::invoke(process, Invocation::send, tried, {method::wrapper_client}, 0, kept);
+  }) == Result::ok);
+  CHECK(same_authority(trial.held(kept), number_capability(77)));
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+//
+// A server that takes messages of any length into a buffer of its choice, and notes what came.
+#pragma once
+
+#include "userland/demo/actor.hpp"
+
+namespace perdure {
+
+// What the bulk server notes; its argument is the address of one.
+struct BulkNotes {
+  std::span<std::byte> buffer;  // where it wants to receive; chosen by the row
+  uint64_t received = 0;        // messages
+  uint64_t truncated = 0;       // of these: its buffer was bad or too small
+  uint64_t torn = 0;            // whole ones whose words were not all the same
+  uint64_t last_length = 0;     // of the last one: that arrived
+};
+
+// Answers every call with one word: how many messages it has received.
+[[noreturn]] void play_bulk(uint64_t notes);
+
+}  // namespace perdure

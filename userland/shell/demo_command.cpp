@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+//
+// `demo`: leads a demonstration (userland/demo). The program gets a bank of its own and is
+// destroyed afterwards, whatever came of it; that nothing of it is left is a part of every
+// verdict, and is not asked of the program but of the root bank.
+//
+// The loop below is an ordinary program's loop: after a power cut in the middle of a row it goes
+// on, and says so above the next line by the banner.
+#include "userland/interfaces/demo.hpp"
+#include "userland/runtime/client.hpp"
+#include "userland/runtime/requests.hpp"
+#include "userland/shell/commands.hpp"
+
+namespace perdure {
+
+namespace {
+
+// What the root bank says of everything.
+struct Footprint {
+  uint64_t frames = 0;
+  uint64_t banks = 0;
+  bool operator==(const Footprint&) const = default;
+};
+
+Answer<Footprint> footprint() {
+  const auto status = shell_register::root_bank.status();
+  if (!status) return std::unexpected(status.error());
+  return Footprint{status->used, status->banks_below};
+}
+
+using Reason = TextBuffer<1024>;
+
+Client<Demo> demo() { return {shell_register::server_entry}; }
+
+const DemoRow* find_row(std::string_view name) {
+  for (const DemoRow& row : demo_rows) {
+    if (row.name == name) return &row;
+  }
+  return nullptr;
+}
+
+void list_rows(Shell& shell) {
+  for (const DemoRow& row : demo_rows) {
+    shell.say(LeftAligned{row.name, 6}, row.title, "\n");
+  }
+  shell.say("demo ROW plays one of them; it checks itself, and leaves nothing behind.\n");
+}
+
+// Everything that demo_register names, from the shell's own.
+Answer<> give_powers() {
+  const ProcessCapability process = shell_register::server_process;
+  const struct {
+    CapabilityRegister as, from;
+  } given[] = {
+      {demo_register::discriminator.at, shell_register::discriminator.at},
+      {demo_register::recipes.at, shell_register::recipes.at},
+      {demo_register::space_keeper, shell_register::space_keeper},
+      {demo_register::schedule.at, shell_register::program_schedule},
+      {demo_register::clock.at, shell_register::clock.at},
+      {demo_register::checkpoint.at, shell_register::checkpoint.at},
+      {demo_register::own_process.at, process.at},
+      {demo_register::root_bank.at, shell_register::root_bank.at},
+  };
+  for (const auto& one : given) {
+    if (auto done = process.store(one.as.number, one.from); !done) return done;
+  }
+  return {};
+}
+
+// The text of the last step, line by line.
+bool read_text(uint64_t length, TextWriter& out) {
+  for (uint64_t offset = 0; offset < length; offset += DemoText::length_max) {
+    const auto piece = demo().call<Demo::text>(offset);
+    if (!piece) return false;
+    const auto count = std::min<uint64_t>(length - offset, DemoText::length_max);
+    out << std::string_view(piece->characters, count);
+  }
+  return true;
+}
+
+void say_lines(Shell& shell, std::string_view text) {
+  while (!text.empty()) {
+    const size_t end = std::min(text.find('\n'), text.size());
+    shell.say("  ", text.substr(0, end), "\n");
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+}
+
+// Ctrl-C leaves a step, and with it the row.
+Answer<DemoStep> next_step(Shell& shell) {
+  Message message = request(code_of<Demo, Demo::step>);
+  if (auto done = checked(shell.interrupter.call(demo().at, message)); !done) {
+    return std::unexpected(done.error());
+  }
+  return Unpacker(message).take<DemoStep>();
+}
+
+// True: all steps succeeded. Else `reason` says why not.
+bool play(Shell& shell, const DemoRow& row, Reason& reason) {
+  const auto begun = demo().call<Demo::begin>(Word::of(row.name));
+  if (!begun) {
+    reason << "it does not begin: " << name_of(begun.error());
+    return false;
+  }
+  while (true) {
+    const auto step = next_step(shell);
+    if (!step) {
+      reason << "a step was not done: " << name_of(step.error());
+      return false;
+    }
+    Reason text;
+    if (!read_text(step->text_length, text)) {
+      reason << "it does not say what it did";
+      return false;
+    }
+    if (step->outcome == DemoStep::Outcome::failed) {
+      reason << text.text();
+      return false;
+    }
+    say_lines(shell, text.text());
+    if (step->outcome == DemoStep::Outcome::ok) return true;
+  }
+}
+
+bool start(Shell& shell, const DemoRow& row, Reason& reason) {
+  if (!fetch_recipe(shell, "demo")) {
+    reason << "there is no program for it";
+    return false;
+  }
+  const auto started = start_program(start_of(row.frames));
+  if (!started) {
+    reason << "it cannot be started with " << row.frames << " frames: "
+           << name_of(started.error().result);
+    return false;
+  }
+  if (auto done = give_powers(); !done) {
+    reason << "it cannot be given what it needs: " << name_of(done.error());
+    return false;
+  }
+  return true;
+}
+
+// After the bank is destroyed everything is as it was, or there is a reason.
+void compare(const Answer<Footprint>& before, Reason& reason) {
+  const auto after = footprint();
+  if (!before || !after) {
+    reason << "the root bank does not tell its usage";
+  } else if (*before != *after) {
+    reason << "it leaves something behind: the root bank had " << before->frames << " frames in "
+           << before->banks << " banks, and has " << after->frames << " in " << after->banks;
+  }
+}
+
+void run_row(Shell& shell, const DemoRow& row) {
+  shell.say(row.name, ": ", row.title, "\n");
+  Reason reason;
+  const auto before = footprint();
+  bool succeeded = start(shell, row, reason) && play(shell, row, reason);
+  const auto destroyed = shell_register::server_bank.destroy();
+  if (succeeded && !destroyed) {
+    reason << "its bank is not destroyed: " << name_of(destroyed.error());
+  } else if (succeeded) {
+    compare(before, reason);
+  }
+  succeeded = succeeded && reason.text().empty();
+  shell.say("demo ", row.name, succeeded ? ": ok" : ": failed: ", reason.text(), "\n");
+}
+
+}  // namespace
+
+void run_demo(Shell& shell, const Words& words) {
+  if (words.count == 1) {
+    list_rows(shell);
+  } else if (const DemoRow* row = find_row(words.at(1))) {
+    run_row(shell, *row);
+  } else {
+    shell.say_error("there is no demonstration ", words.at(1), "; demo lists them");
+  }
+}
+
+}  // namespace perdure

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+//
+// What @name@ offers: it keeps one word.
+#pragma once
+
+#include "userland/runtime/interface.hpp"
+
+namespace perdure {
+
+struct @Name@ {
+  static constexpr std::string_view name = "@name@";
+  // Keeps WORD in place of what was there → how many there have been.
+  static constexpr Method<uint64_t(Word)> put{"put", {"WORD"}};
+  // The word that it keeps; not_found before the first.
+  static constexpr Method<Word()> get{"get"};
+  using Methods = MethodList<put, get>;
+};
+
+}  // namespace perdure

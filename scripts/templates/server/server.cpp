@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+//
+// @name@: keeps one word. Its state is a local variable: it stands on the stack, and persists like
+// everything else. Nothing here saves anything.
+#include "userland/interfaces/@name@.hpp"
+
+#include "userland/runtime/server.hpp"
+
+namespace perdure {
+
+namespace {
+
+struct @Name@State {
+  Word word;
+  uint64_t count = 0;
+};
+
+Answer<uint64_t> put(@Name@State& state, const Request&, Word word) {
+  state.word = word;
+  return ++state.count;
+}
+
+Answer<Word> get(@Name@State& state, const Request&) {
+  if (state.count == 0) return std::unexpected(Result::not_found);
+  return state.word;
+}
+
+}  // namespace
+
+void program(uint64_t) {
+  @Name@State state;
+  serve<@Name@, put, get>(state);
+}
+
+}  // namespace perdure

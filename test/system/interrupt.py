@@ -35,10 +35,10 @@ def test(lab):
     assert machine.run("call c1 get").endswith("7")
 
     hangs(machine, "call s1 get")
-    machine.console.drain(8)  # several checkpoints: the hanging call is in the last of them
+    machine.await_checkpoint()  # the hanging call is in it
     machine.kill()
     machine = lab.start(disk, "interval=1000")
-    machine.console.drain(8)
+    machine.console.drain(4)
     assert "perdure>" not in machine.console.untaken()
     leaves(machine, "s1")
     machine.clear_line()

@@ -3,16 +3,16 @@
 root is overwritten. What was true before is true after, also over a kill in the midst."""
 
 from perdure_host import image
+from perdure_host.roots import BLOCK, PLACES
 from perdure_host.testing import main
-from perdure_host.write_log import WriteLog
+from perdure_host.write_log import SECTOR, WriteLog
 
 TIME_LIMIT_SECONDS = 300
 CHAOS = False
 
-LOG_START = 128 * 4096  # bytes: checkpoint/geometry.hpp
+LOG_START = 128 * BLOCK  # bytes: checkpoint/geometry.hpp
 LOG_MIB = 3
 LOG_END = LOG_START + (LOG_MIB << 20)
-ROOTS = (0, 32, 64, 96)
 ROUNDS_AT_ONCE = 40
 
 
@@ -46,11 +46,11 @@ def test(lab):
 
 
 def every_place_was_used(log):
-    for block in ROOTS:
-        assert log.written(block * 4096, block * 4096 + 512) >= 2 * 512, f"root at block {block}"
+    for place in PLACES:
+        assert log.written(place, place + SECTOR) >= 2 * SECTOR, f"root at byte {place}"
     for segment in range(LOG_MIB):
         start = LOG_START + (segment << 20)
-        assert log.written(start, start + 4096) >= 2 * 4096, f"segment {segment} was used only once"
+        assert log.written(start, start + BLOCK) >= 2 * BLOCK, f"segment {segment} was used only once"
 
 
 if __name__ == "__main__":

@@ -7,14 +7,12 @@ import hashlib
 import subprocess
 
 from perdure_host.emulator import GUEST_REFUSED, GUEST_UNSUITABLE
+from perdure_host.roots import BLOCK, PLACES
 from perdure_host.testing import main
 from perdure_host.workplace import SCRIPTS
 
 TIME_LIMIT_SECONDS = 300
 CHAOS = False
-
-ROOT_COPIES = (0, 32, 64, 96)  # blocks: checkpoint/geometry.hpp
-BLOCK = 4096
 
 
 def test(lab):
@@ -46,8 +44,8 @@ def test(lab):
 def with_other_version(content):
     """As a release of the future would write it: only the version and the checksum differ."""
     changed = bytearray(content)
-    for block in ROOT_COPIES:
-        changed[block * BLOCK + 8] ^= 0x40  # the format version follows the magic number
+    for place in PLACES:
+        changed[place + 8] ^= 0x40  # the format version follows the magic number
     return bytes(changed)
 
 

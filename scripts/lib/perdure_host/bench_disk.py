@@ -8,12 +8,11 @@ from . import emulator
 from .bench_figure import Figure
 from .bench_guest import SECONDS, Guest, read_figures, refuse_unless_counting, take_figure
 from .machine import Machine
+from .roots import BLOCK, PLACES
 from .workplace import Refusal
 from .write_log import FLUSH, WriteLog
 
-BLOCK = 4096
 LOG_START = 128 * BLOCK             # checkpoint/geometry.hpp
-ROOTS = [block * BLOCK for block in (0, 32, 64, 96)]
 QUIET_SECONDS = 0.5
 
 
@@ -48,7 +47,7 @@ class WritesGuest(Guest):
 
 def commit_in(entries):
     """How many entries it takes to the flush behind the first write of a root."""
-    roots = [i for i, entry in enumerate(entries) if entry.data and entry.offset in ROOTS]
+    roots = [i for i, entry in enumerate(entries) if entry.data and entry.offset in PLACES]
     for i in range(roots[0] if roots else len(entries), len(entries)):
         if entries[i].flags & FLUSH and not entries[i].data:
             return i + 1

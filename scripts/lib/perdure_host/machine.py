@@ -17,6 +17,7 @@ import time
 
 from . import emulator
 from .console import Console, ConsoleClosed, Unexpected
+from .roots import committed_generation
 from .workplace import KERNEL
 
 DEFAULT_MEMORY_MIB = 128
@@ -138,6 +139,15 @@ class Machine:
             if now != counts:
                 counts, since = now, time.monotonic()
         return counts
+
+    def await_checkpoint(self, seconds=DEFAULT_SECONDS):
+        """Until one is committed that was not declared before now. Only where something changes all
+        the time, by a program that computes: of nothing new there is no checkpoint."""
+        end = time.monotonic() + seconds
+        before = committed_generation(self.image)
+        while committed_generation(self.image) < before + 2:  # the next may be under way already
+            assert time.monotonic() < end, "nothing is committed; " + self.console.tail()
+            self.console.read(0.01)
 
     def hold_next_flush(self):
         """The next flush of the disk begins and never ends: what it is for is never durable."""

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: MIT
+"""The roots of an image, read without the tool: the tool refuses an image that is in use, and this
+looks at one while its machine runs. What a root holds: checkpoint/layout.hpp."""
+
+import struct
+
+BLOCK = 4096
+PLACES = tuple(block * BLOCK for block in (0, 32, 64, 96))  # two slots of two copies: checkpoint/geometry.hpp
+MAGIC = 0x746F6F7245445250
+FORMAT = "<QIIQQQ"  # magic, format, clean, store, sequence, newest generation
+
+
+def committed_generation(path):
+    """The newest whose root is written: a machine that is killed now comes back with it, or with a
+    later one."""
+    with open(path, "rb") as file:
+        roots = [root_at(file, place) for place in PLACES]
+    return max(root for root in roots if root)[1]
+
+
+def root_at(file, place):
+    """(sequence, newest generation), or None where there is no root."""
+    file.seek(place)
+    magic, _, _, _, sequence, generation = struct.unpack(FORMAT, file.read(struct.calcsize(FORMAT)))
+    return (sequence, generation) if magic == MAGIC else None

@@ -10,9 +10,10 @@ import os
 import pathlib
 
 from . import firmware
-from .workplace import EXIT_FAILED, EXIT_KILLED, EXIT_REFUSED
+from .workplace import BUILD, EXIT_FAILED, EXIT_KILLED, EXIT_REFUSED
 
 QEMU = "qemu-system-x86_64"
+SLOW_DISK = "PERDURE_SLOW_DISK"  # set: for tests of what waits for the disk (test/support/slow_disk.c)
 
 # The numbers of kernel/kernel.hpp (exit_code_...), and of a machine that the kernel cannot use.
 GUEST_ORDERLY = 0x10
@@ -31,6 +32,12 @@ STATUS_OF_GUEST = {
 def guest_number(qemu_status):
     """The number with which the guest left, or None if it did not leave."""
     return qemu_status >> 1 if qemu_status > 1 and qemu_status & 1 else None
+
+
+def environment():
+    """For QEMU's process."""
+    slow = os.environ.get(SLOW_DISK)
+    return {**os.environ, "LD_PRELOAD": str(BUILD / "test" / "support" / "slow_disk.so")} if slow else None
 
 
 def accelerator():

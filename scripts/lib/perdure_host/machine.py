@@ -56,7 +56,7 @@ class Machine:
         listeners = [self._listen(name) for name in ("console", "monitor")]
         with open(self._file("qemu.err"), "wb") as errors:
             self._process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=errors,
-                                             stderr=errors)
+                                             stderr=errors, env=emulator.environment())
         console, monitor = [self._accept(listener) for listener in listeners]
         self.console = Console(console)
         self._monitor = monitor.makefile("rw", encoding="utf-8")

@@ -7,9 +7,9 @@ that the crash simulation or the unit tests of checkpoint/ fail.
 
 A fault is a piece of text replaced in a copy of one source file; that file is compiled and linked
 with the objects that the build has made of all the others. A fault whose text is not found (or
-found twice) counts as failed: the list is kept with the code. For `scripts/test simulation --long`:
-it takes minutes, and is no part of the default run. The last line is `N passed, N failed`; a passed
-fault is one that was caught.
+found twice) counts as failed: the list is kept with the code. Needs a build; no part of
+`scripts/test`, for it takes minutes. The last line is `N passed, N failed`; a passed fault is one
+that was caught.
 """
 
 import concurrent.futures

@@ -79,6 +79,87 @@ void act_when(bool& now, Process& process, const KernelWorld::Program& action) {
 
 // --- destruction that has to wait half-way ------------------------------------------------------------
 
+TEST_CASE("a row of activities goes while the rows beside it are only on the disk") {
+  for (const unsigned absent : {1, 2, 3}) {
+    CAPTURE(absent);
+    KernelWorld world;
+    std::vector<uint64_t> told;
+    bool now = false, asked = false;
+    const Capability last = world.make_in_new_row(Kind::activity);
+    const Capability middle = world.make_in_new_row(Kind::activity);
+    const Capability first = world.make_in_new_row(Kind::activity);
+    world.open_new_rows();
+    const Guest owner = world.new_guest([&](Process& p) {
+      if (asked && told.empty()) note(told)(p);
+      asked = asked || now;
+      act_when(now, p, call(6, {method::range_rescind, frame_of(middle), 1}));
+    });
+    world.process(owner).capability_registers[6] = everything;
+    world.start();
+    if (absent & 1) page_out(world, {first});
+    if (absent & 2) page_out(world, {last});
+    now = true;
+    run_checked(world, 60);
+    REQUIRE(told == std::vector<uint64_t>{0, 1});
+    const auto header_of = [&](const Capability& row) { return *reinterpret_cast<RowHeader*>(world.bytes(row)); };
+    REQUIRE(header_of(first).next == last.object.frame());
+    REQUIRE(header_of(last).previous == first.object.frame());
+  }
+}
+
+namespace {
+
+// Somebody waits for an answer that never comes, and its activity is only on the disk.
+struct AbsentActivity {
+  KernelWorld world;
+  std::vector<uint64_t> seen;  // by whom it is about
+  std::vector<uint64_t> told;  // whoever acts on it
+
+  explicit AbsentActivity(std::vector<uint64_t> methods) : methods_(std::move(methods)) {
+    const Guest silent = world.new_guest([](Process&) {});
+    world.open_new_rows();
+    client = world.new_guest(steps({call(5), note(seen)}));
+    world.open_new_rows();
+    const Guest owner = world.new_guest([this](Process& p) { act(p); });
+    world.process(owner).capability_registers[5] = client.process;
+    world.process(client).capability_registers[5] = KernelWorld::entry(silent);
+    world.let_receive(silent);
+    world.start();
+    run_checked(world, 20);
+    REQUIRE(world.process(client).control.state == ProcessState::waiting);
+    page_out(world, {client.activity});
+    now_ = true;
+    run_checked(world, 60);
+    REQUIRE(seen == std::vector<uint64_t>{static_cast<uint64_t>(Result::interrupted), 0});
+  }
+
+  Guest client;
+
+ private:
+  void act(Process& p) {
+    if (!now_ || next_ > methods_.size()) return;
+    if (next_ > 0) note(told)(p);
+    if (next_ < methods_.size()) KernelWorld::invoke(p, Invocation::call, 5, {methods_[next_]});
+    ++next_;
+  }
+
+  std::vector<uint64_t> methods_;
+  size_t next_ = 0;
+  bool now_ = false;
+};
+
+}  // namespace
+
+TEST_CASE("a process is stopped while its activity is on the disk: it keeps it, and goes on") {
+  AbsentActivity a({method::process_stop, method::process_start});
+  REQUIRE(a.told == std::vector<uint64_t>{0, 0, 0, 0});
+}
+
+TEST_CASE("a call is ended while the activity of whoever waits for it is on the disk") {
+  AbsentActivity a({method::process_interrupt});
+  REQUIRE(a.told == std::vector<uint64_t>{0, 1});
+}
+
 TEST_CASE("a process destroys itself while those who wait for it are on the disk") {
   KernelWorld world;
   std::vector<uint64_t> seen;
@@ -347,6 +428,36 @@ TEST_CASE("a fault that was given up by a stop leaves nothing behind for the nex
   run_checked(world, 60);
   REQUIRE(told_space.size() == 2);  // continued: the same access, told anew
   REQUIRE(world.process(client).control.state != ProcessState::stopped);
+}
+
+// Only an entry can be set as a keeper, but a wrapper of one can be given any other target afterwards.
+TEST_CASE("a keeper whose wrapper has come to lead to something that is no entry is none") {
+  for (const Kind kind : {Kind::page, Kind::capability_page, Kind::process, Kind::node, Kind::wrapper, Kind::endpoint,
+                          Kind::notice, Kind::schedule, Kind::activity, Kind::empty}) {
+    for (const bool of_space : {false, true}) {
+      INFO(info(kind).name << (of_space ? ", of the space" : ", its own"));
+      KernelWorld world;
+      uint64_t told = 0;
+      const Guest keeper = world.new_guest([&](Process&) { ++told; });
+      const Guest client = world.new_guest([](Process& p) {
+        p.registers.rdi = Guest::memory + 5 * frame_bytes;
+        p.registers.rip = rip_of_load;
+      });
+      const Capability wrapper = world.make(Kind::wrapper);
+      world.object<Wrapper>(wrapper).target = kind == Kind::empty ? number_capability(7) : world.make(kind);
+      Capability& kept = of_space ? world.object<Node>(client.root).keeper : world.process(client).keeper;
+      kept = KernelWorld::client_of(wrapper);
+      world.let_receive(keeper);
+      world.start();
+      world.take_checkpoint();
+      world.unwritable_is_watched = true;
+      run_checked(world, 20);
+      REQUIRE(told == 0);
+      const ProcessControl& control = world.process(client).control;
+      REQUIRE(control.state == ProcessState::stopped);
+      REQUIRE(control.fault == FaultCode::no_memory);
+    }
+  }
 }
 
 TEST_CASE("who stops itself is told that the call was given up, when it is continued") {

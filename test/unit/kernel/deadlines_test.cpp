@@ -7,7 +7,7 @@
 
 #include <string>
 
-#include "test/unit/kernel/scripted_guest.hpp"
+#include "test/unit/kernel/trial.hpp"
 
 using namespace perdure;
 
@@ -194,6 +194,25 @@ TEST_CASE("who waits for no program is not interrupted: at a clock, or in a faul
   REQUIRE(seen.empty());
   REQUIRE(told == std::vector<uint64_t>{ok, 0, ok, 0});
   REQUIRE(world.process(faulting).registers.rip == rip_of_load);
+  REQUIRE(world.process(faulting).control.fault == FaultCode::none);  // until the keeper has it
+}
+
+TEST_CASE("who is stopped, or waits for messages, is in no call that could be ended") {
+  for (const ProcessState state : {ProcessState::stopped, ProcessState::receiving}) {
+    CAPTURE(static_cast<int>(state));
+    Trial trial;
+    const Guest other = trial.world.new_plain_guest({});
+    trial.world.let_receive(other);
+    if (state == ProcessState::stopped) {  // and its activity was destroyed
+      trial.world.process(other).control.state = state;
+      trial.world.process(other).control.activity = {};
+      trial.world.object<Activity>(other.activity).process = {};
+    }
+    trial.held(tried) = other.process;
+    CHECK(trial.result_of(call(tried, {method::process_interrupt})) == Result::ok);
+    CHECK(trial.word(1) == 0);
+    CHECK(trial.world.process(other).control.state == state);
+  }
 }
 
 TEST_CASE("a sleeper wakes at its time, or in another boot") {

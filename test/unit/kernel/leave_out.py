@@ -1,0 +1,101 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Leaves out one check of the kernel after the other, and tells which of them no host test misses.
+
+  test/unit/kernel/leave_out.py [--jobs N] [FILE ...]     default: all of kernel/ that runs on the host
+
+A check is a line `if (...) return ...;`, or `continue` or `break`. It is compiled away in a copy of the
+file, which is linked with the objects that the build has made of all others; the host tests that have the
+file are run until one of them fails. Needs a build. It takes about twenty seconds a check, and judges
+nothing: some checks stand for another, some only save time, some only a disk's timing can tell. A
+check that is not missed is worth a look at what should miss it. The last line is
+`N missed, N not missed`.
+"""
+
+import argparse
+import concurrent.futures
+import os
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+BUILD = ROOT / "build"
+TESTS = ("test/unit/kernel/address_space_test", "test/unit/kernel/kernel_test")
+CHECK = re.compile(r"^\s*(?:\}? ?else )?if \((.*)\) (?:\[\[\w+\]\] )?(?:return|continue|break)\b.*;\s*$")
+TEST_SECONDS_MAX = 120  # eight times what they take; then it does not end any more
+
+
+def commands_of(test):
+    """(how to compile each source, how to link) as lists of words."""
+    listed = subprocess.run(["ninja", "-C", BUILD, "-t", "commands", test], check=True,
+                            stdout=subprocess.PIPE, text=True).stdout.splitlines()
+    lines = [shlex.split(line) for line in listed]
+    compiles = {str((BUILD / words[-1]).resolve().relative_to(ROOT)): words for words in lines
+                if "-c" in words and f"{test}.p/" in words[words.index("-o") + 1]}
+    return compiles, lines[-1]
+
+
+def checks_of(file):
+    """(number, line) of each."""
+    return [(number, line) for number, line in enumerate((ROOT / file).read_text().splitlines())
+            if CHECK.match(line)]
+
+
+def is_missed(file, number, commands):
+    """By whichever test fails without it, or None."""
+    lines = (ROOT / file).read_text().splitlines()
+    lines[number] = re.sub(r"if \((.*)\)(?= (?:\[\[\w+\]\] )?(?:return|continue|break)\b)",
+                           r"if (false && (\1))", lines[number])
+    with tempfile.TemporaryDirectory(prefix="leave-out-") as folder:
+        source, fresh, program = (pathlib.Path(folder, name) for name in (pathlib.Path(file).name, "o", "test"))
+        source.write_text("\n".join(lines) + "\n")
+        for test, (compiles, link) in commands.items():
+            if file in compiles and fails(test, compiles[file], link, source, fresh, program):
+                return test
+    return None
+
+
+def fails(test, compile_words, link, source, fresh, program):
+    stale = compile_words[compile_words.index("-o") + 1]
+    command = compile_words[:compile_words.index("-MD")]
+    compiled = subprocess.run([*command, "-w", "-I", ROOT / "kernel", "-o", fresh, "-c", source], cwd=BUILD,
+                              capture_output=True, text=True)
+    if compiled.returncode != 0:
+        return True  # the compiler misses it
+    words = [fresh if word == stale else word for word in link]
+    words[words.index("-o") + 1] = program
+    subprocess.run(words, cwd=BUILD, check=True, capture_output=True)
+    try:
+        return subprocess.run([program], cwd=BUILD, capture_output=True,
+                              timeout=TEST_SECONDS_MAX).returncode != 0
+    except subprocess.TimeoutExpired:
+        return True
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N")
+    parser.add_argument("files", nargs="*", metavar="FILE", help="as in kernel/faults.cpp")
+    options = parser.parse_args()
+    commands = {test: commands_of(test) for test in TESTS}
+    known = sorted({file for compiles, _ in commands.values() for file in compiles if file.startswith("kernel/")})
+    for file in options.files:
+        if file not in known:
+            parser.error(f"no test on the host has {file}; they have: {' '.join(known)}")
+    checks = [(file, *check) for file in options.files or known for check in checks_of(file)]
+    counts = {True: 0, False: 0}
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        found = pool.map(lambda check: is_missed(check[0], check[1], commands), checks)
+        for (file, number, line), by in zip(checks, found):
+            counts[by is not None] += 1
+            print(f"{'missed' if by else 'NOT MISSED':12}{file}:{number + 1}: {line.strip()}", flush=True)
+    print(f"{counts[True]} missed, {counts[False]} not missed")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

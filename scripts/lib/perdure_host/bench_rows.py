@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The rows of the benchmark: what each is called, where its value comes from, and its target.
 
-A target is the most that a value may be ("M1 + 500" is taken from M1's own target). Where the disk's timing takes part in a row it is not
-exact, and `spread` says by how many per cent two runs may differ.
+A target is the most that a value may be ("M1 + 500" is taken from M1's own target). Where the
+disk's timing takes part in a row it is not exact, and `spread` says by how many per cent two runs
+may differ.
 """
 
 import dataclasses
@@ -39,7 +40,7 @@ ROWS = (
     Row("pause", pause, 10_000, spread=1),
     Row("pause_dirty_ratio", pause_dirty, 1.2, spread=1),
     Row("pause_processes_ratio", pause, 1.1, spread=1),
-    Row("first_write_extra", memory, 800),
+    Row("first_write_extra", memory, 800, spread=1),
     Row("first_write_very_first", memory, 8_000),
     Row("restart", watched, 20_000_000, spread=5),
     Row("revoke", revoke, 500),

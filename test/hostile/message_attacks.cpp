@@ -18,15 +18,6 @@ void send_for_ever(uint64_t) {
   }
 }
 
-void call_target_for_ever(uint64_t) {
-  static std::byte buffer[512];
-  while (true) {
-    Message message{.words = {method::describe}};
-    message.buffer = buffer;
-    (void)call(object, message);
-  }
-}
-
 void call_bank_for_ever(uint64_t) {
   for (uint64_t i = 0;; ++i) {
     Message message{.words = {i % 2 ? method::bank_status : i}};

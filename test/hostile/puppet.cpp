@@ -90,4 +90,13 @@ RawInvocation raw_call(CapabilityRegister target, uint64_t word0) {
   return raw;
 }
 
+void call_target_for_ever(uint64_t) {
+  static std::byte buffer[512];
+  while (true) {
+    Message message{.words = {method::describe}};
+    message.buffer = buffer;
+    (void)call(object, message);
+  }
+}
+
 }  // namespace perdure::hostile

@@ -33,6 +33,8 @@ void burn(uint64_t rounds);
 [[noreturn]] void end_puppet();
 
 using PuppetProgram = void (*)(uint64_t);
+// One of them.
+void call_target_for_ever(uint64_t);
 
 class Puppet {
  public:

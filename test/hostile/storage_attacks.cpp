@@ -57,19 +57,6 @@ void forged_payload() {
 
 // --- in mid-request -------------------------------------------------------------------------------
 
-namespace {
-
-void call_target_for_ever(uint64_t) {
-  static std::byte buffer[512];
-  while (true) {
-    Message message{.words = {method::describe}};
-    message.buffer = buffer;
-    (void)call(object, message);
-  }
-}
-
-}  // namespace
-
 void bank_destroyed_in_request() {
   const BankCapability sub_bank{{own(0)}};
   for (unsigned i = 0; i < 60; ++i) {

@@ -297,4 +297,16 @@ void KernelWorld::take_checkpoint() {
   }
 }
 
+void KernelWorld::page_out(std::initializer_list<Capability> objects) {
+  take_checkpoint();
+  Store& store = kernel_->store;
+  while (!store.can_declare()) poll();
+  for (const Capability& object : objects) {
+    const CacheSlot slot = store.find(object.object.frame());
+    if (slot == no_slot) continue;
+    store.descriptor(slot).flags &= static_cast<uint8_t>(~FrameDescriptor::flag_awaited);
+    if (!store.drop(slot)) throw KernelBug("a frame that is to be on the disk only cannot be dropped");
+  }
+}
+
 }  // namespace perdure

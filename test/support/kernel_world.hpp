@@ -9,6 +9,7 @@
 #pragma once
 
 #include <functional>
+#include <initializer_list>
 #include <map>
 #include <memory>
 
@@ -83,6 +84,8 @@ class KernelWorld {
   void run(unsigned steps);  // at most
   void take_checkpoint();    // and wait for it
   void cut_and_boot();       // everything in memory is lost
+  // Everything is on the disk, in its home, and the frames of these are only there.
+  void page_out(std::initializer_list<Capability>);
 
   // System calls try the fast path first, as on the machine; how many it took.
   bool use_fast_path = false;

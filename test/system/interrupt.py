@@ -38,7 +38,7 @@ def test(lab):
     machine.await_checkpoint()  # the hanging call is in it
     machine.kill()
     machine = lab.start(disk, "interval=1000")
-    machine.console.drain(4)
+    machine.console.drain(8)
     assert "perdure>" not in machine.console.untaken()
     leaves(machine, "s1")
     machine.clear_line()

@@ -12,7 +12,7 @@ from .spinner import glimpse, look
 
 INTERVAL_MS = 300
 QUIET_SECONDS = 0.1  # without a request: the last generation is home
-PATIENCE_SECONDS = 60  # on a busy host QEMU itself, or its disk, may stand still for a while
+PATIENCE_SECONDS = 20  # on a busy host QEMU itself may not run for a while
 ATTEMPTS_MAX = 20      # for one kill between declare and commit
 
 

@@ -5,8 +5,6 @@
 // pages, node slots and wrapper targets, over power cuts.
 #include <catch2/catch.hpp>
 
-#include <string>
-
 #include "test/unit/kernel/trial.hpp"
 
 using namespace perdure;
@@ -17,14 +15,6 @@ constexpr uint64_t first_free = 300;  // frames that KernelWorld does not reach
 
 Capability range() {
   return {.type = CapabilityType::range, .object = ObjectId::of({first_free}), .payload = 64};
-}
-
-void run_checked(KernelWorld& world, unsigned count = 200) {
-  for (unsigned i = 0; i < count && world.step(); ++i) {
-    const auto wrong = world.kernel().check_state();
-    INFO((wrong ? std::string(wrong->what) : std::string()));
-    REQUIRE(!wrong);
-  }
 }
 
 // What is in the register after a call that received into it.

@@ -4,12 +4,12 @@
 
   test/unit/kernel/leave_out.py [--jobs N] [FILE ...]     default: all of kernel/ that runs on the host
 
-A check is a line `if (...) return ...;`, or `continue` or `break`. It is compiled away in a copy of the
+A check is a line `if (...) return ...;`, or `continue` or `break`. It is never taken in a copy of the
 file, which is linked with the objects that the build has made of all others; the host tests that have the
 file are run until one of them fails. Needs a build. It takes about twenty seconds a check, and judges
 nothing: some checks stand for another, some only save time, some only a disk's timing can tell. A
 check that is not missed is worth a look at what should miss it. The last line is
-`N missed, N not missed`.
+`N missed, N not missed, N not tried`; not tried is what does not compile any more.
 """
 
 import argparse
@@ -25,8 +25,13 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 BUILD = ROOT / "build"
 TESTS = ("test/unit/kernel/address_space_test", "test/unit/kernel/kernel_test")
-CHECK = re.compile(r"^\s*(?:\}? ?else )?if \((.*)\) (?:\[\[\w+\]\] )?(?:return|continue|break)\b.*;\s*$")
+# Up to its condition, behind a declaration if it has one; the condition; the rest.
+CHECK = re.compile(r"^(\s*(?:\}? ?else )?if \((?:[^;]*; )?)([^;]*)(\) (?:\[\[\w+\]\] )?(?:return|continue|break)\b.*;\s*)$")
 TEST_SECONDS_MAX = 120  # eight times what they take; then it does not end any more
+
+
+class Untried(Exception):
+    """What follows needs what the check declares."""
 
 
 def commands_of(test):
@@ -46,10 +51,9 @@ def checks_of(file):
 
 
 def is_missed(file, number, commands):
-    """By whichever test fails without it, or None."""
+    """The test that fails without it; None: all pass. Raises Untried if it cannot be left out."""
     lines = (ROOT / file).read_text().splitlines()
-    lines[number] = re.sub(r"if \((.*)\)(?= (?:\[\[\w+\]\] )?(?:return|continue|break)\b)",
-                           r"if (false && (\1))", lines[number])
+    lines[number] = CHECK.sub(r"\1false && (\2)\3", lines[number])
     with tempfile.TemporaryDirectory(prefix="leave-out-") as folder:
         source, fresh, program = (pathlib.Path(folder, name) for name in (pathlib.Path(file).name, "o", "test"))
         source.write_text("\n".join(lines) + "\n")
@@ -59,13 +63,20 @@ def is_missed(file, number, commands):
     return None
 
 
+def verdict(file, number, commands):
+    try:
+        return "missed" if is_missed(file, number, commands) else "NOT MISSED"
+    except Untried:
+        return "not tried"
+
+
 def fails(test, compile_words, link, source, fresh, program):
     stale = compile_words[compile_words.index("-o") + 1]
     command = compile_words[:compile_words.index("-MD")]
     compiled = subprocess.run([*command, "-w", "-I", ROOT / "kernel", "-o", fresh, "-c", source], cwd=BUILD,
                               capture_output=True, text=True)
     if compiled.returncode != 0:
-        return True  # the compiler misses it
+        raise Untried
     words = [fresh if word == stale else word for word in link]
     words[words.index("-o") + 1] = program
     subprocess.run(words, cwd=BUILD, check=True, capture_output=True)
@@ -87,13 +98,13 @@ def main():
         if file not in known:
             parser.error(f"no test on the host has {file}; they have: {' '.join(known)}")
     checks = [(file, *check) for file in options.files or known for check in checks_of(file)]
-    counts = {True: 0, False: 0}
+    counts = dict.fromkeys(("missed", "NOT MISSED", "not tried"), 0)
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        found = pool.map(lambda check: is_missed(check[0], check[1], commands), checks)
-        for (file, number, line), by in zip(checks, found):
-            counts[by is not None] += 1
-            print(f"{'missed' if by else 'NOT MISSED':12}{file}:{number + 1}: {line.strip()}", flush=True)
-    print(f"{counts[True]} missed, {counts[False]} not missed")
+        found = pool.map(lambda check: verdict(check[0], check[1], commands), checks)
+        for (file, number, line), word in zip(checks, found):
+            counts[word] += 1
+            print(f"{word:12}{file}:{number + 1}: {line.strip()}", flush=True)
+    print(", ".join(f"{count} {word.lower()}" for word, count in counts.items()))
     return 0
 
 

@@ -50,14 +50,6 @@ KernelWorld::Program send_all(uint32_t offset, uint32_t length) {
   }});
 }
 
-void run_checked(KernelWorld& world, unsigned count) {
-  for (unsigned i = 0; i < count && world.step(); ++i) {
-    const auto wrong = world.kernel().check_state();
-    INFO((wrong ? std::string(wrong->what) : std::string()));
-    REQUIRE(!wrong);
-  }
-}
-
 constexpr WorldSize large{.table_pages = 64, .store_pages = 1200};
 
 }  // namespace

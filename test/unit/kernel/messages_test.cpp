@@ -18,14 +18,6 @@ namespace {
 constexpr uint64_t ok = static_cast<uint64_t>(Result::ok);
 constexpr uint64_t void_result = static_cast<uint64_t>(Result::void_capability);
 
-void run_checked(KernelWorld& world, unsigned count = 200) {
-  for (unsigned i = 0; i < count && world.step(); ++i) {
-    const auto wrong = world.kernel().check_state();
-    INFO((wrong ? std::string(wrong->what) : std::string()));
-    REQUIRE(!wrong);
-  }
-}
-
 }  // namespace
 
 TEST_CASE("a call is answered, and its resume capability works once") {

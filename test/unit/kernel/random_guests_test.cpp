@@ -134,11 +134,5 @@ class RandomGuests {
 }  // namespace
 
 TEST_CASE("random guests break nothing") {
-  const uint64_t first = number_from_environment("PERDURE_SEED", 1);
-  const uint64_t runs = number_from_environment("PERDURE_RUNS", 8);
-  for (uint64_t seed = first; seed < first + runs; ++seed) {
-    INFO("PERDURE_SEED=" << seed << " PERDURE_RUNS=1");
-    RandomGuests guests(seed);
-    guests.run(3000);
-  }
+  for_each_seed(8, [](uint64_t seed) { RandomGuests(seed).run(3000); });
 }

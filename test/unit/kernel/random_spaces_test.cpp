@@ -151,12 +151,9 @@ class RandomSpaces {
 }  // namespace
 
 TEST_CASE("whatever becomes of a space, nobody uses what a walk does not allow") {
-  const uint64_t first = number_from_environment("PERDURE_SEED", 1);
-  const uint64_t runs = number_from_environment("PERDURE_RUNS", 12);
-  for (uint64_t seed = first; seed < first + runs; ++seed) {
-    INFO("PERDURE_SEED=" << seed << " PERDURE_RUNS=1");
+  for_each_seed(12, [](uint64_t seed) {
     RandomSpaces spaces(seed);
     spaces.run(3000);
     CHECK(spaces.accesses > 500);
-  }
+  });
 }

@@ -3,6 +3,9 @@
 // Guests whose programs are a list of steps, one after the other; then they only spin.
 #pragma once
 
+#include <catch2/catch.hpp>
+
+#include <string>
 #include <vector>
 
 #include "test/support/kernel_world.hpp"
@@ -39,5 +42,23 @@ inline KernelWorld::Program note(std::vector<uint64_t>& words) {
 }
 
 inline Result result_of(const Process& process) { return static_cast<Result>(process.registers.rdi); }
+
+// Once, when the test says so.
+inline void act_when(bool& now, Process& process, const KernelWorld::Program& action) {
+  if (!now) return;
+  now = false;
+  action(process);
+}
+
+inline uint64_t frame_of(const Capability& capability) { return capability.object.frame().value; }
+
+// The whole state is checked behind every step.
+inline void run_checked(KernelWorld& world, unsigned count = 200) {
+  for (unsigned i = 0; i < count && world.step(); ++i) {
+    const auto wrong = world.kernel().check_state();
+    INFO((wrong ? std::string(wrong->what) : std::string()));
+    REQUIRE(!wrong);
+  }
+}
 
 }  // namespace perdure

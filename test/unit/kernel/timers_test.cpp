@@ -96,11 +96,9 @@ class TimersAndModel {
 }  // namespace
 
 TEST_CASE("timers strike once, never early, and none is lost") {
-  const uint64_t first = number_from_environment("PERDURE_SEED", 1);
-  for (uint64_t seed = first; seed < first + 6; ++seed) {
-    INFO("PERDURE_SEED=" << seed);
+  for_each_seed(6, [](uint64_t seed) {
     TimersAndModel both(seed);
     for (int i = 0; i < 2000; ++i) both.step();
     both.finish();
-  }
+  });
 }

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT
+//
+// Tries to break what has to wait for the disk half-way: objects are destroyed, processes stopped and
+// calls ended while a frame that this needs is not in memory.
+#include <catch2/catch.hpp>
+
+#include <utility>
+
+#include "test/unit/kernel/scripted_guest.hpp"
+
+using namespace perdure;
+
+namespace {
+
+constexpr Capability everything{.type = CapabilityType::range, .payload = 500};
+
+// Somebody waits for an answer that never comes, and its activity is only on the disk.
+struct AbsentActivity {
+  KernelWorld world;
+  std::vector<uint64_t> seen;  // by whom it is about
+  std::vector<uint64_t> told;  // whoever acts on it
+
+  explicit AbsentActivity(std::vector<uint64_t> methods) : methods_(std::move(methods)) {
+    const Guest silent = world.new_guest([](Process&) {});
+    world.open_new_rows();
+    client = world.new_guest(steps({call(5), note(seen)}));
+    world.open_new_rows();
+    const Guest owner = world.new_guest([this](Process& p) { act(p); });
+    world.process(owner).capability_registers[5] = client.process;
+    world.process(client).capability_registers[5] = KernelWorld::entry(silent);
+    world.let_receive(silent);
+    world.start();
+    run_checked(world, 20);
+    REQUIRE(world.process(client).control.state == ProcessState::waiting);
+    world.page_out({client.activity});
+    now_ = true;
+    run_checked(world, 60);
+    REQUIRE(seen == std::vector<uint64_t>{static_cast<uint64_t>(Result::interrupted), 0});
+  }
+
+  Guest client;
+
+ private:
+  void act(Process& p) {
+    if (!now_ || next_ > methods_.size()) return;
+    if (next_ > 0) note(told)(p);
+    if (next_ < methods_.size()) KernelWorld::invoke(p, Invocation::call, 5, {methods_[next_]});
+    ++next_;
+  }
+
+  std::vector<uint64_t> methods_;
+  size_t next_ = 0;
+  bool now_ = false;
+};
+
+}  // namespace
+
+TEST_CASE("a row of activities goes while the rows beside it are only on the disk") {
+  for (const unsigned absent : {1, 2, 3}) {
+    CAPTURE(absent);
+    KernelWorld world;
+    std::vector<uint64_t> told;
+    bool now = false, asked = false;
+    const Capability last = world.make_in_new_row(Kind::activity);
+    const Capability middle = world.make_in_new_row(Kind::activity);
+    const Capability first = world.make_in_new_row(Kind::activity);
+    world.open_new_rows();
+    const Guest owner = world.new_guest([&](Process& p) {
+      if (asked && told.empty()) note(told)(p);
+      asked = asked || now;
+      act_when(now, p, call(6, {method::range_rescind, frame_of(middle), 1}));
+    });
+    world.process(owner).capability_registers[6] = everything;
+    world.start();
+    if (absent & 1) world.page_out({first});
+    if (absent & 2) world.page_out({last});
+    now = true;
+    run_checked(world, 60);
+    REQUIRE(told == std::vector<uint64_t>{0, 1});
+    const auto header_of = [&](const Capability& row) { return *reinterpret_cast<RowHeader*>(world.bytes(row)); };
+    REQUIRE(header_of(first).next == last.object.frame());
+    REQUIRE(header_of(last).previous == first.object.frame());
+  }
+}
+
+TEST_CASE("a process is stopped while its activity is on the disk: it keeps it, and goes on") {
+  AbsentActivity a({method::process_stop, method::process_start});
+  REQUIRE(a.told == std::vector<uint64_t>{0, 0, 0, 0});
+}
+
+TEST_CASE("a call is ended while the activity of whoever waits for it is on the disk") {
+  AbsentActivity a({method::process_interrupt});
+  REQUIRE(a.told == std::vector<uint64_t>{0, 1});
+}
+
+TEST_CASE("a process destroys itself while those who wait for it are on the disk") {
+  KernelWorld world;
+  std::vector<uint64_t> seen;
+  bool now = false;
+  const Guest client = world.new_guest(steps({call(5), note(seen)}));
+  const Guest suicide = world.new_guest({});
+  world.set_program(suicide, [&](Process& p) {
+    act_when(now, p, call(6, {method::range_rescind, frame_of(suicide.process), 1}));
+  });
+  static_cast<void>(world.new_guest({}));
+  world.process(suicide).capability_registers[6] = everything;
+  world.process(client).capability_registers[5] = KernelWorld::entry(suicide);
+  world.let_receive(suicide);
+  world.start();
+  run_checked(world, 20);
+  REQUIRE(world.process(client).control.state == ProcessState::waiting);
+  world.page_out({client.process});
+  now = true;
+  run_checked(world, 60);
+  REQUIRE(seen == std::vector<uint64_t>{static_cast<uint64_t>(Result::destroyed), 0});
+  REQUIRE(!world.is_alive(suicide.process));
+}
+
+TEST_CASE("a row with the destroyer's own activity is destroyed while another of its processes is on the disk") {
+  KernelWorld world;
+  bool now = false;
+  const Guest suicide = world.new_guest({});
+  const Guest second = world.new_guest({});
+  world.set_program(suicide, [&](Process& p) {
+    act_when(now, p, call(6, {method::range_rescind, frame_of(suicide.activity), 1}));
+  });
+  world.process(suicide).capability_registers[6] = everything;
+  world.let_receive(second);
+  world.start();
+  run_checked(world, 20);
+  world.page_out({second.process});
+  now = true;
+  run_checked(world, 60);
+  REQUIRE(world.process(suicide).control.state == ProcessState::stopped);
+}
+
+TEST_CASE("a process whose frame is to hold activities is unbound, though the list is on the disk") {
+  KernelWorld world;
+  bool now = false;
+  const Guest doomed = world.new_guest({});
+  const Guest owner = world.new_guest([&](Process& p) {
+    act_when(now, p, call(6, {method::range_make, frame_of(doomed.process), static_cast<uint64_t>(Kind::activity), 9, 0}, 0, 7));
+  });
+  world.process(owner).capability_registers[6] = everything;
+  world.let_receive(doomed);
+  Capability head = owner.activity;
+  while (head.object.frame() == owner.activity.object.frame()) head = world.make(Kind::activity);
+  world.start();
+  run_checked(world, 20);
+  world.page_out({head});
+  now = true;
+  run_checked(world, 60);
+  REQUIRE(!world.is_alive(doomed.process));
+  REQUIRE(world.object<Activity>(doomed.activity).process.value == 0);
+}
+
+TEST_CASE("an activity that is taken away is bound to nobody, though the next one has to wait for the disk") {
+  KernelWorld world;
+  bool now = false;
+  std::vector<uint64_t> seen;
+  const Guest owner = world.new_guest({});
+  Capability fresh;
+  do fresh = world.make(Kind::activity);
+  while (fresh.object.frame() == owner.activity.object.frame());
+  const Guest first = world.new_guest({});
+  const Guest second = world.new_guest({});
+  REQUIRE(frame_of(first.activity) == frame_of(second.activity));
+  world.set_program(owner, [&](Process& p) {
+    act_when(now, p, call(6, {method::range_rescind, frame_of(first.activity), 1}));
+  });
+  world.process(owner).capability_registers[6] = everything;
+  world.let_receive(first);
+  world.let_receive(second);
+  world.start();
+  run_checked(world, 20);
+  world.page_out({second.process});
+  now = true;
+  REQUIRE(world.step());
+  // The call waits for the disk. What it has done so far is complete in itself.
+  REQUIRE(world.process(first).control.activity.is_void());
+  REQUIRE(world.object<Activity>(first.activity).process.value == 0);
+}

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
 // Tries to break what has to wait for the disk half-way: objects are destroyed, processes stopped and
-// calls ended while a frame that this needs is not in memory.
+// calls ended while a frame that this needs is not in memory, or no more frames may be changed.
 #include <catch2/catch.hpp>
 
+#include <array>
+#include <tuple>
 #include <utility>
 
 #include "test/unit/kernel/scripted_guest.hpp"
@@ -179,4 +181,61 @@ TEST_CASE("an activity that is taken away is bound to nobody, though the next on
   // The call waits for the disk. What it has done so far is complete in itself.
   REQUIRE(world.process(first).control.activity.is_void());
   REQUIRE(world.object<Activity>(first.activity).process.value == 0);
+}
+
+namespace {
+
+// Everything that may be changed before the next checkpoint has been changed, but for the frame of `object`.
+void use_up_room(KernelWorld& world, const Capability& object) {
+  Store& store = world.kernel().store;
+  const CacheSlot spared = store.find(object.object.frame());
+  for (CacheSlot slot = 0; slot < store.slot_count(); ++slot) {
+    if (slot == spared || store.descriptor(slot).identity.kind != Kind::page || store.is_current(slot)) continue;
+    if (!store.make_dirty(slot, Need::reserve)) return;
+  }
+  FAIL("there was room for all");
+}
+
+}  // namespace
+
+TEST_CASE("what a call is to change waits for room in the log, and is unchanged until then") {
+  const std::tuple<const char*, Kind, std::array<uint64_t, 6>> changes[] = {
+      {"a slot of a node", Kind::node, {method::store, 3}},
+      {"a node's settings", Kind::node, {method::node_set, 0, 0}},
+      {"a slot of a capability page", Kind::capability_page, {method::store, 3}},
+      {"a wrapper's payload", Kind::wrapper, {method::wrapper_set_payload, 9}},
+      {"an endpoint's id", Kind::endpoint, {method::endpoint_set_id, 9}},
+      {"a schedule", Kind::schedule, {method::schedule_set, 2, 5'000'000}},
+      {"a register of a process", Kind::process, {method::store, 3}},
+  };
+  for (const auto& [name, kind, words] : changes) {
+    INFO(name);
+    KernelWorld world({}, {.store_pages = 262});
+    std::vector<uint64_t> told;
+    bool now = false, asked = false;
+    const Capability object = world.make_in_new_row(kind);
+    world.open_new_rows();
+    const Guest guest = world.new_guest([&, asking = words](Process& p) {
+      if (asked && told.empty()) note(told)(p);
+      asked = asked || now;
+      act_when(now, p, call(5, asking, 9));
+    });
+    world.process(guest).capability_registers[5] = object;
+    world.process(guest).capability_registers[9] = number_capability(77);
+    world.start();
+    for (unsigned i = 0; i < 50; ++i) {
+      static_cast<void>(world.make(Kind::page));
+      if (i % 10 == 9) world.page_out({});
+    }
+    run_checked(world, 4);  // its own frames may be changed
+    world.bytes(object);
+    use_up_room(world, object);
+    world.unwritable_is_watched = true;
+    const Generation before = world.kernel().store.committed_generation();
+    now = true;
+    for (unsigned i = 0; i < 100 && told.empty(); ++i) run_checked(world, 1);
+    REQUIRE(!told.empty());
+    REQUIRE(told[0] == static_cast<uint64_t>(Result::ok));
+    REQUIRE(world.kernel().store.committed_generation() != before);  // which made room
+  }
 }

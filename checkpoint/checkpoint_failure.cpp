@@ -54,6 +54,7 @@ void Checkpointer::make_dirty_again(StoreParts& parts, FrameList& list) {
 void Checkpointer::start_withdrawing(StoreParts& parts) {
   Root root = parts.roots.current();
   root.clean = 0;
+  root.log_need = LogNeed::nothing;  // the last generation was at home before this one began
   root.next_generation = next_generation_;
   parts.roots.start(parts.io, root);
   phase_ = Phase::withdrawing;

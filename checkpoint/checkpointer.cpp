@@ -38,8 +38,9 @@ void Checkpointer::resume(StoreParts& parts, Generation next) {
   const Root& root = parts.roots.current();
   next_generation_ = next;
   system_ = root.system;
-  if (!root.unmigrated) return;
-  log_.continue_behind(root.header_place);
+  if (root.log_need == LogNeed::nothing) return;
+  log_.continue_behind(root.header_places[0]);
+  if (parts.directory.size() == 0) return;
   migration_.begin(parts);
   phase_ = Phase::migrating;
 }
@@ -251,9 +252,11 @@ void Checkpointer::start_root(StoreParts& parts) {
   // Home is about to be overwritten: home plus a part of this log is no older generation.
   root.oldest_bootable = pending_;
   root.next_generation = next_generation_;
-  root.unmigrated = 1;
-  root.header_place = log_.header_place();
-  root.header_checksum = log_.header_checksum();
+  root.log_need = LogNeed::frames;
+  for (unsigned copy = 0; copy < metadata_copies; ++copy) {
+    root.header_places[copy] = log_.header_place(copy);
+    root.header_checksums[copy] = log_.header_checksum(copy);
+  }
   root.generation_frames = log_.entry_count();
   root.boots_since_commit = 0;
   root.system = pending_system_;
@@ -274,7 +277,7 @@ void Checkpointer::committed(StoreParts& parts) {
 }
 
 size_t Checkpointer::segments_used(const StoreParts& parts) const {
-  const bool in_use = pending_.value != 0 || parts.roots.current().unmigrated;
+  const bool in_use = pending_.value != 0 || parts.roots.current().is_in_log();
   return in_use ? log_.segments_used() : 0;
 }
 

@@ -154,9 +154,13 @@ void Fetcher::from_log(StoreParts& parts, CacheSlot slot, const SummaryEntry& en
     finish(parts, slot, FrameState::clean);
   } else if (descriptor.flags & body_absent) {
     finish(parts, slot, FrameState::clean);
-  } else {
+  } else if (parts.roots.current().is_in_log()) {
     read_body(parts, slot, parts.geometry.log_block(entry.place), entry.checksum,
               IoPurpose::body_read_log);
+  } else {
+    // At home, though the log is not forgotten yet; only its tag is not to be asked.
+    read_body(parts, slot, parts.geometry.home_block(descriptor.number), entry.checksum,
+              IoPurpose::body_read_home);
   }
 }
 
@@ -197,7 +201,7 @@ void Fetcher::read_body(StoreParts& parts, CacheSlot slot, BlockIndex place, uin
 
 void Fetcher::body_ended(StoreParts& parts, const IoResult& result) {
   const CacheSlot slot = result.argument;
-  if (result.failed) return unreadable(parts, slot, "a frame cannot be read");
+  if (result.failed) return unreadable(parts, slot, "the disk does not give a frame, though it gives others");
   const std::span<const std::byte, block_bytes> body(parts.cache.body(slot), block_bytes);
   if (body_checksum(body, parts.cache[slot].number) != result.context) {
     return unreadable(parts, slot, "a frame is damaged");
@@ -209,7 +213,7 @@ void Fetcher::body_ended(StoreParts& parts, const IoResult& result) {
 }
 
 void Fetcher::tag_ended(StoreParts& parts, const IoResult& result) {
-  if (!parts.tags.read_ended(result, parts.geometry, parts.roots.current(), parts.directory)) return;
+  if (!parts.tags.read_ended(result, parts.geometry, parts.roots.current())) return;
   const unsigned index = result.argument / 2;
   TagBuffer& buffer = parts.tags[index];
   CacheSlot waiter = buffer.waiters;

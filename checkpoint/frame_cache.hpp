@@ -25,6 +25,7 @@ class FrameCache {
   FrameDescriptor& operator[](CacheSlot slot) { return descriptors_[slot]; }
   const FrameDescriptor& operator[](CacheSlot slot) const { return descriptors_[slot]; }
   std::byte* body(CacheSlot slot) { return bodies_ + size_t{slot} * frame_bytes; }
+  const std::byte* body(CacheSlot slot) const { return bodies_ + size_t{slot} * frame_bytes; }
   CacheSlot size() const { return static_cast<CacheSlot>(descriptors_.size()); }
   CacheSlot resident() const { return resident_; }
 
@@ -33,6 +34,15 @@ class FrameCache {
     CacheSlot slot = heads_[bucket_of(number)];
     while (slot != no_slot && descriptors_[slot].number != number) slot = descriptors_[slot].hash_next;
     return slot;
+  }
+
+  // Resident, and its contents, with a body, are those that were committed last; or no_slot.
+  CacheSlot find_unchanged(FrameNumber number) const {
+    const CacheSlot slot = lookup(number);
+    if (slot == no_slot) return no_slot;
+    const FrameDescriptor& descriptor = descriptors_[slot];
+    const bool has_body = !(descriptor.flags & (FrameDescriptor::flag_body_absent | FrameDescriptor::flag_all_zero));
+    return descriptor.state == FrameState::clean && has_body ? slot : no_slot;
   }
 
   // A vacant slot becomes one that holds `number`, in state fetching. no_slot if there is none.

@@ -44,6 +44,7 @@ inline constexpr uint32_t log_segments_min = 3;
 
 inline constexpr uint64_t tags_per_frame = 127;
 inline constexpr uint64_t summary_entries_per_block = 101;
+inline constexpr uint32_t metadata_copies = 2;  // of summary blocks and of the generation header
 
 // How many blocks a generation header has that refers to so many segments.
 inline constexpr size_t header_references_max = 160;  // in its first block
@@ -80,7 +81,7 @@ struct Geometry {
   // the largest k with k bodies and their summary blocks in a segment.
   constexpr uint64_t entries_per_segment_min() const {
     uint64_t k = segment_blocks;
-    while (k + (k + summary_entries_per_block - 1) / summary_entries_per_block > segment_blocks) --k;
+    while (k + metadata_copies * ((k + summary_entries_per_block - 1) / summary_entries_per_block) > segment_blocks) --k;
     return k;
   }
   // How many frames a generation can have, in the worst packing. All segments are free when one
@@ -93,12 +94,18 @@ struct Geometry {
   auto operator<=>(const Geometry&) const = default;
 };
 
+// Copy `copy` of summary block `index`: which block of its segment.
+constexpr uint32_t summary_block_index(const Geometry& geometry, uint32_t index, unsigned copy) {
+  return geometry.segment_blocks - 1 - (metadata_copies * index + copy);
+}
+
 constexpr std::optional<Geometry> Geometry::plan(uint64_t disk_blocks, uint32_t log_segments,
                                                  uint32_t segment_blocks) {
   if (disk_blocks > uint64_t{1} << 50 || log_segments < log_segments_min ||
       log_segments > 1u << 15 || segment_blocks < segment_blocks_min ||
-      segment_blocks > Disk::blocks_per_request_max || header_blocks(log_segments) > segment_blocks) {
-    return {};  // the last: a header stands in one segment, whatever it refers to
+      segment_blocks > Disk::blocks_per_request_max ||
+      metadata_copies * header_blocks(log_segments) > segment_blocks) {
+    return {};  // the last: a header stands in one segment, both copies, whatever it refers to
   }
   Geometry geometry{disk_blocks, log_segments, segment_blocks, 0, 0};
   const uint64_t before = log_start.value + geometry.log_blocks();

@@ -1,33 +1,75 @@
 // SPDX-License-Identifier: MIT
 #include "checkpoint/io_queue.hpp"
 
+#include <algorithm>
+
 #include "checkpoint/require.hpp"
 
 namespace perdure {
+namespace {
+
+bool is_flush(const DiskRequest& request) { return request.operation == DiskRequest::Operation::flush; }
+bool is_read(const DiskRequest& request) { return request.operation == DiskRequest::Operation::read; }
+
+constexpr uint64_t probed_block = 0;  // where a root stands
+
+}  // namespace
+
+void IoQueue::open(Disk& disk, StoreClient& client, std::byte* memory) {
+  *this = {};
+  disk_ = &disk;
+  memory_ = memory;
+  health_.open(client);
+}
 
 void IoQueue::start(const DiskRequest& request, IoPurpose purpose, uint32_t argument,
                     uint64_t context) {
   for (unsigned i = 0; i < capacity; ++i) {
     Operation& operation = operations_[i];
     if (operation.state != Operation::State::free) continue;
-    operation = {request, context, argument, purpose, Operation::State::waiting, 0};
+    operation = {.request = request, .context = context, .argument = argument, .purpose = purpose};
     operation.request.token = i;
     ++in_flight_[static_cast<size_t>(purpose)];
-    ++waiting_;
+    make_again(operation);
     submit_waiting();
     return;
   }
   require(false, "the table of disk operations never overflows");
 }
 
+void IoQueue::make_again(Operation& operation) {
+  operation.state = Operation::State::waiting;
+  ++waiting_;
+}
+
 void IoQueue::submit_waiting() {
+  for (unsigned i = 0; i < capacity && waiting_ > 0; ++i) {
+    Operation& operation = operations_[next_];
+    if (operation.state == Operation::State::waiting) {
+      if (!disk_->submit(operation.request)) return;
+      operation.state = Operation::State::submitted;
+      operation.submitted_ns = now_ns_;
+      ++operation.tries;
+      --waiting_;
+    }
+    next_ = (next_ + 1) % capacity;
+  }
+}
+
+void IoQueue::advance(uint64_t now_ns) {
+  now_ns_ = now_ns;
+  if (health_.look_is_due(now_ns)) {
+    for (const Operation& operation : operations_) {
+      if (operation.state != Operation::State::submitted) continue;
+      health_.is_pending(operation.request.operation, operation.submitted_ns, now_ns);
+    }
+  }
+  if (paused_ == 0) return;
   for (Operation& operation : operations_) {
-    if (waiting_ == 0) return;
-    if (operation.state != Operation::State::waiting) continue;
-    if (!disk_->submit(operation.request)) return;
-    operation.state = Operation::State::submitted;
-    ++operation.tries;
-    --waiting_;
+    if (operation.state != Operation::State::paused || now_ns < operation.paused_until_ns) continue;
+    --paused_;
+    operation.tries = 0;
+    make_again(operation);
   }
 }
 
@@ -36,19 +78,59 @@ std::optional<IoResult> IoQueue::next_result() {
   while (const auto completion = disk_->poll()) {
     require(completion->token < capacity, "the disk returns the tokens that it was given");
     Operation& operation = operations_[completion->token];
-    const bool is_flush = operation.request.operation == DiskRequest::Operation::flush;
-    if (completion->failed && !is_flush && operation.tries < tries_max) {
-      operation.state = Operation::State::waiting;
-      ++waiting_;
+    if (!completion->failed) {
+      if (is_read(operation.request)) ++read_successes_;
+      health_.succeeded(operation.request.operation, now_ns_);
+    } else if (try_again(operation)) {
       ++retries_;
       submit_waiting();
       continue;
     }
     operation.state = Operation::State::free;
     --in_flight_[static_cast<size_t>(operation.purpose)];
+    if (operation.purpose == IoPurpose::probe) continue;
     return IoResult{operation.purpose, completion->failed, operation.argument, operation.context};
   }
   return {};
+}
+
+// Of one that has failed. False: its failure is told.
+bool IoQueue::try_again(Operation& operation) {
+  if (is_flush(operation.request) || operation.purpose == IoPurpose::probe) return false;
+  if (operation.tries < tries_max) {
+    make_again(operation);
+    return true;
+  }
+  health_.failed(operation.request.operation, now_ns_);
+  if (!is_waited_out(operation.purpose)) return false;
+  pause(operation);
+  if (!is_bad_place(operation)) return true;
+  --paused_;
+  return false;
+}
+
+void IoQueue::pause(Operation& operation) {
+  if (operation.rounds == 0) operation.failing_since_ns = now_ns_;
+  else if (read_successes_ != operation.successes_seen && operation.rounds_alone < bad_place_rounds) ++operation.rounds_alone;
+  operation.successes_seen = read_successes_;
+  const unsigned doublings = std::min<unsigned>(operation.rounds, 6);
+  operation.paused_until_ns = now_ns_ + std::min(pause_min_ns << doublings, pause_max_ns);
+  if (operation.rounds < bad_place_rounds) ++operation.rounds;
+  operation.state = Operation::State::paused;
+  ++paused_;
+  if (is_read(operation.request)) probe();
+}
+
+bool IoQueue::is_bad_place(const Operation& operation) const {
+  return is_read(operation.request) && operation.rounds_alone >= bad_place_rounds &&
+         now_ns_ - operation.failing_since_ns >= bad_place_ns;
+}
+
+// Whether the disk gives anything at all.
+void IoQueue::probe() {
+  if (in_flight(IoPurpose::probe) > 0) return;
+  start({.operation = DiskRequest::Operation::read, .block = probed_block, .block_count = 1, .memory = memory_},
+        IoPurpose::probe);
 }
 
 }  // namespace perdure

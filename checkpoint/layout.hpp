@@ -12,11 +12,12 @@
 //
 // What a fresh image contains (generation 0, entirely at home):
 //  - both root slots, both copies, the same but for the sequence: slot A sequence 1, slot B
-//    sequence 2. newest_generation 0, unmigrated 0, next_generation 1, clean 1, boots 0,
+//    sequence 2. newest_generation 0, log_need none, next_generation 1, clean 1, boots 0,
 //    boot_epoch 0, no header; geometry from Geometry::plan; a random store_id that is not 0;
 //    frontier = the number of tag frames that were written; SystemState of generation 0;
-//  - tag frames 0 .. frontier-1, both copies, the same contents and sequence 0, each sealed for
-//    its own place; a tag for each of their frames: zero for one that was never used;
+//  - tag frames 0 .. frontier-1, both copies, the same contents, sequence TagFrame::sequence_of(0,
+//    copy), each sealed for its own place; a tag for each of their frames: zero for one that was
+//    never used;
 //  - the home block of every frame whose tag has neither kind empty nor flag_all_zero, in the
 //    form that normalize() gives, its body_checksum in the tag;
 //  - zeroes in the first report block. All else may hold anything.
@@ -34,7 +35,17 @@
 
 namespace perdure {
 
-inline constexpr uint32_t format_version = 2;
+inline constexpr uint32_t format_version = 3;
+
+// What the log is still needed for, of the newest generation.
+enum class LogNeed : uint64_t {
+  nothing = 0,  // it is at home, both copies of its tags durable
+  frames = 1,   // its frames are read from the log, and home may be half written
+  // Its frames and one copy of each of its tags are durable at home; the second copies may not be. If
+  // all summaries in the log still verify, the second copies are made good from them. If not, they
+  // are durable: only then is the log written over.
+  tags = 2,
+};
 
 // --- the root ------------------------------------------------------------------------------
 // One sector, so that it cannot be torn. Written alternately to two slots, two copies each.
@@ -50,9 +61,9 @@ struct Root {
   Generation parent_generation;     // what that one grew from
   Generation oldest_bootable;
   Generation next_generation;       // above every number that may have been attempted
-  uint64_t unmigrated = 0;          // 1: the newest generation's frames are in the log
-  uint64_t header_place = 0;        // of the newest generation, in the log, if unmigrated
-  uint64_t header_checksum = 0;     // that of its first block
+  LogNeed log_need = LogNeed::nothing;
+  uint64_t header_places[2] = {};     // in the log, of both copies of the newest generation's header
+  uint64_t header_checksums[2] = {};  // those of their first blocks
   uint64_t frontier = 0;            // tag frames below it must verify; above it nothing was used
   uint64_t generation_frames = 0;   // how many the newest generation holds
   uint64_t boots = 0;
@@ -64,13 +75,15 @@ struct Root {
   uint64_t interval_ms = 0;         // default time between checkpoints
   Geometry geometry;
   SystemState system;               // of the newest generation
-  uint64_t spare[31] = {};          // mirror members and their incarnations will stand here
+  uint64_t spare[29] = {};          // mirror members and their incarnations will stand here
   uint64_t checksum = 0;            // over all before it
+
+  bool is_in_log() const { return log_need == LogNeed::frames; }
 };
 static_assert(sizeof(Geometry) == 32);
 static_assert(sizeof(Root) == sector_bytes);
-static_assert(offsetof(Root, store_id) == 16 && offsetof(Root, geometry) == 160 &&
-              offsetof(Root, system) == 192 && offsetof(Root, checksum) == 504);
+static_assert(offsetof(Root, store_id) == 16 && offsetof(Root, geometry) == 176 &&
+              offsetof(Root, system) == 208 && offsetof(Root, checksum) == 504);
 
 // --- tags ----------------------------------------------------------------------------------
 // What is known of a frame at home. All zero: never used.
@@ -79,7 +92,7 @@ struct Tag {
   static constexpr uint16_t flag_lost = 1 << 1;      // versions unknown for ever: unreadable
   Version source;
   uint64_t checksum = 0;       // body_checksum of the home block
-  Generation generation;       // in which it was written
+  uint64_t spare = 0;
   Account account;
   Kind kind = Kind::empty;
   uint8_t revision = 0;        // kind_table's layout_revision
@@ -91,8 +104,14 @@ struct TagFrame {
   uint64_t checksum = 0;  // over all after it, seeded with the place
   uint64_t store_id = 0;
   uint64_t index = 0;     // which tag frame: of frames index * 127 …
-  uint64_t sequence = 0;  // the generation whose migration wrote it
+  uint64_t sequence = 0;  // see sequence_of
   Tag tags[tags_per_frame];
+
+  // The two copies that the migration of a generation writes are a pair: the same contents, and
+  // sequences that differ in the last bit. So the newer copy can be told from the older one, and
+  // one that was written last from one that was written before.
+  static constexpr uint64_t sequence_of(Generation generation, unsigned copy) { return generation.value * 2 + copy; }
+  Generation generation() const { return {sequence / 2}; }
 };
 static_assert(sizeof(TagFrame) == block_bytes);
 
@@ -100,10 +119,12 @@ constexpr uint64_t tag_frame_of(FrameNumber frame) { return frame.value / tags_p
 constexpr size_t tag_index_of(FrameNumber frame) { return frame.value % tags_per_frame; }
 
 // --- the log -------------------------------------------------------------------------------
-//   segment:  | body 0 | body 1 | ...   unused ... | header chain (last segment) | summary blocks |
-//             0                                                                     segment_blocks
-// Summary block i of a segment is its block segment_blocks - 1 - i. The last segment of a
-// generation may have no summary block: a few entries stand in the header itself.
+//   segment:  | body 0 | body 1 | ...  unused ... | header chains (last segment) | summary blocks |
+//             0                                                                      segment_blocks
+// Header and summaries stand twice, because one rotten block of them would refuse the whole image.
+// Copy c of summary block i is block segment_blocks - 1 - (2 i + c) of its segment. The last segment
+// of a generation may have no summary block: a few entries stand in the header itself. The chain of
+// header copy 0 stands above the summary blocks and goes down, that of copy 1 goes on below it.
 struct SummaryEntry {
   static constexpr uint16_t flag_all_zero = 1 << 0;  // no body
   FrameNumber number;

@@ -80,12 +80,12 @@ std::byte* LogWriter::block(const Buffer& buffer, uint32_t index) {
   return memory_ + (number * geometry_.segment_blocks + index) * block_bytes;
 }
 
-SummaryBlock& LogWriter::summary(const Buffer& buffer, uint32_t index) {
-  return *reinterpret_cast<SummaryBlock*>(block(buffer, geometry_.segment_blocks - 1 - index));
+SummaryBlock& LogWriter::summary(const Buffer& buffer, uint32_t index, unsigned copy) {
+  return *reinterpret_cast<SummaryBlock*>(block(buffer, summary_block_index(geometry_, index, copy)));
 }
 
 bool LogWriter::fits(const Buffer& buffer, bool with_body) const {
-  return buffer.bodies + (with_body ? 1 : 0) + blocks_for_entries(buffer.entries + 1) <=
+  return buffer.bodies + (with_body ? 1 : 0) + metadata_copies * blocks_for_entries(buffer.entries + 1) <=
          geometry_.segment_blocks;
 }
 
@@ -95,11 +95,12 @@ bool LogWriter::make_place(StoreParts& parts, const FrameToStage& frame) {
     open_segment();
     return true;
   }
-  if (current->unsealed && current->is_summary_full()) {
+  const bool has_room = fits(*current, frame.has_body());
+  if (current->unsealed > 0 && (current->is_summary_full() || !has_room)) {
     seal_summary(*current);
     return false;
   }
-  if (fits(*current, frame.has_body())) return true;
+  if (has_room) return true;
   close(parts, *current);
   return false;
 }
@@ -120,7 +121,7 @@ uint64_t LogWriter::stage(StoreParts& parts, const FrameToStage& frame) {
     entry.checksum = body_checksum(std::span<const std::byte, block_bytes>(body, block_bytes), frame.number);
     entry.place = static_cast<uint32_t>(place_of(buffer, buffer.bodies++));
   }
-  SummaryBlock& block = summary(buffer, buffer.entries / uint32_t{summary_entries_per_block});
+  SummaryBlock& block = summary(buffer, buffer.entries / uint32_t{summary_entries_per_block}, 0);
   const uint32_t index = buffer.entries++ % uint32_t{summary_entries_per_block};
   if (index == 0) {
     std::memset(static_cast<void*>(&block), 0, sizeof(block));
@@ -131,28 +132,30 @@ uint64_t LogWriter::stage(StoreParts& parts, const FrameToStage& frame) {
   }
   block.entries[index] = entry;
   block.count = index + 1;
-  buffer.unsealed = true;
+  buffer.unsealed = metadata_copies;
   ++entry_count_;
   require(parts.directory.insert(entry), "a frame is in a generation once, and the directory is large enough");
   return entry.checksum;
 }
 
-// The last one. Each as soon as it is full: closing a segment of nothing but summaries is short, too.
+// One copy of the last one; the first, of which the other is made, at last. Each as soon as it is full:
+// closing a segment of nothing but summaries is short, too.
 void LogWriter::seal_summary(Buffer& buffer) {
-  buffer.unsealed = false;
+  const unsigned copy = --buffer.unsealed;
   const uint32_t last = buffer.summary_blocks() - 1;
-  seal(summary(buffer, last), geometry_.log_block(place_of(buffer, geometry_.segment_blocks - 1 - last)));
+  SummaryBlock& block = summary(buffer, last, copy);
+  if (copy > 0) std::memcpy(static_cast<void*>(&block), &summary(buffer, last, 0), sizeof(block));
+  seal(block, geometry_.log_block(place_of(buffer, summary_block_index(geometry_, last, copy))));
 }
 
-// The bodies and what ends the segment: one write if they meet, else two.
+// Everything in it is sealed. The bodies and what ends the segment: one write if they meet, else two.
 void LogWriter::close(StoreParts& parts, Buffer& buffer) {
   const uint32_t summary_blocks = buffer.summary_blocks();
-  if (buffer.unsealed) seal_summary(buffer);
   if (buffer.header_blocks == 0) {
     references_[reference_count_++] = {buffer.segment, summary_blocks, buffer.sequence};
   }
   buffer.filling = false;
-  const uint32_t tail = summary_blocks + buffer.header_blocks;
+  const uint32_t tail = metadata_copies * summary_blocks + buffer.header_blocks;
   const uint32_t tail_first = geometry_.segment_blocks - tail;
   if (buffer.bodies == tail_first) {
     write_blocks(parts, buffer, 0, geometry_.segment_blocks);
@@ -173,19 +176,20 @@ void LogWriter::write_blocks(StoreParts& parts, Buffer& buffer, uint32_t first, 
 
 bool LogWriter::finish_step(StoreParts& parts) {
   Buffer* current = filling();
-  if (header_built_ > 0) {
-    build_chain_block(parts, *current, header_built_++);
-  } else if (current && !has_room_for_header(*current)) {
-    close(parts, *current);
-    return false;
-  } else if (current && current->unsealed && !current->fits_in_header()) {
-    seal_summary(*current);
-    return false;
-  } else {
+  if (header_built_ == 0) {
+    const bool has_room = current && has_room_for_header(*current);
+    if (current && current->unsealed > 0 && !(has_room && current->fits_in_header())) {
+      seal_summary(*current);
+      return false;
+    }
+    if (current && !has_room) {
+      close(parts, *current);
+      return false;
+    }
     if (!current) current = &open_segment();
-    build_header(parts, *current);
-    header_built_ = 1;
+    start_header(*current);
   }
+  build_header_block(parts, *current);
   if (header_built_ < current->header_blocks) return false;
   close(parts, *current);
   return true;
@@ -194,45 +198,56 @@ bool LogWriter::finish_step(StoreParts& parts) {
 bool LogWriter::has_room_for_header(const Buffer& buffer) const {
   const auto header = static_cast<uint32_t>(header_blocks(reference_count_ + 1));
   const uint32_t summary_blocks = buffer.fits_in_header() ? 0 : buffer.summary_blocks();
-  return buffer.bodies + summary_blocks + header <= geometry_.segment_blocks;
+  return buffer.bodies + metadata_copies * (summary_blocks + header) <= geometry_.segment_blocks;
 }
 
 // The header stands above the summary blocks of its segment, or, if its few entries fit in it,
-// in their place.
-void LogWriter::build_header(StoreParts& parts, Buffer& buffer) {
-  const bool inlined = buffer.fits_in_header();
-  const uint32_t inline_count = inlined ? buffer.entries : 0;
-  SummaryEntry entries[header_inline_entries_max];
-  if (inline_count > 0) std::memcpy(static_cast<void*>(entries), summary(buffer, 0).entries, inline_count * sizeof(SummaryEntry));
-  if (inlined) {
-    buffer.entries = 0;
-    buffer.unsealed = false;
+// in their place: then they leave the summary for the header.
+void LogWriter::start_header(Buffer& buffer) {
+  inline_count_ = buffer.fits_in_header() ? buffer.entries : 0;
+  if (inline_count_ > 0) {
+    std::memcpy(static_cast<void*>(inline_entries_), summary(buffer, 0, 0).entries, inline_count_ * sizeof(SummaryEntry));
   }
+  if (buffer.fits_in_header()) buffer.entries = buffer.unsealed = 0;
   references_[reference_count_++] = {buffer.segment, buffer.summary_blocks(), buffer.sequence};
-  const uint32_t first = geometry_.segment_blocks - 1 - buffer.summary_blocks();
-  auto& header = *reinterpret_cast<GenerationHeader*>(block(buffer, first));
+  buffer.header_blocks = metadata_copies * static_cast<uint32_t>(header_blocks(reference_count_));
+}
+
+// The next one: of the first copy's chain, then of the second's, which is made of it.
+void LogWriter::build_header_block(StoreParts& parts, Buffer& buffer) {
+  const uint32_t in_chain = buffer.header_blocks / metadata_copies;
+  const uint32_t place = geometry_.segment_blocks - 1 - metadata_copies * buffer.summary_blocks() - header_built_;
+  if (header_built_ >= in_chain) copy_header_block(buffer, place + in_chain, place);
+  else if (header_built_ == 0) build_header(parts, buffer, place);
+  else build_chain_block(parts, buffer, place, header_built_);
+  if (header_built_ % in_chain == 0) {
+    const uint32_t copy = header_built_ / in_chain;
+    header_places_[copy] = place_of(buffer, place);
+    header_checksums_[copy] = reinterpret_cast<const GenerationHeader*>(block(buffer, place))->checksum;
+  }
+  ++header_built_;
+}
+
+void LogWriter::build_header(StoreParts& parts, Buffer& buffer, uint32_t place) {
+  auto& header = *reinterpret_cast<GenerationHeader*>(block(buffer, place));
   std::memset(static_cast<void*>(&header), 0, sizeof(header));
   header.store_id = parts.store_id;
   header.generation = generation_;
   header.sequence = buffer.sequence;
   header.magic = GenerationHeader::magic_value;
-  header.inline_count = inline_count;
+  header.inline_count = inline_count_;
   header.parent = parent_;
   header.entry_count = entry_count_;
   header.reference_count = static_cast<uint32_t>(reference_count_);
   header.system = system_;
-  std::memcpy(static_cast<void*>(header.inline_entries), entries, inline_count * sizeof(SummaryEntry));
+  std::memcpy(static_cast<void*>(header.inline_entries), inline_entries_, inline_count_ * sizeof(SummaryEntry));
   std::memcpy(header.references, references_.data(),
               std::min(reference_count_, header_references_max) * sizeof(SegmentReference));
-  buffer.header_blocks = static_cast<uint32_t>(header_blocks(reference_count_));
-  header_place_ = place_of(buffer, first);
-  seal(header, geometry_.log_block(header_place_));
-  header_checksum_ = header.checksum;
+  seal(header, geometry_.log_block(place_of(buffer, place)));
 }
 
 // Block `index` of the header, which is not its first.
-void LogWriter::build_chain_block(StoreParts& parts, Buffer& buffer, uint32_t index) {
-  const uint32_t place = geometry_.segment_blocks - 1 - buffer.summary_blocks() - index;
+void LogWriter::build_chain_block(StoreParts& parts, Buffer& buffer, uint32_t place, uint32_t index) {
   const size_t done = header_references_max + (index - 1) * chain_references_max;
   auto& chain = *reinterpret_cast<HeaderChainBlock*>(block(buffer, place));
   std::memset(static_cast<void*>(&chain), 0, sizeof(chain));
@@ -244,6 +259,13 @@ void LogWriter::build_chain_block(StoreParts& parts, Buffer& buffer, uint32_t in
   const size_t count = std::min(reference_count_ - done, chain_references_max);
   std::memcpy(chain.references, references_.data() + done, count * sizeof(SegmentReference));
   seal(chain, geometry_.log_block(place_of(buffer, place)));
+}
+
+// Of either kind: their seals are alike.
+void LogWriter::copy_header_block(Buffer& buffer, uint32_t from, uint32_t to) {
+  auto& copied = *reinterpret_cast<HeaderChainBlock*>(block(buffer, to));
+  std::memcpy(static_cast<void*>(&copied), block(buffer, from), block_bytes);
+  seal(copied, geometry_.log_block(place_of(buffer, to)));
 }
 
 void LogWriter::abandon() {

@@ -5,7 +5,7 @@
 // in flight from the cache, no writer waits for a device, and what is written is what was
 // checksummed. A full buffer is written as a segment while the other one is filled.
 //
-//   buffer:  | bodies ->      ...      <- header | <- summary blocks |
+//   buffer:  | bodies ->      ...      <- header, twice | <- summary blocks, each twice |
 //
 // All segments are free when a generation begins (the last one is at home), so they are taken in
 // turn, round and round.
@@ -58,8 +58,8 @@ class LogWriter {
   bool is_writing(const IoQueue& io) const { return io.in_flight(IoPurpose::segment_write) > 0; }
   bool has_failed() const { return failed_; }  // a write of this generation
   uint64_t entry_count() const { return entry_count_; }
-  uint64_t header_place() const { return header_place_; }
-  uint64_t header_checksum() const { return header_checksum_; }
+  uint64_t header_place(unsigned copy) const { return header_places_[copy]; }
+  uint64_t header_checksum(unsigned copy) const { return header_checksums_[copy]; }
   size_t segments_used() const { return reference_count_; }
   void continue_behind(uint64_t place);  // of recovery: where the last header stands
 
@@ -67,21 +67,21 @@ class LogWriter {
   struct Buffer {
     uint32_t writes_left = 0;
     bool filling = false;
-    bool unsealed = false;       // the last summary block is
+    uint32_t unsealed = 0;       // copies of the last summary block that are
     uint32_t bodies = 0;
     uint32_t entries = 0;
-    uint32_t header_blocks = 0;
+    uint32_t header_blocks = 0;  // both copies
     uint32_t segment = 0;
     uint64_t sequence = 0;
 
-    uint32_t summary_blocks() const;
+    uint32_t summary_blocks() const;  // of one copy
     bool is_summary_full() const;
     bool fits_in_header() const { return entries <= header_inline_entries_max; }
   };
   Buffer* filling();
   Buffer& open_segment();
   std::byte* block(const Buffer&, uint32_t index);
-  SummaryBlock& summary(const Buffer&, uint32_t index);
+  SummaryBlock& summary(const Buffer&, uint32_t index, unsigned copy);
   uint64_t place_of(const Buffer& buffer, uint32_t index) const {
     return uint64_t{buffer.segment} * geometry_.segment_blocks + index;
   }
@@ -90,8 +90,11 @@ class LogWriter {
   void close(StoreParts&, Buffer&);
   void write_blocks(StoreParts&, Buffer&, uint32_t first, uint32_t count);
   bool has_room_for_header(const Buffer&) const;
-  void build_header(StoreParts&, Buffer&);
-  void build_chain_block(StoreParts&, Buffer&, uint32_t index);
+  void start_header(Buffer&);
+  void build_header_block(StoreParts&, Buffer&);
+  void build_header(StoreParts&, Buffer&, uint32_t place);
+  void build_chain_block(StoreParts&, Buffer&, uint32_t place, uint32_t index);
+  void copy_header_block(Buffer&, uint32_t from, uint32_t to);
 
   Geometry geometry_;
   std::byte* memory_ = nullptr;
@@ -103,10 +106,12 @@ class LogWriter {
   Generation parent_;
   SystemState system_;
   size_t reference_count_ = 0;
-  uint32_t header_built_ = 0;    // blocks of the header that are
+  SummaryEntry inline_entries_[header_inline_entries_max];  // of the header that is being built
+  uint32_t inline_count_ = 0;
+  uint32_t header_built_ = 0;    // blocks of the header that are, of both copies
   uint64_t entry_count_ = 0;
-  uint64_t header_place_ = 0;
-  uint64_t header_checksum_ = 0;
+  uint64_t header_places_[metadata_copies] = {};
+  uint64_t header_checksums_[metadata_copies] = {};
   bool failed_ = false;
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The migration's second half: tag frames, one at a time, each written once per flush.
+// The migration's second half: tag frames, one at a time, one copy in each of two passes.
 #include <bit>
 
 #include "checkpoint/migration.hpp"
@@ -12,10 +12,9 @@ namespace {
 
 constexpr uint32_t both_copies = 2;
 
-Tag tag_of(const SummaryEntry& entry, Generation generation) {
+Tag tag_of(const SummaryEntry& entry) {
   return {.source = entry.source,
           .checksum = entry.checksum,
-          .generation = generation,
           .account = entry.account,
           .kind = entry.kind,
           .revision = entry.revision,
@@ -25,26 +24,30 @@ Tag tag_of(const SummaryEntry& entry, Generation generation) {
 }  // namespace
 
 bool Migration::tag_step(StoreParts& parts) {
-  if (failed_) {
-    // tag_buffer_ stays pinned, so that nobody reads a copy that may be torn.
-    trouble(parts, Phase::tagging, "a tag frame cannot be written");
-    return true;
-  }
   if (tag_copies_left_ != 0) {
     write_tag_copy(parts);
     return true;
   }
   if (tag_position_ == parts.directory.size()) {
-    phase_ = Phase::flushing;
-    ++running_;
-    parts.io.start({.operation = DiskRequest::Operation::flush}, IoPurpose::flush);
+    end_of_tags(parts);
     return true;
   }
   const uint64_t index = tag_frame_of(parts.directory.sorted(tag_position_).number);
   if (index < parts.roots.current().frontier) return prepare_tag_frame(parts, index);
-  // The gap below, too, must verify once the frontier is above it.
-  prepare_new_tag_frame(parts, new_frontier_, nullptr);
+  if (second_pass_) {
+    tag_position_ = behind_tag_frame(parts, index);  // both copies were written in the first
+  } else {
+    // The gap below, too, must verify once the frontier is above it.
+    prepare_new_tag_frame(parts, new_frontier_, nullptr);
+  }
   return true;
+}
+
+void Migration::end_of_tags(StoreParts& parts) {
+  if (second_pass_ && !tags_only_) return start_release(parts);
+  if (any_tag_written_ || !tags_only_) return start_flush(parts);
+  // A start that found every pair as it should be.
+  if (second_pass_) phase_ = Phase::forgetting; else start_tags(parts, true);
 }
 
 // At or above the frontier, or damaged: there is nothing on the disk that anybody believes.
@@ -55,8 +58,10 @@ void Migration::prepare_new_tag_frame(StoreParts& parts, uint64_t index, const T
   } else {
     frame = {};
   }
+  const Generation generation = parts.roots.current().newest_generation;
   tag_behind_ = apply_entries(parts, frame, index);
   tag_block(1) = frame;
+  for (unsigned copy = 0; copy < both_copies; ++copy) tag_block(copy).sequence = TagFrame::sequence_of(generation, copy);
   tag_copy_ = both_copies;
   tag_copies_left_ = 0b11;
 }
@@ -67,47 +72,66 @@ bool Migration::prepare_tag_frame(StoreParts& parts, uint64_t index) {
     if (!tag_buffer_) return false;
     ++parts.tags[*tag_buffer_].pins;
   }
-  TagBuffer& buffer = parts.tags[*tag_buffer_];
+  const TagBuffer& buffer = parts.tags[*tag_buffer_];
   switch (buffer.state) {
     case TagBuffer::State::loading:
       return false;
-    case TagBuffer::State::valid: {
-      tag_copy_ = TagCache::copy_to_write(buffer, parts.roots.current().newest_generation);
-      TagFrame& frame = tag_block(tag_copy_);
-      frame = buffer.frame();
-      tag_behind_ = apply_entries(parts, frame, index);
-      tag_copies_left_ = 1u << tag_copy_;
+    case TagBuffer::State::valid:
+      fill_in(parts, buffer, index);
       return true;
-    }
     case TagBuffer::State::damaged: {
       // The versions of its frames are lost, but for those that are in the log. Never version 0.
       TagFrame lost;
       for (Tag& tag : lost.tags) tag = {.flags = Tag::flag_lost};
-      parts.client->warning("a tag frame is damaged", index);
+      parts.client->warning("both copies of a tag frame are damaged; its number is", index);
       prepare_new_tag_frame(parts, index, &lost);
       return true;
     }
     default:
       unpin_tags(parts);
-      trouble(parts, Phase::tagging, "a tag frame cannot be read");
+      trouble(parts, Phase::tagging, "a tag frame cannot be read; generation");
       return true;
   }
 }
 
+// What this pass writes of a tag frame that is there.
+void Migration::fill_in(StoreParts& parts, const TagBuffer& buffer, uint64_t index) {
+  const Generation generation = parts.roots.current().newest_generation;
+  const bool is_pair = buffer.whole[0] && buffer.whole[1] && buffer.copies[0]->generation() == generation &&
+                       buffer.copies[1]->generation() == generation;
+  if (trust_pairs_ && is_pair) {
+    tag_position_ = behind_tag_frame(parts, index);
+    return unpin_tags(parts);
+  }
+  if (second_pass_ && buffer.frame().generation() != generation) {
+    // The disk acknowledged the first copy, and has not got it.
+    restart(parts);
+    return trouble(parts, tags_only_ ? Phase::tagging : Phase::moving, "the disk has lost a write; generation");
+  }
+  const TagWrite write = second_pass_ ? second_write(buffer, generation) : first_write(buffer, generation);
+  TagFrame& frame = tag_block(write.copy);
+  frame = buffer.frame();
+  tag_behind_ = apply_entries(parts, frame, index);
+  frame.sequence = write.sequence;
+  tag_copy_ = write.copy;
+  tag_copies_left_ = 1u << write.copy;
+}
+
 // → the position behind the last entry of this tag frame.
 size_t Migration::apply_entries(StoreParts& parts, TagFrame& frame, uint64_t index) {
-  const Generation generation = parts.roots.current().newest_generation;
   frame.store_id = parts.store_id;
   frame.index = index;
-  frame.sequence = generation.value;
-  const uint64_t first_frame = index * tags_per_frame;
-  size_t at = tag_position_;
-  for (; at < parts.directory.size(); ++at) {
+  const size_t behind = behind_tag_frame(parts, index);
+  for (size_t at = tag_position_; at < behind; ++at) {
     const SummaryEntry& entry = parts.directory.sorted(at);
-    const uint64_t tag = entry.number.value - first_frame;
-    if (tag >= tags_per_frame) break;
-    frame.tags[tag] = tag_of(entry, generation);
+    frame.tags[tag_index_of(entry.number)] = tag_of(entry);
   }
+  return behind;
+}
+
+size_t Migration::behind_tag_frame(const StoreParts& parts, uint64_t index) const {
+  size_t at = tag_position_;
+  while (at < parts.directory.size() && tag_frame_of(parts.directory.sorted(at).number) == index) ++at;
   return at;
 }
 
@@ -118,6 +142,7 @@ void Migration::write_tag_copy(StoreParts& parts) {
   const BlockIndex place = parts.geometry.tag_block(tag_block(copy).index, copy);
   seal(tag_block(copy), place);
   ++running_;
+  any_tag_written_ = true;
   parts.io.start({.operation = DiskRequest::Operation::write,
                   .block = place.value,
                   .block_count = 1,

@@ -50,15 +50,18 @@ std::string_view check_root(const Root& root, uint64_t disk_blocks) {
   if (root.next_generation.value >> 62 || root.sequence >> 62 || root.boot_epoch >> 31) {
     return "the root's numbers are too high";
   }
-  if (root.unmigrated > 1 || root.header_place >= geometry.log_blocks()) {
-    return "the root's generation header is outside the log";
+  if (root.log_need > LogNeed::tags) return "what the root needs the log for makes no sense";
+  for (const uint64_t place : root.header_places) {
+    if (place >= geometry.log_blocks()) return "the root's generation header is outside the log";
   }
   return {};
 }
 
+// Header and summaries stand twice: each block of them is read from its second copy if the first
+// does not verify. One copy that is whole is the truth, for both were written before the root.
 class GenerationReader {
  public:
-  GenerationReader(Disk& disk, const Root& root, std::byte* buffer, Directory& directory)
+  GenerationReader(const WaitingDisk& disk, const Root& root, std::byte* buffer, Directory& directory)
       : disk_(disk), root_(root), header_(*reinterpret_cast<GenerationHeader*>(buffer)),
         block_(buffer + block_bytes), directory_(directory) {}
 
@@ -74,18 +77,32 @@ class GenerationReader {
   }
 
  private:
+  // A block of the log, from the first of its places in which it verifies. Nothing: neither does.
+  template <typename Block, typename Verify>
+  std::expected<void, OpenFailure> read_either(const uint64_t (&places)[metadata_copies], Block& block,
+                                               std::string_view what, Verify is_right) {
+    bool arrived = false;
+    for (unsigned copy = 0; copy < metadata_copies; ++copy) {
+      const BlockIndex place = root_.geometry.log_block(places[copy]);
+      if (!disk_.read(place, reinterpret_cast<std::byte*>(&block))) continue;
+      arrived = true;
+      if (verify(block, place, root_.store_id) && is_right(copy)) return {};
+    }
+    return arrived ? std::expected<void, OpenFailure>{damaged(what)}
+                   : failure(OpenError::disk_failed, "the log cannot be read");
+  }
+
   std::expected<void, OpenFailure> read_header() {
-    const BlockIndex place = root_.geometry.log_block(root_.header_place);
-    if (!disk_.read(place, 1, reinterpret_cast<std::byte*>(&header_))) {
-      return failure(OpenError::disk_failed, "a generation header cannot be read");
-    }
-    if (header_.checksum != root_.header_checksum || !verify(header_, place, root_.store_id) ||
-        header_.magic != GenerationHeader::magic_value || header_.generation != root_.newest_generation) {
-      return damaged("the generation header");
-    }
+    const auto is_right = [this](unsigned copy) {
+      return header_.checksum == root_.header_checksums[copy] && header_.magic == GenerationHeader::magic_value &&
+             header_.generation == root_.newest_generation;
+    };
+    if (auto done = read_either(root_.header_places, header_, "the generation header", is_right); !done) return done;
+    const uint64_t first_place = root_.header_places[0] % root_.geometry.segment_blocks;
     if (header_.inline_count > header_inline_entries_max || header_.reference_count == 0 ||
         header_.reference_count > root_.geometry.log_segments ||
-        header_blocks(header_.reference_count) > root_.header_place % root_.geometry.segment_blocks + 1 ||
+        metadata_copies * header_blocks(header_.reference_count) > first_place + 1 ||
+        root_.header_places[0] != root_.header_places[1] + header_blocks(header_.reference_count) ||
         std::memcmp(&header_.system, &root_.system, sizeof(SystemState)) != 0) {
       return damaged("the generation header makes no sense");
     }
@@ -93,19 +110,16 @@ class GenerationReader {
   }
 
   std::expected<void, OpenFailure> read_chain() {
+    // Read into a place of its own on the stack: summaries use block_.
+    alignas(sector_bytes) HeaderChainBlock chain;
     size_t done = header_references_max;
     for (uint32_t i = 1; i < header_blocks(header_.reference_count); ++i) {
-      const BlockIndex place = root_.geometry.log_block(root_.header_place - i);
-      // The chain block is read into a place of its own on the stack: summaries use block_.
-      alignas(8) HeaderChainBlock chain;
-      if (!disk_.read(place, 1, block_)) {
-        return failure(OpenError::disk_failed, "a generation header cannot be read");
-      }
-      std::memcpy(static_cast<void*>(&chain), block_, sizeof(chain));
-      if (!verify(chain, place, root_.store_id) || chain.magic != HeaderChainBlock::magic_value ||
-          chain.index != i || chain.generation != header_.generation || chain.sequence != header_.sequence) {
-        return damaged("the chain of a generation header");
-      }
+      const auto is_right = [&](unsigned) {
+        return chain.magic == HeaderChainBlock::magic_value && chain.index == i &&
+               chain.generation == header_.generation && chain.sequence == header_.sequence;
+      };
+      const uint64_t places[] = {root_.header_places[0] - i, root_.header_places[1] - i};
+      if (auto result = read_either(places, chain, "the chain of a generation header", is_right); !result) return result;
       const size_t count = std::min<size_t>(header_.reference_count - done, chain_references_max);
       if (auto result = read_segments(chain.references, count); !result) return result;
       done += count;
@@ -116,7 +130,7 @@ class GenerationReader {
   std::expected<void, OpenFailure> read_segments(const SegmentReference* references, size_t count) {
     for (const SegmentReference& reference : std::span(references, count)) {
       if (reference.segment >= root_.geometry.log_segments ||
-          reference.summary_blocks > root_.geometry.segment_blocks) {
+          reference.summary_blocks > root_.geometry.segment_blocks / metadata_copies) {
         return damaged("a generation names a segment outside the log");
       }
       for (uint32_t i = 0; i < reference.summary_blocks; ++i) {
@@ -127,18 +141,15 @@ class GenerationReader {
   }
 
   std::expected<void, OpenFailure> read_summary(const SegmentReference& reference, uint32_t index) {
-    const uint64_t in_log = uint64_t{reference.segment} * root_.geometry.segment_blocks +
-                            root_.geometry.segment_blocks - 1 - index;
-    const BlockIndex place = root_.geometry.log_block(in_log);
-    if (!disk_.read(place, 1, block_)) {
-      return failure(OpenError::disk_failed, "a summary of the log cannot be read");
-    }
-    const auto& summary = *reinterpret_cast<const SummaryBlock*>(block_);
-    if (!verify(summary, place, root_.store_id) || summary.magic != SummaryBlock::magic_value ||
-        summary.generation != header_.generation || summary.sequence != reference.sequence ||
-        summary.count > summary_entries_per_block) {
-      return damaged("a summary of the log");
-    }
+    auto& summary = *reinterpret_cast<SummaryBlock*>(block_);
+    const auto is_right = [&](unsigned) {
+      return summary.magic == SummaryBlock::magic_value && summary.generation == header_.generation &&
+             summary.sequence == reference.sequence && summary.count <= summary_entries_per_block;
+    };
+    const uint64_t segment = uint64_t{reference.segment} * root_.geometry.segment_blocks;
+    const uint64_t places[] = {segment + summary_block_index(root_.geometry, index, 0),
+                               segment + summary_block_index(root_.geometry, index, 1)};
+    if (auto result = read_either(places, summary, "a summary of the log", is_right); !result) return result;
     for (const SummaryEntry& entry : std::span(summary.entries, summary.count)) {
       if (auto result = take(entry); !result) return result;
     }
@@ -163,35 +174,51 @@ class GenerationReader {
 
 }  // namespace
 
-bool WaitingDisk::read(BlockIndex block, uint32_t count, std::byte* memory) {
-  return carry_out({DiskRequest::Operation::read, block.value, count, memory});
+bool WaitingDisk::read(BlockIndex place, std::byte* memory) {
+  const BlockIndex other = place == root_blocks[0][0] ? root_blocks[1][0] : root_blocks[0][0];
+  unsigned rounds_alone = 0;
+  for (unsigned round = 0;; ++round) {
+    if (try_to_read(place, memory)) return true;
+    if (!client_) return false;
+    // Does the disk give anything at all?
+    if (try_to_read(other, memory) && ++rounds_alone == rounds_max) return false;
+    pause(round);
+  }
 }
-bool WaitingDisk::write(BlockIndex block, uint32_t count, std::byte* memory) {
-  return carry_out({DiskRequest::Operation::write, block.value, count, memory});
-}
-bool WaitingDisk::flush() { return carry_out({.operation = DiskRequest::Operation::flush}); }
 
 // By itself, so that a profile tells the waiting from the work.
-[[gnu::noinline]] bool WaitingDisk::carry_out(const DiskRequest& request) {
-  const unsigned tries = request.operation == DiskRequest::Operation::flush ? 1 : 4;
-  for (unsigned i = 0; i < tries; ++i) {
+[[gnu::noinline]] bool WaitingDisk::try_to_read(BlockIndex place, std::byte* memory) {
+  const DiskRequest request{DiskRequest::Operation::read, place.value, 1, memory};
+  const uint64_t begin_ns = client_ ? client_->clock_ns() : 0;
+  for (unsigned i = 0; i < tries_max; ++i) {
     while (!disk_.submit(request)) static_cast<void>(disk_.poll());
     std::optional<DiskCompletion> completion;
-    while (!completion) completion = disk_.poll();
-    if (!completion->failed) return true;
+    while (!(completion = disk_.poll())) {
+      if (client_) health_.is_pending(request.operation, begin_ns, client_->clock_ns());
+    }
+    if (completion->failed) continue;
+    if (client_) health_.succeeded(request.operation, client_->clock_ns());
+    return true;
   }
+  if (client_) health_.failed(request.operation, client_->clock_ns());
   return false;
 }
 
-std::expected<FoundRoot, OpenFailure> read_roots(Disk& disk, std::byte* buffer) {
+void WaitingDisk::pause(unsigned round) {
+  const uint64_t until_ns = client_->clock_ns() + std::min(pause_min_ns << std::min(round, 6u), pause_max_ns);
+  while (client_->clock_ns() < until_ns) {
+  }
+}
+
+std::expected<FoundRoot, OpenFailure> read_roots(Disk& disk, StoreClient* client, std::byte* buffer) {
   if (disk.size_blocks() <= log_start.value) {
     return failure(OpenError::not_an_image, "the disk is too short to hold a store");
   }
   RootSurvey survey;
-  WaitingDisk waiting(disk);
+  WaitingDisk waiting(disk, client);
   for (unsigned slot = 0; slot < root_slots; ++slot) {
     for (const BlockIndex place : root_blocks[slot]) {
-      if (!waiting.read(place, 1, buffer)) {
+      if (!waiting.read(place, buffer)) {
         survey.read_failed = true;
         continue;
       }
@@ -218,9 +245,15 @@ std::expected<FoundRoot, OpenFailure> read_roots(Disk& disk, std::byte* buffer) 
   return survey.newest;
 }
 
-std::expected<void, OpenFailure> read_generation(Disk& disk, const Root& root, std::byte* buffer,
-                                                 Directory& directory) {
-  return GenerationReader(disk, root, buffer, directory).read();
+std::expected<void, OpenFailure> read_generation(Disk& disk, StoreClient* client, const Root& root,
+                                                 std::byte* buffer, Directory& directory) {
+  if (root.log_need == LogNeed::nothing) return {};
+  const auto read = GenerationReader(WaitingDisk(disk, client), root, buffer, directory).read();
+  const bool may_be_written_over = root.log_need == LogNeed::tags;
+  if (read || !may_be_written_over || read.error().error != OpenError::damaged) return read;
+  while (!directory.forget_step(1024)) {
+  }
+  return {};
 }
 
 }  // namespace perdure

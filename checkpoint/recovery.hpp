@@ -4,7 +4,7 @@
 // Every byte comes from a disk that may be damaged, foreign or hostile: nothing is believed
 // before it is checked, and the first thing found wrong is named. Shared with the host tools.
 //
-//   read_roots --> memory is divided --> read_generation (if it is not at home) --> boot's own root
+//   read_roots --> memory is divided --> read_generation (if the log is needed) --> boot's own root
 #pragma once
 
 #include <cstdint>
@@ -13,23 +13,34 @@
 
 #include "checkpoint/directory.hpp"
 #include "checkpoint/disk.hpp"
+#include "checkpoint/disk_health.hpp"
 #include "checkpoint/layout.hpp"
 #include "checkpoint/store_client.hpp"
 
 namespace perdure {
 
-// Requests made one at a time, each tried a few times. No completion of anybody else may be
-// under way.
+// Reads of one block, one at a time, each tried a few times. No completion of anybody else may be
+// under way. With a client (a machine starts) a disk that gives nothing is waited for, however long,
+// and the client is told; a place that is bad on a disk that gives others is not. Without one (a host
+// tool) an error is an answer.
 class WaitingDisk {
  public:
-  explicit WaitingDisk(Disk& disk) : disk_(disk) {}
-  bool read(BlockIndex, uint32_t count, std::byte* memory);
-  bool write(BlockIndex, uint32_t count, std::byte* memory);
-  bool flush();
+  static constexpr unsigned tries_max = 4;   // at once
+  static constexpr unsigned rounds_max = 8;  // of tries, while another place can be read
+  static constexpr uint64_t pause_min_ns = 50'000'000;
+  static constexpr uint64_t pause_max_ns = 2'000'000'000;
+
+  explicit WaitingDisk(Disk& disk, StoreClient* client) : disk_(disk), client_(client) {
+    if (client) health_.open(*client);
+  }
+  bool read(BlockIndex, std::byte* memory);
 
  private:
-  bool carry_out(const DiskRequest&);
+  bool try_to_read(BlockIndex, std::byte* memory);
+  void pause(unsigned round);
   Disk& disk_;
+  StoreClient* client_;
+  DiskHealth health_;
 };
 
 struct FoundRoot {
@@ -38,9 +49,10 @@ struct FoundRoot {
 };
 
 // The newest valid root. `buffer`: one block.
-std::expected<FoundRoot, OpenFailure> read_roots(Disk&, std::byte* buffer);
+std::expected<FoundRoot, OpenFailure> read_roots(Disk&, StoreClient*, std::byte* buffer);
 
-// Fills the directory with what the root's unmigrated generation holds. `buffer`: two blocks.
-std::expected<void, OpenFailure> read_generation(Disk&, const Root&, std::byte* buffer, Directory&);
+// Fills the directory with what the root's generation holds in the log, if the log is still needed
+// (LogNeed). Empty if it is not, or was written over since. `buffer`: two blocks.
+std::expected<void, OpenFailure> read_generation(Disk&, StoreClient*, const Root&, std::byte* buffer, Directory&);
 
 }  // namespace perdure

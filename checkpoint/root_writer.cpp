@@ -15,10 +15,10 @@ void RootWriter::adopt(const Root& root, unsigned slot) {
   state_ = State::idle;
 }
 
-void RootWriter::start(IoQueue& io, const Root& root) {
+void RootWriter::start(IoQueue& io, const Root& root, unsigned tries) {
   require(!is_busy(), "one root write at a time");
   next_ = root;
-  tries_ = 0;
+  tries_left_ = tries;
   write(io);
 }
 
@@ -30,7 +30,7 @@ void RootWriter::write(IoQueue& io) {
   state_ = State::writing;
   trouble_ = false;
   left_ = root_copies;
-  ++tries_;
+  --tries_left_;
   for (const BlockIndex place : root_blocks[slot_ ^ 1]) {
     io.start({.operation = DiskRequest::Operation::write,
               .block = place.value,
@@ -53,7 +53,7 @@ void RootWriter::read_back(IoQueue& io) {
 }
 
 void RootWriter::try_again(IoQueue& io) {
-  if (tries_ < tries_max) {
+  if (tries_left_ > 0) {
     write(io);
   } else {
     state_ = State::failed;

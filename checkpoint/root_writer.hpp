@@ -35,8 +35,9 @@ class RootWriter {
     return state_ == State::writing || state_ == State::flushing || state_ == State::reading;
   }
 
-  // Sequence and checksum are filled in. Not while busy.
-  void start(IoQueue&, const Root&);
+  // Sequence and checksum are filled in. Not while busy. `tries`: one only, if the flush is to cover more
+  // than the root: a flush that failed may have dropped it, and the next one would say nothing of it.
+  void start(IoQueue&, const Root&, unsigned tries = tries_max);
   // A root_write, root_flush or root_read has ended.
   void ended(IoQueue&, const IoResult&);
 
@@ -50,7 +51,7 @@ class RootWriter {
   Root next_;
   uint64_t last_sequence_ = 0;   // that was ever given to a write
   unsigned slot_ = 0;            // of current_
-  unsigned tries_ = 0;
+  unsigned tries_left_ = 0;
   unsigned left_ = 0;            // operations of this state still running
   bool trouble_ = false;         // one of them failed
   State state_ = State::idle;

@@ -58,6 +58,7 @@ Generation Store::declare(uint64_t now_ns, uint64_t wall_seconds) {
 
 // A completion may have a block to verify, and so may a step: one of the two.
 bool Store::poll(uint64_t now_ns) {
+  parts_.io.advance(now_ns);
   const bool taken = take_completion();
   const uint32_t committed_epoch = parts_.committed_epoch;
   const bool stepped = !taken && checkpointer_.step(parts_, now_ns);
@@ -92,7 +93,10 @@ bool Store::take_completion() {
 
 // By itself, so that a profile tells the waiting from the work.
 [[gnu::noinline]] bool Store::wait_for_root() {
-  while (parts_.roots.is_busy()) static_cast<void>(take_completion());
+  while (parts_.roots.is_busy()) {
+    parts_.io.advance(parts_.client->clock_ns());
+    static_cast<void>(take_completion());
+  }
   return parts_.roots.state() == RootWriter::State::done;
 }
 
@@ -116,6 +120,7 @@ void Store::start_clean_mark() {
   clean_mark_begun_ = true;
   Root root = this->root();
   root.clean = 1;
+  root.log_need = LogNeed::nothing;  // what is idle has nothing left to bring home
   root.next_generation = checkpointer_.next_generation();
   parts_.roots.start(parts_.io, root);
 }
@@ -152,7 +157,7 @@ size_t Store::generations(std::span<GenerationStatus> result) const {
   result[0] = {.generation = root.newest_generation.value,
                .wall_seconds = root.system.wall_seconds,
                .frames = root.generation_frames,
-               .in_log = root.unmigrated};
+               .in_log = root.is_in_log()};
   return 1;
 }
 

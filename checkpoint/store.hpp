@@ -127,6 +127,7 @@ class Store {
   void clear(CacheSlot);
   bool take_completion();
   bool wait_for_root();
+  void write_boot_root(const Root&);
 
   Disk* disk_ = nullptr;
   StoreSettings settings_;

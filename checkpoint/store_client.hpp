@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "checkpoint/descriptor.hpp"
+#include "checkpoint/disk.hpp"
 #include "checkpoint/wait.hpp"
 #include "objects/ids.hpp"
 
@@ -27,6 +28,12 @@ class StoreClient {
   // Something is wrong with the disk that costs time or a frame, and not the machine. `what` is
   // static text, `number` the block or frame it is about.
   virtual void warning(std::string_view what, uint64_t number) = 0;
+  // The disk has answered no read (or no write or flush) for a while; what needs one waits. And: it does
+  // again, after so long.
+  virtual void disk_is_ill(DiskRequest::Operation) = 0;
+  virtual void disk_is_well(DiskRequest::Operation, uint64_t after_ns) = 0;
+  // A clock that never goes back, also while the store is being opened.
+  virtual uint64_t clock_ns() = 0;
   // A frame of the pending generation breaks an invariant: our own bug. The kernel asserts; the
   // generation is never committed.
   virtual void bug(std::string_view what, FrameNumber) = 0;

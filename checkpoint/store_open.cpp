@@ -58,6 +58,7 @@ struct MemoryPlan {
   std::byte* staging = nullptr;
   std::byte* tags = nullptr;
   std::byte* roots = nullptr;
+  std::byte* probe = nullptr;
   std::span<SegmentReference> references;
   std::span<Directory::Item> items;
   std::span<uint32_t> order;
@@ -79,6 +80,7 @@ std::optional<MemoryPlan> divide(std::span<std::byte> memory, const Geometry& ge
   plan.staging = carver.take(LogWriter::memory_bytes(geometry));
   plan.tags = carver.take(TagCache::memory_bytes);
   plan.roots = carver.take(RootWriter::memory_bytes);
+  plan.probe = carver.take(IoQueue::memory_bytes);
   plan.references = carver.take_array<SegmentReference>(geometry.log_segments);
   plan.items = carver.take_array<Directory::Item>(items);
   plan.order = carver.take_array<uint32_t>(items);
@@ -127,7 +129,7 @@ std::expected<void, OpenFailure> Store::open(Disk& disk, std::span<std::byte> me
   Carver first(memory);
   std::byte* buffer = first.take(block_bytes);
   if (first.is_short()) return too_small;
-  const auto found = read_roots(disk, buffer);
+  const auto found = read_roots(disk, &client, buffer);
   if (!found) return std::unexpected(found.error());
   const auto plan = divide(memory, found->root.geometry, settings.check);
   if (!plan || memory.size() < found->root.least_memory_bytes) return too_small;
@@ -142,21 +144,18 @@ std::expected<void, OpenFailure> Store::open(Disk& disk, std::span<std::byte> me
   parts_.client = &client;
   parts_.geometry = found->root.geometry;
   parts_.store_id = found->root.store_id;
-  parts_.io.open(disk);
+  parts_.io.open(disk, client, plan->probe);
   parts_.cache.open(plan->descriptors, plan->heads, plan->bodies);
   parts_.tags.open(plan->tags);
   parts_.directory.open(plan->items, plan->order, plan->item_heads);
   parts_.roots.open(plan->roots);
   parts_.roots.adopt(found->root, found->slot);
-  if (found->root.unmigrated) {
-    const auto read = read_generation(disk, found->root, plan->staging, parts_.directory);
-    if (!read) return std::unexpected(read.error());
-  }
+  const auto read = read_generation(disk, &client, found->root, plan->staging, parts_.directory);
+  if (!read) return std::unexpected(read.error());
   // Nothing is written to the log before this boot's epoch is durable: the sequences of segments
   // are drawn from it.
   const Root root = boot_root(found->root, settings.processor_features);
-  parts_.roots.start(parts_.io, root);
-  if (!wait_for_root()) return std::unexpected(OpenFailure{OpenError::disk_failed, "the root cannot be written"});
+  write_boot_root(root);
   fetcher_.open(parts_.cache.size());
   checkpointer_.open(parts_, settings, plan->copies, plan->copy_bodies, plan->staging,
                      plan->references, plan->checks);
@@ -164,6 +163,18 @@ std::expected<void, OpenFailure> Store::open(Disk& disk, std::span<std::byte> me
   resumed_generation_ = root.newest_generation;
   resumed_at_wall_seconds_ = root.system.wall_seconds;
   return {};
+}
+
+// The disk may take no writes for a while: so long there is no machine.
+void Store::write_boot_root(const Root& root) {
+  constexpr uint64_t pause_max_ns = 2'000'000'000;
+  for (uint64_t pause_ns = 50'000'000;; pause_ns = std::min(2 * pause_ns, pause_max_ns)) {
+    parts_.roots.start(parts_.io, root);
+    if (wait_for_root()) return;
+    const uint64_t until_ns = parts_.client->clock_ns() + pause_ns;
+    while (parts_.client->clock_ns() < until_ns) {
+    }
+  }
 }
 
 // The staging buffers serve: whatever was in them will never be committed.

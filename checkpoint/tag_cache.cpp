@@ -2,25 +2,33 @@
 #include "checkpoint/tag_cache.hpp"
 
 namespace perdure {
-namespace {
 
-bool touches(const Directory& directory, uint64_t tag_frame) {
-  if (directory.size() == 0) return false;
-  const uint64_t first = tag_frame * tags_per_frame;
-  for (uint64_t i = 0; i < tags_per_frame; ++i) {
-    if (directory.find({first + i})) return true;
-  }
-  return false;
+std::optional<unsigned> believed_copy(const bool (&whole)[2], const TagFrame* const (&copies)[2]) {
+  if (whole[0] && whole[1]) return copies[1]->sequence > copies[0]->sequence ? 1 : 0;
+  if (whole[0] || whole[1]) return whole[1] ? 1 : 0;
+  return {};
 }
 
-// Whether a migration of the root's generation, interrupted, can have left this in the place of
-// the older copy.
-bool may_be_torn(const TagFrame& broken, const TagFrame& whole, const Root& root) {
-  return broken.store_id == root.store_id && broken.index == whole.index &&
-         (broken.sequence <= whole.sequence || broken.sequence == root.newest_generation.value);
+// Of a pair, the other one's sequence.
+static uint64_t partner_of(uint64_t sequence) { return sequence ^ 1; }
+
+TagWrite first_write(const TagBuffer& buffer, Generation generation) {
+  const unsigned other = buffer.content ^ 1u;
+  const uint64_t first = TagFrame::sequence_of(generation, 0);
+  const bool was_begun = buffer.frame().generation() == generation;
+  if (!buffer.whole[other]) return {other, was_begun ? partner_of(buffer.frame().sequence) : first};
+  if (!was_begun) return {other, first};
+  // An earlier try has written the newer one, and perhaps in vain.
+  const bool is_pair = buffer.copies[other]->generation() == generation;
+  return {buffer.content, is_pair ? partner_of(buffer.copies[other]->sequence) : first};
 }
 
-}  // namespace
+TagWrite second_write(const TagBuffer& buffer, Generation generation) {
+  const unsigned other = buffer.content ^ 1u;
+  const bool is_pair = buffer.whole[other] && buffer.copies[other]->generation() == generation;
+  if (is_pair) return {buffer.content, buffer.frame().sequence};  // an earlier try, perhaps in vain
+  return {other, partner_of(buffer.frame().sequence)};
+}
 
 void TagCache::open(std::byte* memory) {
   buffers_ = {};
@@ -74,41 +82,26 @@ std::optional<unsigned> TagCache::choose_buffer() {
   return {};
 }
 
-bool TagCache::read_ended(const IoResult& result, const Geometry& geometry, const Root& root,
-                          const Directory& unmigrated) {
+bool TagCache::read_ended(const IoResult& result, const Geometry& geometry, const Root& root) {
   TagBuffer& buffer = buffers_[result.argument / 2];
   const unsigned copy = result.argument % 2;
   buffer.read_failed[copy] = result.failed;
-  buffer.whole[copy] = verify_tag_frame(*buffer.copies[copy], geometry.tag_block(buffer.index, copy),
-                                        root.store_id, buffer.index);
+  buffer.whole[copy] = !result.failed && verify_tag_frame(*buffer.copies[copy], geometry.tag_block(buffer.index, copy),
+                                                          root.store_id, buffer.index);
   if (--buffer.reads_left > 0) return false;
   --loading_;
-  judge(buffer, root, unmigrated);
+  judge(buffer);
   return true;
 }
 
-void TagCache::judge(TagBuffer& buffer, const Root& root, const Directory& unmigrated) {
-  if (buffer.read_failed[0] || buffer.read_failed[1]) {
-    buffer.state = TagBuffer::State::failed;
-    return;
-  }
-  const auto& whole = buffer.whole;
-  buffer.other_whole = whole[0] && whole[1];
-  if (buffer.other_whole) {
-    buffer.content = buffer.copies[1]->sequence > buffer.copies[0]->sequence ? 1 : 0;
+void TagCache::judge(TagBuffer& buffer) {
+  const auto believed = believed_copy(buffer.whole, {buffer.copies[0], buffer.copies[1]});
+  if (believed) {
+    buffer.content = static_cast<uint8_t>(*believed);
+    buffer.state = TagBuffer::State::valid;
   } else {
-    buffer.content = whole[1] ? 1 : 0;
-  }
-  const bool believed =
-      buffer.other_whole ||
-      ((whole[0] || whole[1]) && root.unmigrated && touches(unmigrated, buffer.index) &&
-       may_be_torn(*buffer.copies[buffer.content ^ 1], *buffer.copies[buffer.content], root));
-  buffer.state = believed ? TagBuffer::State::valid : TagBuffer::State::damaged;
-}
-
-void TagCache::forget_excused() {
-  for (TagBuffer& buffer : buffers_) {
-    if (buffer.state == TagBuffer::State::valid && !buffer.other_whole) buffer.state = TagBuffer::State::empty;
+    const bool any_failed = buffer.read_failed[0] || buffer.read_failed[1];
+    buffer.state = any_failed ? TagBuffer::State::failed : TagBuffer::State::damaged;
   }
 }
 
@@ -119,17 +112,10 @@ void TagCache::add_waiter(unsigned index, FrameCache& cache, CacheSlot slot) {
   ++buffer.waiter_count;
 }
 
-unsigned TagCache::copy_to_write(const TagBuffer& buffer, Generation generation) {
-  const unsigned other = buffer.content ^ 1u;
-  if (!buffer.other_whole) return other;
-  // Written by an earlier try of this same migration, and perhaps not durable: once more there.
-  return buffer.frame().sequence == generation.value ? buffer.content : other;
-}
-
 void TagCache::was_written(TagBuffer& buffer, unsigned copy, const TagFrame& content) {
   *buffer.copies[copy] = content;
-  buffer.other_whole = copy != buffer.content ? true : buffer.other_whole;
-  buffer.content = static_cast<uint8_t>(copy);
+  buffer.whole[copy] = true;
+  judge(buffer);
 }
 
 }  // namespace perdure

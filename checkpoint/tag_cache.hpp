@@ -2,19 +2,17 @@
 //
 // A few tag frames in memory, and the rule by which one of the two copies on the disk is believed.
 //
-// The migration of generation m writes each tag frame that it touches once, over the copy that is
-// *not* the newest durable one, with sequence m. The two copies of an untouched tag frame are
-// both whole. So:
-//  - both valid: the higher sequence holds the truth;
-//  - one valid, a generation m that is not yet migrated touches the tag frame, and the header of
-//    the other one (one sector, so it is not torn itself) has sequence m or one that is not above
-//    the valid one's: that other one was torn by the migration, which will be done again; the
-//    valid one is believed (the frames in which the two differ are all in the log's directory,
-//    and nobody asks here);
-//  - one valid, otherwise: damage. Nobody can say whether the other one was newer, and believing
-//    an old version source would revive void capabilities: its frames are unreadable.
-//  - none valid: damage.
-// A copy that cannot be read now (an I/O error) decides nothing; it is tried again later.
+// Invariant EITHER-TAG-COPY: a copy that verifies is the truth about every frame that the log's
+// directory does not name, whichever of the two it is. The migration of a generation writes one
+// copy of each tag frame that it touches, makes these durable by a flush, then writes the other
+// copies, and makes those durable before the log may be forgotten. So the two copies differ in
+// nothing but frames that the directory names, and nobody asks a tag about those (LOG-BEFORE-TAG);
+// and at every instant one copy is durable, and not being written.
+//
+// So of two copies that verify the one with the higher sequence is taken (they may differ only after
+// a write that the disk acknowledged and never made); if one verifies, that one; if none, the
+// frames are unreadable, never version 0. A copy that cannot be read now is one that does not
+// verify, but for this: if the other does not verify either, it is tried again later.
 #pragma once
 
 #include <array>
@@ -33,15 +31,14 @@ struct TagBuffer {
     empty,
     loading,   // both copies are being read
     valid,
-    damaged,   // see above
-    failed,    // I/O error; nobody keeps it in this state for long
+    damaged,   // no copy verifies
+    failed,    // the same, but one could not be read; nobody keeps it in this state for long
   };
   State state = State::empty;
   uint8_t reads_left = 0;
-  uint8_t content = 0;           // the copy whose bytes are believed
+  uint8_t content = 0;           // the copy that is believed
   bool read_failed[2] = {};
-  bool whole[2] = {};            // the copy that was read verifies
-  bool other_whole = false;      // the other copy on the disk is valid, too
+  bool whole[2] = {};            // the copy verifies
   bool used_lately = false;      // for the clock
   uint16_t pins = 0;
   uint16_t waiter_count = 0;
@@ -51,6 +48,20 @@ struct TagBuffer {
 
   const TagFrame& frame() const { return *copies[content]; }
 };
+
+// Which of the two copies is believed (see above); none. Shared with the host tools.
+std::optional<unsigned> believed_copy(const bool (&whole)[2], const TagFrame* const (&copies)[2]);
+
+// What one of the two passes of a migration writes of a tag frame.
+struct TagWrite {
+  unsigned copy;
+  uint64_t sequence;
+};
+// First pass: never over the only copy that is durable. Second pass, everything that the first one has
+// written being durable: over the other one. Both may be made again after a failure, in this boot or
+// another; they choose the same copies then.
+TagWrite first_write(const TagBuffer&, Generation);
+TagWrite second_write(const TagBuffer&, Generation);
 
 class TagCache {
  public:
@@ -65,23 +76,16 @@ class TagCache {
   // The buffer for tag frame `index`, which may be loading now. None: try again later.
   std::optional<unsigned> request(IoQueue&, const Geometry&, uint64_t index);
   // A tag_read has ended. True if the buffer is no longer loading: serve its waiters.
-  // `unmigrated`: holds the frames of the root's newest generation, while they are not yet at home;
-  // at other times it is of no interest here.
-  bool read_ended(const IoResult&, const Geometry&, const Root&, const Directory& unmigrated);
+  bool read_ended(const IoResult&, const Geometry&, const Root&);
   bool has_room_for_waiter(unsigned buffer) const { return buffers_[buffer].waiter_count < waiters_max; }
   void add_waiter(unsigned buffer, FrameCache&, CacheSlot);
   void forget(unsigned buffer) { buffers_[buffer].state = TagBuffer::State::empty; }
-  // The generation is at home: what was believed only because a migration may tear must now verify.
-  void forget_excused();
-
-  // Which copy the migration of `generation` must write: never the newest durable one.
-  static unsigned copy_to_write(const TagBuffer&, Generation generation);
-  // It was written.
+  // Copy `copy` was written.
   static void was_written(TagBuffer&, unsigned copy, const TagFrame& content);
 
  private:
   std::optional<unsigned> choose_buffer();
-  void judge(TagBuffer&, const Root&, const Directory& unmigrated);
+  static void judge(TagBuffer&);
 
   std::array<TagBuffer, buffer_count> buffers_{};
   unsigned hand_ = 0;

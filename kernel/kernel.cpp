@@ -12,6 +12,20 @@ constexpr uint64_t tick_ns = 2'000'000;
 constexpr char interrupt_character = 3;  // ^C
 // A check of the whole state takes milliseconds.
 constexpr uint64_t ticks_per_check = 128;
+void say_with_number(std::string_view before, uint64_t number, std::string_view behind) {
+  char digits[20];
+  size_t first = sizeof(digits);
+  do {
+    digits[--first] = static_cast<char>('0' + number % 10);
+    number /= 10;
+  } while (number != 0);
+  machine::console_write(before);
+  machine::console_write(" ");
+  machine::console_write({digits + first, sizeof(digits) - first});
+  if (behind.front() != '\n') machine::console_write(" ");
+  machine::console_write(behind);
+}
+
 // Steps of the checkpointer at one timer tick or disk completion while programs run.
 constexpr unsigned steps_per_housekeeping = 32;
 
@@ -368,17 +382,20 @@ void Kernel::fill_status(SystemStatus& status) const {
 }
 
 void Kernel::warning(std::string_view what, uint64_t number) {
-  char digits[20];
-  size_t first = sizeof(digits);
-  do {
-    digits[--first] = static_cast<char>('0' + number % 10);
-    number /= 10;
-  } while (number != 0);
   machine::console_write("\nperdure: WARNING: ");
-  machine::console_write(what);
-  machine::console_write(" ");
-  machine::console_write({digits + first, sizeof(digits) - first});
-  machine::console_write("\n");
+  say_with_number(what, number, "\n");
+}
+
+void Kernel::disk_is_ill(DiskRequest::Operation operation) {
+  const bool is_read = operation == DiskRequest::Operation::read;
+  machine::console_write(is_read ? "\nperdure: WARNING: the disk gives nothing; who needs it waits\n"
+                                 : "\nperdure: WARNING: the disk takes nothing; nothing new is safe until it does\n");
+}
+
+void Kernel::disk_is_well(DiskRequest::Operation operation, uint64_t after_ns) {
+  const bool is_read = operation == DiskRequest::Operation::read;
+  say_with_number(is_read ? "\nperdure: the disk gives again, after" : "\nperdure: the disk takes again, after",
+                  after_ns / 1'000'000'000, "seconds\n");
 }
 
 void Kernel::bug(std::string_view what, FrameNumber frame) {

@@ -185,6 +185,9 @@ class Kernel final : public StoreClient {
   void unmap(CacheSlot slot) override { tables.unmap(slot); }
   void committed(Generation, bool failed) override;
   void warning(std::string_view what, uint64_t number) override;
+  void disk_is_ill(DiskRequest::Operation) override;
+  void disk_is_well(DiskRequest::Operation, uint64_t after_ns) override;
+  uint64_t clock_ns() override { return machine::now_ns(); }
   void bug(std::string_view what, FrameNumber) override;
 
  private:

@@ -20,12 +20,12 @@ ExitStatus show(const ReadOptions& options) {
                                   {"parent", root.parent_generation.value},
                                   {"wall_seconds", root.system.wall_seconds},
                                   {"frames", root.generation_frames},
-                                  {"in_log", root.unmigrated != 0}}};
+                                  {"in_log", root.is_in_log()}}};
     fmt::print("{}\n", json.dump(2));
   } else {
     fmt::print("generation {}  {}  {} frames  {}\n", root.newest_generation.value,
                describe_wall_time(root.system.wall_seconds), root.generation_frames,
-               root.unmigrated ? "in the log" : "at home");
+               root.is_in_log() ? "in the log" : "at home");
   }
   return ExitStatus::ok;
 }

@@ -48,7 +48,7 @@ void print_json(const ImageFile& file, const ImageView& view, const Census& cens
       {"generation", root.newest_generation.value},
       {"parent_generation", root.parent_generation.value},
       {"generation_frames", root.generation_frames},
-      {"in_log", root.unmigrated != 0},
+      {"in_log", root.is_in_log()},
       {"wall_seconds", root.system.wall_seconds},
       {"machine_time_ns", root.system.machine_time_ns},
       {"boots", root.boots},
@@ -72,7 +72,7 @@ void print_text(const ImageFile& file, const ImageView& view, const Census& cens
   line("store", fmt::format("{:016x}, format {}", root.store_id, root.format));
   line("generation", fmt::format("{} ({}), {} frames, {}", root.newest_generation.value,
                                  describe_wall_time(root.system.wall_seconds), root.generation_frames,
-                                 root.unmigrated ? "in the log" : "at home"));
+                                 root.is_in_log() ? "in the log" : "at home"));
   line("age", fmt::format("{} s of machine time", root.system.machine_time_ns / 1'000'000'000));
   line("boots", fmt::format("{}, power cuts survived {}, since the last commit {}", root.boots,
                             root.power_cuts, root.boots_since_commit));

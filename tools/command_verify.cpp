@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <span>
 #include <nlohmann/json.hpp>
 
 #include "tools/commands.hpp"
@@ -12,29 +13,36 @@
 namespace perdure {
 namespace {
 
-void print_json(const Findings& findings, const Verification& result, uint64_t generation) {
+void print_json(const ImageView& view, const Findings& findings, const Verification& result) {
   const nlohmann::json json = {{"verified", findings.is_empty()},
                                {"objects", result.objects},
                                {"banks", result.banks},
-                               {"generation", generation},
+                               {"generation", view.generation().value},
                                {"books_compared", result.books_compared},
                                {"finding_count", findings.count()},
-                               {"findings", findings.kept()}};
+                               {"findings", findings.kept()},
+                               {"note_count", view.notes().count()},
+                               {"notes", view.notes().kept()}};
   fmt::print("{}\n", json.dump(2));
 }
 
-void print_text(const Findings& findings, const Verification& result, uint64_t generation) {
+void print_some(const char* word, std::span<const std::string> kept, uint64_t count) {
+  for (const std::string& line : kept) fmt::print("{}: {}\n", word, line);
+  if (count > kept.size()) fmt::print("{}: {} more\n", word, count - kept.size());
+}
+
+void print_text(const ImageView& view, const Findings& findings, const Verification& result) {
+  print_some("note", view.notes().kept(), view.notes().count());
   if (result.has_bank_server && !result.books_compared) {
     fmt::print("the bank server was in the middle of a request: its books were not compared\n");
   }
   if (findings.is_empty()) {
-    fmt::print("image verified: {} objects, {} banks, generation {}\n", result.objects, result.banks, generation);
+    fmt::print("image verified: {} objects, {} banks, generation {}\n", result.objects, result.banks,
+               view.generation().value);
     return;
   }
-  const std::vector<std::string>& kept = findings.kept();
-  for (size_t i = 1; i < kept.size(); ++i) fmt::print("also: {}\n", kept[i]);
-  if (findings.count() > kept.size()) fmt::print("also: {} more\n", findings.count() - kept.size());
-  fmt::print("image damaged: {}\n", kept.front());
+  print_some("also", std::span(findings.kept()).subspan(1), findings.count() - 1);
+  fmt::print("image damaged: {}\n", findings.kept().front());
 }
 
 // Damage so deep that nothing can be looked at behind it.
@@ -59,8 +67,7 @@ ExitStatus verify(const ReadOptions& options) {
       result = verify_frames(view, view.findings(),
                              [&](uint64_t done, uint64_t all) { progress.show(done, all); });
     }
-    const uint64_t generation = view.generation().value;
-    (options.json ? print_json : print_text)(view.findings(), result, generation);
+    (options.json ? print_json : print_text)(view, view.findings(), result);
     return view.findings().is_empty() ? ExitStatus::ok : ExitStatus::damaged;
   } catch (const ToolError& error) {
     return report_fatal(options, error);

@@ -58,15 +58,15 @@ void refuse(const ImageFile& file, const OpenFailure& failure) {
   }
 }
 
-Root choose_root(const ImageFile& file, Findings& findings) {
+Root choose_root(const ImageFile& file, Findings& notes) {
   refuse_if_cut_short(file);
   FileDisk disk(file);
   alignas(sector_bytes) std::array<std::byte, block_bytes> buffer;
-  const auto found = read_roots(disk, buffer.data());
+  const auto found = read_roots(disk, nullptr, buffer.data());
   if (!found) refuse(file, found.error());
   for_each_root(file, [&](const Root& root, unsigned slot, unsigned copy) {
     if (verify(root)) return;
-    findings.add(std::string("root ") + "AB"[slot] + ", copy " + std::to_string(copy) + ": does not verify");
+    notes.add(std::string("root ") + "AB"[slot] + ", copy " + std::to_string(copy) + ": does not verify; the other copy serves");
   });
   return found->root;
 }

@@ -6,6 +6,7 @@
 #include <bit>
 #include <memory>
 
+#include "checkpoint/tag_cache.hpp"
 #include "tools/file_disk.hpp"
 #include "tools/image_roots.hpp"
 
@@ -18,9 +19,9 @@ std::string frame_name(FrameNumber number) { return "frame " + std::to_string(nu
 
 }  // namespace
 
-ImageView::ImageView(const ImageFile& file) : file_(file), root_(choose_root(file, findings_)) {
+ImageView::ImageView(const ImageFile& file) : file_(file), root_(choose_root(file, notes_)) {
   records_.resize(std::min(root_.frontier * tags_per_frame, root_.geometry.frames));
-  if (root_.unmigrated) read_log();
+  read_log();
   read_tags();
   report_lost_frames();
 }
@@ -51,7 +52,7 @@ void ImageView::read_log() {
   void* aligned = buffer.data();
   size_t space = buffer.size();
   std::align(block_bytes, 2 * block_bytes, aligned, space);
-  const auto read = read_generation(disk, root_, static_cast<std::byte*>(aligned), directory);
+  const auto read = read_generation(disk, nullptr, root_, static_cast<std::byte*>(aligned), directory);
   if (!read) refuse(file_, read.error());
   for (size_t i = 0; i < directory.size(); ++i) take_entry(items[i].entry);
 }
@@ -59,21 +60,13 @@ void ImageView::read_log() {
 void ImageView::take_entry(const SummaryEntry& entry) {
   if (entry.number.value >= records_.size()) records_.resize(entry.number.value + 1);
   Record& record = records_[entry.number.value];
-  ++frames_in_log_;
+  if (root_.is_in_log()) ++frames_in_log_;
   record = {.identity = entry.identity(), .checksum = entry.checksum, .is_in_log = true};
   record.is_lost = !is_plausible(entry.number, record.identity, entry.revision, "entry in the log");
   if (record.is_lost || !entry.has_body()) return;
-  record.block = root_.geometry.log_block(entry.place).value;
+  record.block = root_.is_in_log() ? root_.geometry.log_block(entry.place).value
+                                   : root_.geometry.home_block(entry.number).value;
   record.body = Record::Body::unread;
-}
-
-bool ImageView::is_in_log(uint64_t tag_frame) const {
-  const uint64_t first = tag_frame * tags_per_frame;
-  const uint64_t end = std::min(first + tags_per_frame, records_.size());
-  for (uint64_t n = first; n < end; ++n) {
-    if (records_[n].is_in_log) return true;
-  }
-  return false;
 }
 
 // --- at home -----------------------------------------------------------------------------
@@ -91,23 +84,24 @@ void ImageView::read_tags() {
   }
 }
 
-// The rule is stated in checkpoint/tag_cache.hpp: both copies whole, or one while a generation in
-// the log touches this tag frame, whose migration may have torn the other.
+// By the kernel's own rule. A copy that does not verify costs nothing yet, unless both do not.
 const TagFrame* ImageView::choose_tag_frame(uint64_t index) {
-  const TagFrame* whole[2] = {};
+  const TagFrame* copies[2];
+  bool whole[2];
   for (unsigned copy = 0; copy < 2; ++copy) {
     const BlockIndex place = root_.geometry.tag_block(index, copy);
-    const auto* frame = reinterpret_cast<const TagFrame*>(file_.block(place));
-    if (verify_tag_frame(*frame, place, root_.store_id, index)) whole[copy] = frame;
+    copies[copy] = reinterpret_cast<const TagFrame*>(file_.block(place));
+    whole[copy] = verify_tag_frame(*copies[copy], place, root_.store_id, index);
   }
-  if (whole[0] && whole[1]) return whole[1]->sequence > whole[0]->sequence ? whole[1] : whole[0];
-  const TagFrame* one = whole[0] ? whole[0] : whole[1];
-  if (one && is_in_log(index)) return one;
+  const auto believed = believed_copy(whole, {copies[0], copies[1]});
+  // While the log is needed, a migration that the power cut ended may have torn or not yet written one.
+  const bool should_be_whole = !believed || root_.log_need == LogNeed::nothing;
   for (unsigned copy = 0; copy < 2; ++copy) {
-    if (whole[copy]) continue;
-    findings_.add("tag frame " + std::to_string(index) + ", copy " + std::to_string(copy) + ": does not verify");
+    if (whole[copy] || !should_be_whole) continue;
+    const std::string what = "tag frame " + std::to_string(index) + ", copy " + std::to_string(copy) + ": does not verify";
+    if (believed) notes_.add(what + "; the other copy serves"); else findings_.add(what);
   }
-  return nullptr;
+  return believed ? copies[*believed] : nullptr;
 }
 
 void ImageView::take_tag(FrameNumber number, const Tag& tag) {

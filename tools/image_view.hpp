@@ -24,6 +24,8 @@ class ImageView final : public FrameReader {
   const Root& root() const { return root_; }
   uint64_t frames_in_log() const { return frames_in_log_; }
   Findings& findings() { return findings_; }
+  // Copies that are damaged while another one serves: nothing is lost yet.
+  const Findings& notes() const { return notes_; }
 
   uint64_t frame_count() const override { return root_.geometry.frames; }
   uint64_t frontier() const override { return records_.size(); }
@@ -49,14 +51,13 @@ class ImageView final : public FrameReader {
   void read_log();
   void read_tags();
   const TagFrame* choose_tag_frame(uint64_t index);
-  bool is_in_log(uint64_t tag_frame) const;
   void take_tag(FrameNumber, const Tag&);
   void take_entry(const SummaryEntry&);
   bool is_plausible(FrameNumber, const FrameIdentity&, uint8_t revision, const char* what);
   void report_lost_frames();
 
   const ImageFile& file_;
-  Findings findings_;
+  Findings findings_, notes_;
   Root root_;
   std::vector<Record> records_;
   uint64_t frames_in_log_ = 0;

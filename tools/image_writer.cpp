@@ -86,6 +86,7 @@ class Writer {
     }
     for (unsigned copy = 0; copy < 2; ++copy) {
       const BlockIndex place = settings_.geometry.tag_block(index, copy);
+      frame.sequence = TagFrame::sequence_of({0}, copy);
       seal(frame, place);
       file_.write(place, &frame, sizeof(frame));
     }

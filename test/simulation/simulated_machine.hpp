@@ -57,6 +57,7 @@ class SimulatedMachine final : public StoreClient {
   std::unique_ptr<Store> store = std::make_unique<Store>();
   uint64_t now_ns = 0;
   unsigned warnings = 0;
+  unsigned ill = 0, well = 0;  // how often it was told that the disk is
   unsigned failed_commits = 0;
   unsigned stalls = 0;
   unsigned operations = 0;
@@ -66,6 +67,9 @@ class SimulatedMachine final : public StoreClient {
   void unmap(CacheSlot) override {}
   void committed(Generation, bool failed) override;
   void warning(std::string_view, uint64_t) override { ++warnings; }
+  void disk_is_ill(DiskRequest::Operation) override { ++ill; }
+  void disk_is_well(DiskRequest::Operation, uint64_t) override { ++well; }
+  uint64_t clock_ns() override { return now_ns += 100'000; }
   void bug(std::string_view what, FrameNumber) override { throw SimulationFailure("bug: " + std::string(what)); }
   WaitChannel last_wake;
 

@@ -35,7 +35,7 @@ inline Medium fresh_image(const Geometry& geometry, uint64_t frontier, uint64_t 
   for (uint64_t index = 0; index < frontier; ++index) {
     for (unsigned copy = 0; copy < 2; ++copy) {
       const BlockIndex place = geometry.tag_block(index, copy);
-      TagFrame frame{.store_id = store_id, .index = index};
+      TagFrame frame{.store_id = store_id, .index = index, .sequence = TagFrame::sequence_of({0}, copy)};
       seal(frame, place);
       medium[place.value] = block_of(frame);
     }

@@ -42,9 +42,13 @@ bool SimulatedDisk::submit(const DiskRequest& request) {
   return true;
 }
 
-bool SimulatedDisk::fails(DiskRequest::Operation operation, uint64_t one_in) {
-  unsigned& burst = burst_[size_t(operation)];
-  const bool failed = burst > 0 || random_.one_in(one_in);
+bool SimulatedDisk::fails(const DiskRequest& request, uint64_t one_in) {
+  const size_t kind = size_t(request.operation);
+  unsigned& burst = burst_[kind];
+  const auto first_bad = bad_.lower_bound(request.block);
+  const bool is_bad = request.operation == DiskRequest::Operation::read && first_bad != bad_.end() &&
+                      *first_bad < request.block + request.block_count;
+  const bool failed = burst > 0 || outage_[kind] || is_bad || random_.one_in(one_in);
   if (burst > 0) --burst;
   if (failed) ++counts_.errors;
   return failed;
@@ -61,16 +65,16 @@ std::optional<DiskCompletion> SimulatedDisk::poll() {
   bool failed = false;
   switch (waiting.request.operation) {
     case DiskRequest::Operation::read:
-      failed = fails(waiting.request.operation, faults_.read_error_one_in);
+      failed = fails(waiting.request, faults_.read_error_one_in);
       carry_out_read(waiting.request, failed);
       break;
     case DiskRequest::Operation::write:
-      failed = fails(waiting.request.operation, faults_.write_error_one_in);
+      failed = fails(waiting.request, faults_.write_error_one_in);
       if (writes_to_lose_ > 0) --writes_to_lose_; else carry_out_write(waiting.request, failed);
       if (after_write) after_write();
       break;
     case DiskRequest::Operation::flush:
-      failed = fails(waiting.request.operation, faults_.flush_error_one_in);
+      failed = fails(waiting.request, faults_.flush_error_one_in);
       carry_out_flush(waiting, failed);
       if (after_write) after_write();
       break;

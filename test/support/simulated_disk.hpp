@@ -17,7 +17,8 @@
 //    written. A failed flush may have made durable any of the volatile writes, and may have
 //    *dropped* any of them: the old contents come back at once, and no later flush brings the
 //    write back;
-//  - errors come with a given probability per request, or in a burst that was asked for;
+//  - errors come with a given probability per request, in a burst that was asked for, to all requests of a
+//    kind while an outage lasts, or to each read of a place that is bad;
 //  - a write is acknowledged and never made only where the test says so (lose_next_writes());
 //  - bits rot only where the test says so (damage()).
 #pragma once
@@ -27,6 +28,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "checkpoint/disk.hpp"
@@ -72,6 +74,11 @@ class SimulatedDisk final : public Disk {
   void set_faults(const Faults& faults) { faults_ = faults; }
   void fail_next(DiskRequest::Operation operation, unsigned count) { burst_[size_t(operation)] = count; }
   void end_bursts() { burst_[0] = burst_[1] = burst_[2] = 0; }
+  // All of a kind fail until it is over.
+  void set_outage(DiskRequest::Operation operation, bool is_on) { outage_[size_t(operation)] = is_on; }
+  void end_outages() { outage_[0] = outage_[1] = outage_[2] = false; }
+  // Each read of it fails.
+  void set_bad(uint64_t block, bool is_bad = true) { if (is_bad) bad_.insert(block); else bad_.erase(block); }
   void lose_next_writes(unsigned count) { writes_to_lose_ = count; }
   // Requests that wait now stay where they are, until they are released.
   void hold_waiting();
@@ -106,7 +113,7 @@ class SimulatedDisk final : public Disk {
     bool slow;
     bool held = false;
   };
-  bool fails(DiskRequest::Operation, uint64_t one_in);
+  bool fails(const DiskRequest&, uint64_t one_in);
   void carry_out_read(const DiskRequest&, bool failed);
   void carry_out_write(const DiskRequest&, bool failed);
   void carry_out_flush(const Waiting&, bool failed);
@@ -122,6 +129,8 @@ class SimulatedDisk final : public Disk {
   Random random_;
   Faults faults_;
   unsigned burst_[3] = {};
+  bool outage_[3] = {};
+  std::set<uint64_t> bad_;
   unsigned writes_to_lose_ = 0;
   Counts counts_;
   std::vector<bool> ever_written_ = std::vector<bool>(durable_.size());

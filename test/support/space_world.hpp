@@ -51,6 +51,9 @@ class SpaceWorld final : public StoreClient {
   }
   void committed(Generation, bool) override {}
   void warning(std::string_view, uint64_t) override {}
+  void disk_is_ill(DiskRequest::Operation) override {}
+  void disk_is_well(DiskRequest::Operation, uint64_t) override {}
+  uint64_t clock_ns() override { return fake_machine().now_ns; }
   void bug(std::string_view, FrameNumber) override;
 
  private:

@@ -81,7 +81,18 @@ class HostileImage {
     }
     return newest;
   }
-  uint64_t header_block() const { return geometry_.log_block(root().header_place % geometry_.log_blocks()).value; }
+  uint64_t header_block(unsigned copy) const { return geometry_.log_block(root().header_places[copy] % geometry_.log_blocks()).value; }
+
+  uint64_t summary_block(uint64_t segment, unsigned copy) const {
+    return geometry_.log_block(segment * geometry_.segment_blocks + summary_block_index(geometry_, 0, copy)).value;
+  }
+  void store_summary(uint64_t segment, SummaryBlock& summary) {
+    for (unsigned copy = 0; copy < metadata_copies; ++copy) {
+      const uint64_t block = summary_block(segment, copy);
+      seal(summary, {block});
+      medium_[block] = block_of(summary);
+    }
+  }
 
   // A word, half-word or byte becomes another; mostly one of those at which something ends.
   void change_field(std::byte* bytes, size_t length) {
@@ -109,24 +120,24 @@ class HostileImage {
     store_root(changed);
   }
   void change_header() {
-    auto header = load<GenerationHeader>(header_block());
+    auto header = load<GenerationHeader>(header_block(0));
     const size_t end = random_.one_in(2) ? offsetof(GenerationHeader, inline_entries) : offsetof(GenerationHeader, references) + 160;
     change_field(reinterpret_cast<std::byte*>(&header), end);
-    seal(header, {header_block()});
-    medium_[header_block()] = block_of(header);
     Root changed = root();
-    changed.header_checksum = header.checksum;
+    for (unsigned copy = 0; copy < metadata_copies; ++copy) {
+      seal(header, {header_block(copy)});
+      medium_[header_block(copy)] = block_of(header);
+      changed.header_checksums[copy] = header.checksum;
+    }
     if (random_.one_in(2)) changed.system = header.system;
     store_root(changed);
   }
   void change_summary() {
     const uint64_t segment = random_.below(geometry_.log_segments);
-    const uint64_t block = geometry_.log_block((segment + 1) * geometry_.segment_blocks - 1).value;
-    auto summary = load<SummaryBlock>(block);
+    auto summary = load<SummaryBlock>(summary_block(segment, 0));
     if (summary.magic != SummaryBlock::magic_value) return;
     change_field(reinterpret_cast<std::byte*>(&summary), sizeof(SummaryBlock) - 4000 + 16 * sizeof(SummaryEntry));
-    seal(summary, {block});
-    medium_[block] = block_of(summary);
+    store_summary(segment, summary);
   }
   void change_tags() {
     const bool both = random_.one_in(2);
@@ -156,8 +167,7 @@ class HostileImage {
       return;
     }
     const uint64_t segment = random_.below(geometry_.log_segments);
-    const uint64_t block = geometry_.log_block((segment + 1) * geometry_.segment_blocks - 1).value;
-    auto summary = load<SummaryBlock>(block);
+    auto summary = load<SummaryBlock>(summary_block(segment, 0));
     if (summary.magic != SummaryBlock::magic_value || summary.count == 0 || summary.count > summary_entries_per_block) return;
     SummaryEntry& entry = summary.entries[random_.below(summary.count)];
     if (!entry.has_body() || entry.place >= geometry_.log_blocks()) return;
@@ -167,8 +177,7 @@ class HostileImage {
     change_field(body.data(), random_.one_in(2) ? 64 : block_bytes);
     entry.checksum = body_checksum(std::span<const std::byte, block_bytes>(body), entry.number);
     medium_[place] = std::make_shared<const Block>(std::move(body));
-    seal(summary, {block});
-    medium_[block] = block_of(summary);
+    store_summary(segment, summary);
   }
 
   Geometry geometry_ = SmallMachine::geometry();

@@ -70,19 +70,29 @@ struct Victim {
     medium[place.value] = block_of(block);
     return block;
   }
+  template <typename Block>
+  void copy(Block& block, BlockIndex place) {
+    seal(block, place);
+    medium[place.value] = block_of(block);
+  }
   void attack(Random& random) {
     switch (random.below(4)) {
       case 0:
         scribble(root, random, offsetof(Root, sequence), offsetof(Root, spare) - offsetof(Root, sequence));
         break;
       case 1: {
-        const auto header = change<GenerationHeader>(geometry.log_block(root.header_place), random);
-        root.header_checksum = header.checksum;
+        auto header = change<GenerationHeader>(geometry.log_block(root.header_places[0]), random);
+        root.header_checksums[0] = header.checksum;
+        copy(header, geometry.log_block(root.header_places[1]));
+        root.header_checksums[1] = header.checksum;
         break;
       }
-      case 2:
-        change<SummaryBlock>(geometry.log_block(15 + 16 * random.below(2)), random);
+      case 2: {
+        const uint64_t place = 15 + 16 * random.below(2);
+        auto summary = change<SummaryBlock>(geometry.log_block(place), random);
+        copy(summary, geometry.log_block(place - 1));
         break;
+      }
       case 3:
         change<TagFrame>(geometry.tag_block(0, 0), random);
         change<TagFrame>(geometry.tag_block(0, 1), random);
@@ -125,11 +135,9 @@ TEST_CASE("an image of an enemy is refused or read, and never gets further") {
 
 TEST_CASE("a summary of another writing of its segment is refused, though its checksum holds") {
   Victim victim;
-  const BlockIndex place = victim.geometry.log_block(15);
-  auto summary = contents_of<SummaryBlock>(victim.medium, place);
+  auto summary = contents_of<SummaryBlock>(victim.medium, victim.geometry.log_block(15));
   ++summary.sequence;
-  seal(summary, place);
-  victim.medium[place.value] = block_of(summary);
+  for (const uint64_t place : {15, 14}) victim.copy(summary, victim.geometry.log_block(place));
   SimulatedDisk disk(victim.medium, 1);
   SimulatedMachine machine(disk, victim.memory.all(), nullptr);
   const auto opened = machine.open({});

@@ -122,10 +122,10 @@ TEST_CASE("geometries that cannot be right are refused") {
   CHECK(Geometry::plan(65536, 64));
 }
 
-TEST_CASE("a full segment has 253 bodies and 3 summary blocks") {
-  CHECK(Geometry::plan(65536, 64)->entries_per_segment_min() == 253);
-  CHECK(Geometry::plan(65536, 64, 16)->entries_per_segment_min() == 15);
-  CHECK(Geometry::plan(65536, 64)->generation_entries_max() == 63 * 253);
+TEST_CASE("a full segment has 250 bodies and 3 summary blocks, each twice") {
+  CHECK(Geometry::plan(65536, 64)->entries_per_segment_min() == 250);
+  CHECK(Geometry::plan(65536, 64, 16)->entries_per_segment_min() == 14);
+  CHECK(Geometry::plan(65536, 64)->generation_entries_max() == 63 * 250);
 }
 
 TEST_CASE("the longest header chain fits in the smallest segment") {

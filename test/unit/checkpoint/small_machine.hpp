@@ -81,6 +81,9 @@ class SmallMachine final : public StoreClient {
   void unmap(CacheSlot) override {}
   void committed(Generation, bool failed) override { failed_commits += failed; }
   void warning(std::string_view what, uint64_t) override { warnings.emplace_back(what); }
+  void disk_is_ill(DiskRequest::Operation) override { ++ill; }
+  void disk_is_well(DiskRequest::Operation, uint64_t) override { ++well; }
+  uint64_t clock_ns() override { return now_ns += 100'000; }
   void bug(std::string_view what, FrameNumber) override { bugs.emplace_back(what); }
 
   std::unique_ptr<Store> store = std::make_unique<Store>();
@@ -90,6 +93,7 @@ class SmallMachine final : public StoreClient {
   std::vector<WaitChannel> wakes;
   std::vector<std::string> warnings, bugs;
   unsigned failed_commits = 0;
+  unsigned ill = 0, well = 0;  // how often it was told that the disk is
 
  private:
   MachineMemory memory_;

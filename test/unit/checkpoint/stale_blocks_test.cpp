@@ -14,7 +14,7 @@ constexpr uint32_t segment_blocks = 16;
 
 // A generation whose header refers to more segments than its first block can hold.
 struct ManySegments {
-  static constexpr uint64_t pages = (header_references_max + 10) * (segment_blocks - 1);
+  static constexpr uint64_t pages = (header_references_max + 10) * (segment_blocks - metadata_copies);
   Geometry geometry = *Geometry::plan(log_start.value + 200 * segment_blocks + 24 * (tags_per_frame + 2), 200, segment_blocks);
   Medium medium;
   Root root;
@@ -42,14 +42,19 @@ TEST_CASE("a header that goes on in a chain is read to its end") {
 
 TEST_CASE("a block of the chain that belongs to another generation is refused") {
   ManySegments image;
-  const BlockIndex place = image.geometry.log_block(image.root.header_place - 1);
-  HeaderChainBlock chain;
-  std::memcpy(static_cast<void*>(&chain), image.medium[place.value]->data(), sizeof(chain));
-  REQUIRE(verify(chain, place, image.root.store_id));
-  SECTION("its generation") { --chain.generation.value; }
-  SECTION("its sequence") { --chain.sequence; }
-  seal(chain, place);
-  image.medium[place.value] = block_of(chain);
+  int64_t generation_off = 0, sequence_off = 0;
+  SECTION("its generation") { generation_off = -1; }
+  SECTION("its sequence") { sequence_off = -1; }
+  for (const uint64_t header_place : image.root.header_places) {
+    const BlockIndex place = image.geometry.log_block(header_place - 1);
+    HeaderChainBlock chain;
+    std::memcpy(static_cast<void*>(&chain), image.medium[place.value]->data(), sizeof(chain));
+    REQUIRE(verify(chain, place, image.root.store_id));
+    chain.generation.value += generation_off;
+    chain.sequence += sequence_off;
+    seal(chain, place);
+    image.medium[place.value] = block_of(chain);
+  }
   SmallMachine machine(image.medium, 24 << 20);
   REQUIRE_FALSE(machine.opened.has_value());
   CHECK(machine.opened.error().error == OpenError::damaged);
@@ -66,9 +71,11 @@ TEST_CASE("a summary that stayed from another generation is refused") {
   REQUIRE(machine.poll_until([&] { return machine.store->state() == Store::State::migrating; }));
   CHECK(machine.store->root().oldest_bootable == machine.store->committed_generation());
   Medium medium = machine.disk.keep_everything();
-  const uint64_t summary = geometry.log_block(segment_blocks - 1).value;
-  REQUIRE(*medium[summary] != *old[summary]);
-  medium[summary] = old[summary];
+  for (unsigned copy = 0; copy < metadata_copies; ++copy) {
+    const uint64_t summary = geometry.log_block(summary_block_index(geometry, 0, copy)).value;
+    REQUIRE(*medium[summary] != *old[summary]);
+    medium[summary] = old[summary];
+  }
   SmallMachine after(medium);
   REQUIRE_FALSE(after.opened.has_value());
   CHECK(after.opened.error().what == "a summary of the log");
@@ -81,14 +88,16 @@ TEST_CASE("a generation whose header counts more entries than there are is refus
   REQUIRE(machine.poll_until([&] { return machine.store->state() == Store::State::migrating; }));
   Medium medium = machine.disk.keep_everything();
   Root root = machine.store->root();
-  const BlockIndex place = SmallMachine::geometry().log_block(root.header_place);
-  GenerationHeader header;
-  std::memcpy(static_cast<void*>(&header), medium[place.value]->data(), sizeof(header));
-  REQUIRE(header.entry_count == 20);
-  ++header.entry_count;
-  seal(header, place);
-  medium[place.value] = block_of(header);
-  root.header_checksum = header.checksum;
+  for (unsigned copy = 0; copy < metadata_copies; ++copy) {
+    const BlockIndex place = SmallMachine::geometry().log_block(root.header_places[copy]);
+    GenerationHeader header;
+    std::memcpy(static_cast<void*>(&header), medium[place.value]->data(), sizeof(header));
+    REQUIRE(header.entry_count == 20);
+    ++header.entry_count;
+    seal(header, place);
+    medium[place.value] = block_of(header);
+    root.header_checksums[copy] = header.checksum;
+  }
   seal(root);
   for (const auto& slot : root_blocks) {
     for (const BlockIndex copy : slot) medium[copy.value] = block_of(root);

@@ -63,6 +63,7 @@ struct Example {
     return *store().clean_mark_ended();
   }
   void checkpoint() {
+    machine->run_to_idle();  // of what the start found
     machine->declare();
     machine->run_to_idle();
   }
@@ -92,14 +93,14 @@ TEST_CASE("what was committed is there after a restart, what was not is gone") {
   CHECK(example.store().descriptor(example.obtain(5)).identity.account.value == 3);
 }
 
-TEST_CASE("the smallest checkpoint is five blocks and two flushes") {
+TEST_CASE("the smallest checkpoint is six blocks and two flushes") {
   Example example;
   example.write_page(5, 'a');
   example.write_page(6, 'b');
   const auto before = example.disk->counts();
   example.machine->declare();
   while (example.store().state() != Store::State::migrating) example.machine->poll(1000);
-  CHECK(example.disk->counts().blocks_written - before.blocks_written == 5);
+  CHECK(example.disk->counts().blocks_written - before.blocks_written == 6);
   CHECK(example.disk->counts().flushes - before.flushes == 2);
   example.machine->run_to_idle();
   CHECK(example.disk->counts().flushes - before.flushes == 4);
@@ -292,7 +293,7 @@ TEST_CASE("what is not an image is refused, with the first thing found wrong, an
   CHECK(refused(with_roots([](Root& root) { root.boots ^= 1; })) == OpenError::damaged);
   CHECK(refused(with_roots([](Root& root) { root.frontier = 1000; seal(root); })) == OpenError::damaged);
   CHECK(refused(with_roots([](Root& root) { root.geometry.frames += 1; seal(root); })) == OpenError::damaged);
-  CHECK(refused(with_roots([](Root& root) { root.unmigrated = 1; root.header_place = 3; seal(root); })) == OpenError::damaged);
+  CHECK(refused(with_roots([](Root& root) { root.log_need = LogNeed::frames; root.header_places[0] = root.header_places[1] = 3; seal(root); })) == OpenError::damaged);
   CHECK(refused(with_roots([](Root& root) { root.least_memory_bytes = 1 << 30; seal(root); })) == OpenError::too_small_memory);
   Medium one_slot = good;
   for (const BlockIndex place : root_blocks[1]) one_slot[place.value] = nullptr;
@@ -350,7 +351,7 @@ TEST_CASE("the log is not used again while somebody still reads from it") {
   CHECK_FALSE(example.store().obtain({5}).has_value());
   example.disk->hold_waiting();
   for (unsigned i = 0; i < 5000; ++i) example.machine->poll(1000);
-  CHECK_FALSE(example.store().root().unmigrated);
+  CHECK_FALSE(example.store().root().is_in_log());
   CHECK_FALSE(example.store().can_declare());
   example.disk->release_held();
   example.machine->run_to_idle();
@@ -384,38 +385,116 @@ TEST_CASE("a damaged frame is unreadable, its neighbours are not") {
   CHECK(example.read_page(5) == 'a');
 }
 
-TEST_CASE("a damaged tag makes its frames unreadable, also after others of it were written") {
+TEST_CASE("one damaged copy of a tag frame costs nothing, and is made good by the next migration") {
   for (unsigned copy : {0u, 1u}) {
     Example example;
     for (uint64_t frame = 4; frame < 7; ++frame) example.write_page(frame, 'a');
     example.checkpoint();
     example.disk->damage(example.geometry.tag_block(0, copy).value, 40 + 5 * 32, 1);
     example.boot(example.disk->keep_everything());
-    CHECK(example.is_unreadable(5));
-    CHECK(example.is_unreadable(100));  // never version 0
-    CHECK(example.read_page(200) == 0);  // another tag frame
+    CHECK(example.read_page(5) == 'a');
+    example.write_page(6, 'b');
+    example.checkpoint();
+    for (unsigned other : {0u, 1u}) {
+      example.boot(example.disk->keep_everything());
+      example.disk->damage(example.geometry.tag_block(0, other).value, 40 + 5 * 32, 1);
+      CHECK(example.read_page(5) == 'a');
+      CHECK(example.read_page(6) == 'b');
+      example.disk->damage(example.geometry.tag_block(0, other).value, 40 + 5 * 32, 1);
+    }
   }
 }
 
-TEST_CASE("a damaged summary is refused, a frame damaged in the log is unreadable for good") {
+TEST_CASE("with both copies of a tag damaged its frames are unreadable, also after others of it were written") {
+  Example example;
+  for (uint64_t frame = 4; frame < 7; ++frame) example.write_page(frame, 'a');
+  example.checkpoint();
+  CHECK(example.write_clean_mark());  // the log is not needed any more
+  for (unsigned copy : {0u, 1u}) example.disk->damage(example.geometry.tag_block(0, copy).value, 40 + 5 * 32, 1);
+  example.boot(example.disk->keep_everything());
+  CHECK(example.is_unreadable(5));
+  example.write_page(200, 'a');
+  example.checkpoint();
+  example.reboot();
+  CHECK(example.is_unreadable(5));
+  CHECK(example.is_unreadable(100));  // never version 0
+  CHECK(example.read_page(200) == 'a');  // another tag frame
+}
+
+TEST_CASE("header and summaries of the log stand twice: one damaged copy of each costs nothing, two are refused") {
   Example example;
   for (uint64_t frame = 1; frame < 40; ++frame) example.write_page(frame, 'a');
   example.machine->declare();
   while (example.store().state() != Store::State::migrating) example.machine->poll(1000);
   const Medium good = example.disk->keep_everything();
-  const uint64_t summary = example.geometry.log_block(15).value;
-  SimulatedDisk broken(good, 1);
-  broken.damage(summary, 2000, 1);
-  const auto opened = example.open(broken.keep_everything());
-  REQUIRE_FALSE(opened.has_value());
-  CHECK(opened.error().error == OpenError::damaged);
-  SimulatedDisk worn(good, 1);
+  const Root root = example.store().root();
+  const auto damaged = [&](uint64_t header_copies, uint64_t summary_copies) {
+    SimulatedDisk broken(good, 1);
+    for (unsigned copy = 0; copy < metadata_copies; ++copy) {
+      const uint64_t header = root.geometry.log_block(root.header_places[copy]).value;
+      const uint64_t summary = root.geometry.log_block(summary_block_index(root.geometry, 0, copy)).value;
+      if (header_copies >> copy & 1) broken.damage(header, 2000, 1);
+      if (summary_copies >> copy & 1) broken.damage(summary, 2000, 1);
+    }
+    return broken.keep_everything();
+  };
+  for (const uint64_t header_copies : {0u, 1u, 2u, 3u}) {
+    for (const uint64_t summary_copies : {0u, 1u, 2u, 3u}) {
+      CAPTURE(header_copies, summary_copies);
+      const auto opened = example.open(damaged(header_copies, summary_copies));
+      REQUIRE(opened.has_value() == (header_copies < 3 && summary_copies < 3));
+      if (opened) for (uint64_t frame = 1; frame < 40; ++frame) CHECK(example.read_page(frame) == 'a');
+      else CHECK(opened.error().error == OpenError::damaged);
+    }
+  }
+}
+
+TEST_CASE("a frame damaged in the log is unreadable for good, its neighbours are not") {
+  Example example;
+  for (uint64_t frame = 1; frame < 40; ++frame) example.write_page(frame, 'a');
+  example.machine->declare();
+  while (example.store().state() != Store::State::migrating) example.machine->poll(1000);
+  SimulatedDisk worn(example.disk->keep_everything(), 1);
   worn.damage(example.geometry.log_block(2).value, 2000, 1);  // third body of the first segment
   example.boot(worn.keep_everything());
   example.machine->run_to_idle();
   CHECK(example.machine->warnings == 1);  // found before anybody needs it
   CHECK(example.is_unreadable(3));
   CHECK(example.read_page(4) == 'a');
+  // Brought home as it is: no bit of it is lost with the log.
+  const Medium home = example.disk->keep_everything();
+  CHECK(*home[example.geometry.home_block({3}).value] == *home[example.geometry.log_block(2).value]);
+}
+
+TEST_CASE("a frame damaged in the log that is in memory as it was is brought home from there") {
+  Example example;
+  for (uint64_t frame = 1; frame < 40; ++frame) example.write_page(frame, 'a');
+  example.machine->declare();
+  while (example.store().state() != Store::State::migrating) example.machine->poll(1000);
+  SECTION("and nothing is read from the log") {
+    const uint64_t reads = example.disk->counts().reads;
+    example.machine->run_to_idle();
+    CHECK(example.disk->counts().reads - reads == 2);  // the root is read back
+  }
+  SECTION("however bad it is") {
+    for (uint64_t block = 0; block < 14; ++block) example.disk->damage(example.geometry.log_block(block).value, 2000, 1);
+    example.machine->run_to_idle();
+    CHECK(example.machine->warnings == 0);
+  }
+  SECTION("but not if it was changed since") {
+    example.write_page(3, 'b');
+    example.disk->damage(example.geometry.log_block(2).value, 2000, 1);
+    example.machine->run_to_idle();
+    CHECK(example.machine->warnings == 1);
+    CHECK(example.read_page(3) == 'b');
+    example.checkpoint();
+    example.reboot();
+    CHECK(example.read_page(3) == 'b');
+    CHECK(example.read_page(4) == 'a');
+    return;
+  }
+  example.reboot();
+  for (uint64_t frame = 1; frame < 40; ++frame) CHECK(example.read_page(frame) == 'a');
 }
 
 TEST_CASE("a report of an assertion can be found, whatever the store was doing") {

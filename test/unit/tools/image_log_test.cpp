@@ -26,6 +26,19 @@ class LoggedGeneration {
     write_roots();
   }
 
+  void need(LogNeed log_need) {
+    RawImage raw(path);
+    for (const BlockIndex place : root_blocks[0]) {
+      Root root = raw.read<Root>(place);
+      root.log_need = log_need;
+      seal(root);
+      raw.write(place, root);
+    }
+  }
+  uint64_t notes() {
+    const ImageFile file(path);
+    return ImageView(file).notes().count();
+  }
   std::string first_finding() {
     const ImageFile file(path);
     ImageView view(file);
@@ -38,8 +51,8 @@ class LoggedGeneration {
   FrameNumber page() const { return page_; }
   FrameNumber other() const { return other_; }
   BlockIndex body_block() const { return geometry().log_block(16); }
-  BlockIndex summary_block() const { return geometry().log_block(31); }
-  BlockIndex header_block() const { return geometry().log_block(header_place); }
+  BlockIndex summary_block(unsigned copy) const { return geometry().log_block(31 - copy); }
+  BlockIndex header_block(unsigned copy) const { return geometry().log_block(header_place - copy); }
 
   static constexpr uint64_t header_place = 47;
   TemporaryFolder folder;
@@ -59,8 +72,10 @@ class LoggedGeneration {
     SummaryBlock summary{.store_id = test_store_id, .generation = {5}, .sequence = 40, .count = 1};
     summary.entries[0] = entry(page_, 16, 0);
     summary.entries[0].checksum = body_checksum(body, page_);
-    seal(summary, summary_block());
-    raw().write(summary_block(), summary);
+    for (unsigned copy = 0; copy < metadata_copies; ++copy) {
+      seal(summary, summary_block(copy));
+      raw().write(summary_block(copy), summary);
+    }
   }
 
   void write_header() {
@@ -69,9 +84,11 @@ class LoggedGeneration {
     header.inline_entries[0] = entry(other_, 0, SummaryEntry::flag_all_zero);
     header.references[0] = {.segment = 1, .summary_blocks = 1, .sequence = 40};
     header.references[1] = {.segment = 2, .summary_blocks = 0, .sequence = 41};
-    seal(header, header_block());
-    header_checksum_ = header.checksum;
-    raw().write(header_block(), header);
+    for (unsigned copy = 0; copy < metadata_copies; ++copy) {
+      seal(header, header_block(copy));
+      header_checksums_[copy] = header.checksum;
+      raw().write(header_block(copy), header);
+    }
   }
 
   void write_roots() {
@@ -81,9 +98,11 @@ class LoggedGeneration {
       root.sequence = 9;
       root.newest_generation = {5};
       root.next_generation = {6};
-      root.unmigrated = 1;
-      root.header_place = header_place;
-      root.header_checksum = header_checksum_;
+      root.log_need = LogNeed::frames;
+      for (unsigned copy = 0; copy < metadata_copies; ++copy) {
+        root.header_places[copy] = header_place - copy;
+        root.header_checksums[copy] = header_checksums_[copy];
+      }
       seal(root);
       raw.write(place, root);
     }
@@ -91,7 +110,7 @@ class LoggedGeneration {
 
   BuiltImage built_;
   FrameNumber page_, other_;
-  uint64_t header_checksum_ = 0;
+  uint64_t header_checksums_[metadata_copies] = {};
 };
 
 }  // namespace
@@ -112,8 +131,29 @@ TEST_CASE("while a generation is migrated, a tag frame may be torn, and home is 
   logged.raw().damage(logged.geometry().home_block(logged.page()), 5);
   logged.raw().damage(logged.geometry().tag_block(0, 1), 50);
   CHECK(logged.first_finding() == "");
+  CHECK(logged.notes() == 0);
   logged.raw().damage(logged.geometry().tag_block(0, 0), 50);
   CHECK(logged.first_finding() == "tag frame 0, copy 0: does not verify");
+}
+
+TEST_CASE("one damaged copy of a header or a summary costs nothing") {
+  LoggedGeneration logged;
+  const unsigned copy = GENERATE(0u, 1u);
+  logged.raw().damage(logged.header_block(copy), 99);
+  logged.raw().damage(logged.summary_block(copy ^ 1), 99);
+  CHECK(logged.first_finding() == "");
+}
+
+TEST_CASE("a log of which only tags are needed is believed if all of it verifies, and may be written over if not") {
+  LoggedGeneration logged;
+  logged.need(LogNeed::tags);
+  SECTION("whole: its bodies are at home, with the checksums that it says") {
+    CHECK(logged.first_finding().find("do not match their checksum") != std::string::npos);
+  }
+  SECTION("written over: the tags say all") {
+    for (unsigned copy = 0; copy < metadata_copies; ++copy) logged.raw().damage(logged.summary_block(copy), 99);
+    CHECK(logged.first_finding() == "");
+  }
 }
 
 TEST_CASE("damage in the log is named") {
@@ -123,27 +163,31 @@ TEST_CASE("damage in the log is named") {
     CHECK(logged.first_finding().find("do not match their checksum") != std::string::npos);
   }
   SECTION("a summary") {
-    logged.raw().damage(logged.summary_block(), 99);
+    for (unsigned copy = 0; copy < metadata_copies; ++copy) logged.raw().damage(logged.summary_block(copy), 99);
     CHECK_THROWS_WITH(logged.first_finding(), "image damaged: a summary of the log");
   }
   SECTION("a summary of an earlier use of the segment") {
     RawImage raw = logged.raw();
-    auto summary = raw.read<SummaryBlock>(logged.summary_block());
+    auto summary = raw.read<SummaryBlock>(logged.summary_block(0));
     summary.sequence = 39;
-    seal(summary, logged.summary_block());
-    raw.write(logged.summary_block(), summary);
+    for (unsigned copy = 0; copy < metadata_copies; ++copy) {
+      seal(summary, logged.summary_block(copy));
+      raw.write(logged.summary_block(copy), summary);
+    }
     CHECK_THROWS_WITH(logged.first_finding(), "image damaged: a summary of the log");
   }
   SECTION("the header") {
-    logged.raw().damage(logged.header_block(), 99);
+    for (unsigned copy = 0; copy < metadata_copies; ++copy) logged.raw().damage(logged.header_block(copy), 99);
     CHECK_THROWS_WITH(logged.first_finding(), "image damaged: the generation header");
   }
   SECTION("a header of another attempt, sound in itself") {
     RawImage raw = logged.raw();
-    auto header = raw.read<GenerationHeader>(logged.header_block());
+    auto header = raw.read<GenerationHeader>(logged.header_block(0));
     header.entry_count = 3;
-    seal(header, logged.header_block());
-    raw.write(logged.header_block(), header);
+    for (unsigned copy = 0; copy < metadata_copies; ++copy) {
+      seal(header, logged.header_block(copy));
+      raw.write(logged.header_block(copy), header);
+    }
     CHECK_THROWS_WITH(logged.first_finding(), "image damaged: the generation header");
   }
 }

@@ -19,12 +19,15 @@ using namespace perdure::test;
 
 namespace {
 
-class QuietClient final : public StoreClient {
+class StrictClient final : public StoreClient {
  public:
   void wake(WaitChannel) override {}
   void unmap(CacheSlot) override {}
   void committed(Generation, bool failed) override { CHECK_FALSE(failed); }
   void warning(std::string_view what, uint64_t number) override { FAIL(what << " " << number); }
+  void disk_is_ill(DiskRequest::Operation) override { FAIL("the disk is well"); }
+  void disk_is_well(DiskRequest::Operation, uint64_t) override { FAIL("the disk was well"); }
+  uint64_t clock_ns() override { return 1; }
   void bug(std::string_view what, FrameNumber frame) override { FAIL(what << " " << frame.value); }
 };
 
@@ -68,7 +71,7 @@ class World {
     ImageView view(file);
     (void)verify_frames(view, view.findings());
     CHECK(view.findings().kept() == std::vector<std::string>{});
-    seen_ = {view.bytes(page())[100], view.root().unmigrated != 0, view.root().boots};
+    seen_ = {view.bytes(page())[100], view.root().is_in_log(), view.root().boots};
     return view.generation().value;
   }
 
@@ -91,7 +94,7 @@ class World {
   std::string path_ = folder_.file("test.img");
   MemoryDisk disk_;
   std::vector<std::byte> memory_;
-  QuietClient client_;
+  StrictClient client_;
   std::unique_ptr<Store> store_;
   Seen seen_{};
 };

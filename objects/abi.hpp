@@ -173,7 +173,7 @@ inline constexpr uint64_t range_set_account = method_code("range.set_account"); 
 // → w1 frame, w2 index, w3 Kind, w4 version, w5 CapabilityType; not_found if not of this range
 inline constexpr uint64_t range_identify = method_code("range.identify");  // c0
 // checkpoint control
-inline constexpr uint64_t checkpoint_take = method_code("checkpoint.take");  // waits for the commit → w1 generation
+inline constexpr uint64_t checkpoint_take = method_code("checkpoint.take");  // waits for the commit of all that was done
 inline constexpr uint64_t checkpoint_status = method_code("checkpoint.status");  // → bytes: SystemStatus
 inline constexpr uint64_t checkpoint_generations = method_code("checkpoint.generations");  // → bytes: GenerationStatus[]
 // w1 PowerFlags, w2 boot epoch (0: any). In another boot than w2: `restarted`, and nothing is done.

@@ -6,8 +6,6 @@
 // the caller's registers at once, and the process is then held in a volatile line until the
 // generation is durable. A restart forgets the line, so the shell that asked for power-off finds
 // itself answered after the next boot instead of switching the machine off again.
-#include <algorithm>
-
 #include "kernel/kernel.hpp"
 
 namespace perdure {
@@ -19,12 +17,12 @@ Pieces bytes_of(const void* data, size_t length) {
   return {bytes, static_cast<uint32_t>(length)};
 }
 
+// The answer names no generation: which one it will be is not known before the commit is there, for an
+// attempt that fails takes its number with it. Who wants to know asks for the status afterwards.
 Outcome answer_and_hold(Request& request) {
   Kernel& kernel = request.kernel;
-  const uint64_t newest = std::max(kernel.store.committed_generation().value,
-                                   kernel.store.pending_generation().value);
   const Commit committed = kernel.commit();
-  request.answer(committed, newest + 1);
+  request.answer(committed);
   kernel.hold_current_until_commit();
   return Outcome::done();
 }

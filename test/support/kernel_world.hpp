@@ -52,6 +52,7 @@ class KernelWorld {
   explicit KernelWorld(KernelOptions options = {}, WorldSize size = {});
 
   Kernel& kernel() { return *kernel_; }
+  MemoryDisk& disk() { return disk_; }
   Process& process(const Guest& guest) { return *reinterpret_cast<Process*>(bytes(guest.process)); }
 
   // Before start(), or between steps: makes objects without asking anybody.

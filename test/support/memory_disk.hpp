@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // A disk in memory that does as it is told, for tests that are not about the disk: requests
-// complete in order, at the next poll, and never fail. (Faults: test/support/simulated_disk.hpp.)
+// complete in order, at the next poll, and fail only where the test says so. (Faults: test/support/simulated_disk.hpp.)
 #pragma once
 
 #include <cstring>
@@ -24,7 +24,9 @@ class MemoryDisk final : public Disk {
     const size_t length = size_t{request.block_count} * block_bytes;
     if (request.operation == DiskRequest::Operation::read) std::memcpy(request.memory, at, length);
     if (request.operation == DiskRequest::Operation::write) std::memcpy(at, request.memory, length);
-    completed_.push_back({.token = request.token});
+    const bool fails = request.operation == DiskRequest::Operation::flush && flushes_to_fail_ > 0;
+    if (fails) --flushes_to_fail_;
+    completed_.push_back({.token = request.token, .failed = fails});
     return true;
   }
   std::optional<DiskCompletion> poll() override {
@@ -33,11 +35,14 @@ class MemoryDisk final : public Disk {
     completed_.pop_front();
     return first;
   }
+  void fail_flushes(unsigned count) { flushes_to_fail_ = count; }
+  bool will_fail() const { return flushes_to_fail_ > 0; }
   void forget_completions() { completed_.clear(); }  // the machine that waited for them is gone
 
  private:
   std::vector<std::byte> bytes_;
   std::deque<DiskCompletion> completed_;
+  unsigned flushes_to_fail_ = 0;
 };
 
 // Generation 0 without a single object (checkpoint/layout.hpp says what that must contain).

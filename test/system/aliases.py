@@ -41,7 +41,7 @@ def test(lab):
     assert "unblocked" in machine.run("unblock a1")
     assert machine.run("call a3 get").endswith("6")
     machine.checkpoint()
-    assert machine.run("revoke a1").startswith("revoked, will be durable from checkpoint ")
+    assert machine.run("revoke a1").startswith("revoked, will be durable with a checkpoint to come")
     assert machine.run("call a1 get") == VOID and machine.run("call a3 get") == VOID
     assert machine.run("call a2 get").endswith("6")  # selective
     machine = cut(lab, machine, disk)

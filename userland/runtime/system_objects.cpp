@@ -9,7 +9,10 @@
 namespace perdure {
 
 Answer<uint64_t> CheckpointCapability::take() const {
-  return call_for_word(at, request(method::checkpoint_take));
+  if (auto done = call_for_nothing(at, request(method::checkpoint_take)); !done) return std::unexpected(done.error());
+  const auto now = status();
+  if (!now) return std::unexpected(now.error());
+  return now->committed_generation;
 }
 
 Answer<SystemStatus> CheckpointCapability::status() const {

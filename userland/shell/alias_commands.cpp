@@ -49,16 +49,10 @@ Answer<> revoke(Shell& shell, NameTable::Index index) {
   return {};
 }
 
-// A checkpoint that is being written at this moment may have been declared before; the one after
-// it cannot.
+// Which checkpoint it will be is not known before it is committed: one that is being written now may have
+// been declared before, and one that fails takes its number with it.
 void say_when_durable(Shell& shell) {
-  const auto status = shell_register::checkpoint.status();
-  if (!status) {
-    shell.say("revoked\n");
-    return;
-  }
-  shell.say("revoked, will be durable from checkpoint ", status->committed_generation + 2,
-            " at the latest; --wait waits for it\n");
+  shell.say("revoked, will be durable with a checkpoint to come; --wait waits for it\n");
 }
 
 void wait_until_durable(Shell& shell) {

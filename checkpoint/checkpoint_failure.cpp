@@ -2,6 +2,9 @@
 //
 // An attempt that could not be committed: its frames go back, and a root withdraws it.
 #include "checkpoint/checkpointer.hpp"
+
+#include <algorithm>
+
 #include "checkpoint/require.hpp"
 
 namespace perdure {
@@ -60,8 +63,13 @@ void Checkpointer::start_withdrawing(StoreParts& parts) {
   phase_ = Phase::withdrawing;
 }
 
+void Checkpointer::pause_before_retry(uint64_t now_ns) {
+  retry_at_ns_ = now_ns + retry_ns_;
+  retry_ns_ = std::min(2 * retry_ns_, retry_max_ns);
+}
+
 bool Checkpointer::withdrawing_step(StoreParts& parts, uint64_t now_ns) {
-  if (failed_now_) retry_at_ns_ = now_ns + retry_ns;
+  if (failed_now_) pause_before_retry(now_ns);
   failed_now_ = false;
   if (phase_ == Phase::pausing) {
     if (now_ns < retry_at_ns_) return false;
@@ -71,7 +79,7 @@ bool Checkpointer::withdrawing_step(StoreParts& parts, uint64_t now_ns) {
   if (parts.roots.is_busy()) return false;
   if (parts.roots.state() == RootWriter::State::failed) {
     parts.client->warning("the root cannot be written", parts.roots.current().sequence);
-    retry_at_ns_ = now_ns + retry_ns;
+    pause_before_retry(now_ns);
     phase_ = Phase::pausing;
   } else {
     phase_ = Phase::idle;

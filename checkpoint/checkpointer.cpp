@@ -268,6 +268,7 @@ void Checkpointer::start_root(StoreParts& parts) {
 void Checkpointer::committed(StoreParts& parts) {
   const Generation generation = pending_;
   parts.committed_epoch = epoch_ - 1;
+  retry_ns_ = retry_min_ns;
   staged_ = {};
   pending_ = {};
   migration_.begin(parts);

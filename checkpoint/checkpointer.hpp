@@ -81,7 +81,8 @@ class Checkpointer {
   std::byte* report_buffer() { return log_.memory(); }
 
  private:
-  static constexpr uint64_t retry_ns = 200'000'000;
+  static constexpr uint64_t retry_min_ns = 200'000'000;
+  static constexpr uint64_t retry_max_ns = 12'800'000'000;
 
   bool staging_step(StoreParts&);
   bool stage_copy(StoreParts&);
@@ -95,6 +96,7 @@ class Checkpointer {
   bool returning_step(StoreParts&);
   void make_dirty_again(StoreParts&, FrameList&);
   bool withdrawing_step(StoreParts&, uint64_t now_ns);
+  void pause_before_retry(uint64_t now_ns);
   void start_withdrawing(StoreParts&);
 
   StoreSettings settings_;
@@ -113,6 +115,7 @@ class Checkpointer {
   uint64_t frames_reserve_ = 0;    // of those, not for ordinary pages
   uint64_t last_declared_ns_ = 0;
   uint64_t retry_at_ns_ = 0;       // after a failure, not before
+  uint64_t retry_ns_ = retry_min_ns;  // doubles with each failure in a row
   bool clock_started_ = false;
   bool failed_now_ = false;        // retry_at_ns_ is not yet set
   bool flush_running_ = false;

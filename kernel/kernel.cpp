@@ -344,10 +344,13 @@ void Kernel::maybe_declare() {
 void Kernel::committed(Generation generation, bool failed) {
   trace.add(TraceEntry::Event::committed, 0, generation.value, failed);
   if (failed) {
-    machine::console_write("\nperdure: WARNING: a checkpoint could not be written; the machine runs on, nothing since the last one is safe\n");
-    checkpoint_requested_ = true;
+    warning("a checkpoint could not be written; the machine runs on, and nothing is safe since checkpoint",
+            store.committed_generation().value);
+    has_told_failure_ = checkpoint_requested_ = true;
     return;
   }
+  if (has_told_failure_) say_with_number("\nperdure: checkpoints are written again:", generation.value, "\n");
+  has_told_failure_ = false;
   while (committed_epoch_ < declared_epoch_) {
     scheduler.wake_all(WaitChannel::of(WaitChannel::Reason::commit, ++committed_epoch_));
   }
@@ -382,8 +385,11 @@ void Kernel::fill_status(SystemStatus& status) const {
 }
 
 void Kernel::warning(std::string_view what, uint64_t number) {
+  const auto left_out = complaints_.may_say(what, machine::now_ns());
+  if (!left_out) return;
   machine::console_write("\nperdure: WARNING: ");
   say_with_number(what, number, "\n");
+  if (*left_out > 0) say_with_number("perdure: the same was not told", *left_out, "more times since it last was\n");
 }
 
 void Kernel::disk_is_ill(DiskRequest::Operation operation) {

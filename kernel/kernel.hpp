@@ -29,6 +29,7 @@
 
 #include "checkpoint/store.hpp"
 #include "kernel/assertion.hpp"
+#include "kernel/complaints.hpp"
 #include "kernel/lookup.hpp"
 #include "kernel/machine.hpp"
 #include "kernel/outcome.hpp"
@@ -329,6 +330,8 @@ class Kernel final : public StoreClient {
   uint32_t declared_epoch_ = 0;   // the epoch that the pending generation ends
   uint32_t committed_epoch_ = 0;  // all changes up to its end are durable
   uint64_t last_pause_ns_ = 0;
+  Complaints complaints_;
+  bool has_told_failure_ = false;  // of a checkpoint; none has been committed since
   uint64_t boot_machine_time_ns_ = 0;
   uint64_t boot_now_ns_ = 0;
   uint64_t random_state_ = 0;

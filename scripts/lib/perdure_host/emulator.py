@@ -67,9 +67,17 @@ def quoted(path):
     return str(path).replace(",", ",,")
 
 
-def disk_words(image, write_log=None, can_hold_flushes=False):
-    """The disk. With a write log, each write and flush is recorded there (an existing file)."""
+# A server of the disk that has gone may come back for so long; what was asked meanwhile waits.
+RECONNECT_SECONDS = 600
+
+
+def disk_words(image, write_log=None, can_hold_flushes=False, nbd_socket=None):
+    """The disk. With a write log, each write and flush is recorded there (an existing file). With a
+    socket, `image` is what an NBD server behind it hands out."""
     words = ["-blockdev", f"driver=file,node-name=file,filename={quoted(image)}"]
+    if nbd_socket:
+        words = ["-blockdev", "driver=nbd,node-name=file,server.type=unix,"
+                              f"server.path={quoted(nbd_socket)},reconnect-delay={RECONNECT_SECONDS}"]
     bottom = "file"
     if can_hold_flushes:
         words += ["-blockdev", f"driver=blkdebug,node-name=debug,image={bottom}"]

@@ -26,7 +26,7 @@ DEFAULT_SECONDS = 60
 
 class Machine:
     def __init__(self, image, arguments=(), memory_mib=DEFAULT_MEMORY_MIB, write_log=None,
-                 can_hold_flushes=False, keep_transcript=None, counting=False, further=()):
+                 can_hold_flushes=False, keep_transcript=None, counting=False, nbd_socket=None, further=()):
         """`counting`: the time stamp counts instructions (emulator.COUNTING_WORDS)."""
         self.image = pathlib.Path(image) if image else None
         self._transcript = keep_transcript
@@ -42,7 +42,7 @@ class Machine:
                  "-chardev", f"socket,id=monitor,path={self._file('monitor')}",
                  "-mon", "chardev=monitor,mode=control"]
         if image:
-            words += emulator.disk_words(image, write_log, can_hold_flushes)
+            words += emulator.disk_words(image, write_log, can_hold_flushes, nbd_socket)
         try:
             self._start([*words, *further])
         except BaseException:

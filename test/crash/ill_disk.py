@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: MIT
+"""The delivered system on a disk that is ill for a while, in each phase of its life: an error that passes
+costs time and nothing else. Programs in memory run on; one line says that it is ill, one that it is
+well; what is reported committed is on the disk; and the image verifies and boots.
+
+What turns it red: an error of a read taken for damage (checkpoint/io_queue.cpp is_waited_out), a log that
+is released over it, a generation that is reported before its commit."""
+
+from perdure_host import image
+from perdure_host.sick_disk import SickDisk
+from perdure_host.testing import main
+
+TIME_LIMIT_SECONDS = 600
+CASES = ("boot", "reads", "writes", "full", "flushes", "slow", "gone")
+
+ILL = {"read": "the disk gives nothing", "write": "the disk takes nothing"}
+WELL = {"read": "the disk gives again", "write": "the disk takes again"}
+PATIENCE_SECONDS = 300
+
+
+def test(lab):
+    disk_file = lab.new_image(log_size="3M")
+    story = {"boot": at_boot, "reads": reads, "writes": writes, "full": writes, "flushes": flushes, "slow": slow,
+             "gone": gone}[lab.case]
+    disk = SickDisk(disk_file, lab.directory, delay_seconds=1 if lab.case == "slow" else 0,
+                    can_fail_flushes=lab.case == "flushes")
+    lab.at_end(disk.vanish)
+    if lab.case == "full":
+        disk.set_full()
+    machine, value = story(lab, disk)
+    reported = machine.checkpoint()
+    machine.kill()
+    disk.vanish()
+    assert image.verified_generation(disk_file) == reported
+    machine = lab.boot(disk_file, "interval=0")
+    machine.clear_line()
+    assert machine.run("call c1 get") == str(value)
+
+
+def boot(lab, disk, *arguments):
+    machine = lab.boot(disk.image, "interval=0", *arguments, nbd_socket=disk.socket)
+    machine.clear_line()
+    return machine
+
+
+def start_counter(machine):
+    machine.run("start counter c1")
+    assert machine.run("call c1 add 5") == "5"
+    return 5
+
+
+def at_boot(lab, disk):
+    """Nothing can be read, then nothing written: there is no machine until it can."""
+    machine = boot(lab, disk)
+    value = start_counter(machine)
+    machine.checkpoint()
+    for kind in ("read", "write"):
+        machine.kill()
+        disk.begin(kind)
+        machine = lab.start(disk.image, "interval=0", nbd_socket=disk.socket)
+        machine.expect(ILL[kind])
+        disk.end(kind)
+        machine.expect(WELL[kind], PATIENCE_SECONDS)
+        machine.boot()
+        machine.clear_line()
+        assert machine.run("call c1 get") == str(value)
+    return machine, value
+
+
+def reads(lab, disk):
+    """All reads fail while a generation migrates; while the machine runs; while another server starts."""
+    machine = boot(lab, disk, "chaos=1")  # drops what is clean: so there is something to read
+    value = start_counter(machine)
+    for _ in range(3):
+        machine.run("call c1 add 1")
+        value += 1
+        machine.checkpoint()
+        disk.begin("read")
+        machine.type("start counter c2\r")
+        machine.expect(ILL["read"], PATIENCE_SECONDS)
+        disk.end("read")
+        machine.expect(WELL["read"], PATIENCE_SECONDS)
+        machine.await_prompt(PATIENCE_SECONDS)
+        assert machine.run("call c2 add 3") == "3"
+        machine.run("destroy c2 -y")
+        assert machine.run("call c1 get") == str(value)
+    return machine, value
+
+
+def writes(lab, disk):
+    """All writes fail: in the midst of a checkpoint, and behind its commit, while it is brought home."""
+    machine = boot(lab, disk)
+    value = start_counter(machine)
+    for _ in range(3):
+        disk.begin("write")
+        machine.type("checkpoint\r")
+        machine.expect("a checkpoint could not be written|the disk takes nothing", PATIENCE_SECONDS)
+        disk.end("write")
+        committed_behind(machine)
+        machine.run("call c1 add 1")
+        value += 1
+        machine.checkpoint()
+        with disk.ill("write"):  # perhaps in the midst of the migration
+            value = served(machine, value)
+        machine.checkpoint()
+    return machine, value
+
+
+def flushes(lab, disk):
+    """All flushes fail: nothing is reported, and a later attempt commits."""
+    machine = boot(lab, disk)
+    value = start_counter(machine)
+    for _ in range(2):
+        disk.begin("flush")
+        machine.type("checkpoint\r")
+        machine.expect("a checkpoint could not be written", PATIENCE_SECONDS)
+        disk.end("flush")
+        committed_behind(machine)
+        value = served(machine, value)
+        # The warning that was told is not told again so soon; the next round's comes after a restart.
+        machine.checkpoint()
+        machine.kill()
+        machine = boot(lab, disk)
+    return machine, value
+
+
+def slow(lab, disk):
+    """Each request takes a second."""
+    machine = lab.start(disk.image, "interval=0", nbd_socket=disk.socket)
+    machine.boot(seconds=PATIENCE_SECONDS)
+    machine.type("start counter c1\r")
+    machine.await_prompt(PATIENCE_SECONDS)
+    machine.type("call c1 add 7\r")
+    machine.await_prompt(PATIENCE_SECONDS)
+    return machine, 7
+
+
+def gone(lab, disk):
+    """The server of the disk dies, and another takes its place."""
+    machine = boot(lab, disk)
+    value = start_counter(machine)
+    for _ in range(2):
+        disk.vanish()
+        value = served(machine, value)
+        machine.type("checkpoint\r")
+        machine.expect(ILL["write"], PATIENCE_SECONDS)
+        disk.come_back()
+        machine.expect(WELL["write"], PATIENCE_SECONDS)
+        machine.await_prompt(PATIENCE_SECONDS)
+    return machine, value
+
+
+def served(machine, value):
+    """A program in memory answers, whatever the disk does."""
+    for _ in range(3):
+        value += 1
+        assert machine.run("call c1 add 1") == str(value)
+    return value
+
+
+def committed_behind(machine):
+    """The checkpoint that was asked for is committed in the end, under a number that is in the image."""
+    text = machine.await_prompt(PATIENCE_SECONDS)
+    assert " committed" in text, text
+
+
+if __name__ == "__main__":
+    main(test)

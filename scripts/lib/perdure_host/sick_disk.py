@@ -47,7 +47,8 @@ class SickDisk:
 
     def come_back(self):
         self.socket.unlink(missing_ok=True)
-        self._process = subprocess.Popen(self._words(), stdin=subprocess.DEVNULL, start_new_session=True)
+        with open(self.socket.with_suffix(".log"), "ab") as log:  # a line for each error that was asked for
+            self._process = subprocess.Popen(self._words(), stdin=subprocess.DEVNULL, stderr=log, start_new_session=True)
         end = time.monotonic() + START_SECONDS
         while not self.socket.exists():
             assert self._process.poll() is None, "nbdkit did not start"

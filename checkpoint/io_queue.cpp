@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "checkpoint/geometry.hpp"
 #include "checkpoint/require.hpp"
 
 namespace perdure {
@@ -10,8 +11,6 @@ namespace {
 
 bool is_flush(const DiskRequest& request) { return request.operation == DiskRequest::Operation::flush; }
 bool is_read(const DiskRequest& request) { return request.operation == DiskRequest::Operation::read; }
-
-constexpr uint64_t probed_block = 0;  // where a root stands
 
 }  // namespace
 
@@ -126,10 +125,12 @@ bool IoQueue::is_bad_place(const Operation& operation) const {
          now_ns_ - operation.failing_since_ns >= bad_place_ns;
 }
 
-// Whether the disk gives anything at all.
+// Whether the disk gives anything at all: one of the places where roots stand, in turn.
 void IoQueue::probe() {
   if (in_flight(IoPurpose::probe) > 0) return;
-  start({.operation = DiskRequest::Operation::read, .block = probed_block, .block_count = 1, .memory = memory_},
+  const BlockIndex place = root_blocks[probes_ % root_slots][probes_ / root_slots % root_copies];
+  ++probes_;
+  start({.operation = DiskRequest::Operation::read, .block = place.value, .block_count = 1, .memory = memory_},
         IoPurpose::probe);
 }
 

@@ -122,6 +122,7 @@ class IoQueue {
   std::array<uint16_t, io_purpose_count> in_flight_{};
   uint64_t now_ns_ = 0;
   uint64_t read_successes_ = 0;
+  uint64_t probes_ = 0;
   unsigned waiting_ = 0;
   unsigned paused_ = 0;
   unsigned next_ = 0;  // where the looking for waiting ones goes on: each gets its turn

@@ -175,15 +175,23 @@ class GenerationReader {
 }  // namespace
 
 bool WaitingDisk::read(BlockIndex place, std::byte* memory) {
-  const BlockIndex other = place == root_blocks[0][0] ? root_blocks[1][0] : root_blocks[0][0];
   unsigned rounds_alone = 0;
   for (unsigned round = 0;; ++round) {
     if (try_to_read(place, memory)) return true;
     if (!client_) return false;
-    // Does the disk give anything at all?
-    if (try_to_read(other, memory) && ++rounds_alone == rounds_max) return false;
+    if (gives_another(place, memory) && ++rounds_alone == rounds_max) return false;
     pause(round);
   }
+}
+
+// Of the places where roots stand: does the disk give anything at all?
+bool WaitingDisk::gives_another(BlockIndex place, std::byte* memory) {
+  for (const auto& slot : root_blocks) {
+    for (const BlockIndex other : slot) {
+      if (other != place && try_to_read(other, memory)) return true;
+    }
+  }
+  return false;
 }
 
 // By itself, so that a profile tells the waiting from the work.

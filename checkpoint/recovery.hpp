@@ -37,6 +37,7 @@ class WaitingDisk {
 
  private:
   bool try_to_read(BlockIndex, std::byte* memory);
+  bool gives_another(BlockIndex, std::byte* memory);
   void pause(unsigned round);
   Disk& disk_;
   StoreClient* client_;

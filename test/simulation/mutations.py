@@ -29,7 +29,7 @@ TESTS = {  # how each is linked and run
 TIME_LIMIT_S = 120
 FLUSH = "parts.io.start({.operation = DiskRequest::Operation::flush}, IoPurpose::flush);"
 
-# name, file in checkpoint/, text, what it becomes
+# name, file in checkpoint/, text, what it becomes. A header stands before the source that is compiled with it.
 FAULTS = [
     # --- flushes
     ("no flush before the root of a commit", "checkpointer.cpp",
@@ -37,14 +37,10 @@ FAULTS = [
     ("no flush after a root", "root_writer.cpp",
      "state_ = State::flushing;\n    left_ = 1;\n    io.start({.operation = DiskRequest::Operation::flush}, IoPurpose::root_flush);",
      "read_back(io);"),
-    ("no flush before the log is released", "migration_tags.cpp",
-     f"phase_ = Phase::flushing;\n    ++running_;\n    {FLUSH}", "start_release(parts);"),
     ("flush before the writes have ended", "checkpointer.cpp",
      "if (log_.is_writing(parts.io)) return false;\n      if (log_.has_failed())", "if (log_.has_failed())"),
     ("failed flush of a commit ignored", "checkpointer.cpp",
      "if (flush_failed_) fail(parts); else start_root(parts);", "start_root(parts);"),
-    ("failed flush of a migration ignored", "migration.cpp",
-     "if (failed_) {\n        // What", "if (failed_ = false; failed_) {\n        // What"),
     ("failed flush made again alone", "io_queue.cpp", "!is_flush && ", ""),
     # --- errors
     ("failed write of the log ignored", "log_writer.cpp", "failed_ = failed_ || result.failed;", ""),
@@ -84,58 +80,92 @@ FAULTS = [
     ("account not in the summary", "log_writer.cpp", "                     .account = frame.identity.account,\n", ""),
     ("hints stored", "log_writer.cpp", "normalize(frame.identity.kind, frame.body, body);", "std::memcpy(body, frame.body, frame_bytes);"),
     ("all-zero frame not marked", "log_writer.cpp", "with_body ? uint16_t{0} : SummaryEntry::flag_all_zero", "uint16_t{0}"),
-    ("full summary block not sealed", "log_writer.cpp", "is_summary_full()) {\n    seal_summary(*current);",
-     "is_summary_full()) {\n    current->unsealed = false;"),
-    ("header without the last segment", "log_writer.cpp", "header.reference_count = static_cast<uint32_t>(reference_count_);",
-     "header.reference_count = static_cast<uint32_t>(reference_count_ > 1 ? reference_count_ - 1 : 1);"),
     ("header chain ignored", "recovery.cpp", "if (auto done = read_chain(); !done) return done;", ""),
     # --- failed attempts
     ("staged frames of a failed attempt stay clean", "checkpoint_failure.cpp", "make_dirty_again(parts, staged_);", "staged_ = {};"),
     ("frozen frames of a failed attempt forgotten", "checkpoint_failure.cpp", "make_dirty_again(parts, frozen_);", "frozen_ = {};"),
-    ("failed attempt not withdrawn", "checkpoint_failure.cpp", "  parts.roots.start(parts.io, root);\n  phase_ = Phase::withdrawing;", "  phase_ = Phase::idle;"),
     ("withdrawing root not durable", "checkpoint_failure.cpp", "parts.roots.state() == RootWriter::State::failed", "false"),
     ("writes of a failed attempt not awaited", "checkpoint_failure.cpp", "if (log_.is_writing(parts.io)) return false;", ""),
     ("directory of a failed attempt kept", "checkpoint_failure.cpp", "parts.directory.forget_step(32);", "true;"),
     # --- migration
-    ("log released without a root", "migration.cpp", "parts.roots.start(parts.io, root);\n  phase_ = Phase::releasing;", "phase_ = Phase::forgetting;"),
     ("log reused under a reader", "migration.cpp", "if (parts.io.in_flight(IoPurpose::body_read_log) > 0) return false;", ""),
-    ("body from the log not verified", "migration.cpp", "if (body_checksum(body, entry.number) != entry.checksum) lose(parts, index);", ""),
-    ("bodies not written again after a failed flush", "migration.cpp",
-     "restart(parts);\n        trouble(parts, Phase::moving,", "restart(parts);\n        trouble(parts, Phase::tagging,"),
-    ("tags not written again after a failed flush", "migration.cpp", "  tag_position_ = 0;\n", ""),
-    ("failed home write ignored", "migration.cpp",
-     "if (failed_) {\n        batch_.state = Batch::State::empty;\n        trouble(parts, Phase::moving, \"a frame cannot",
-     "if (failed_ = false; failed_) {\n        batch_.state = Batch::State::empty;\n        trouble(parts, Phase::moving, \"a frame cannot"),
-    ("failed tag write ignored", "migration.cpp", "phase_ == Phase::tagging && !failed_) tags_written(parts);",
-     "phase_ == Phase::tagging) failed_ = false, tags_written(parts);"),
-    ("last body of a batch not written", "migration.cpp", "if (batch_.lost[i]) continue;", "if (batch_.lost[i] || (i > 0 && i + 1 == batch_.count)) continue;"),
     ("bodies are not looked for beyond one step", "migration.cpp", "if (at == directory.size()) phase_", "phase_"),
-    ("frontier raised before its tag frames are written", "checkpointer.cpp", "root.unmigrated = 1;", "root.unmigrated = 1;\n  root.frontier = parts.geometry.tag_frames;"),
     ("frontier not raised", "migration.cpp", "root.frontier = new_frontier_;", ""),
     # --- tags
-    ("version source not in the tag", "migration_tags.cpp", "{.source = entry.source,\n          .checksum", "{.checksum"),
     ("account not in the tag", "migration_tags.cpp", "          .account = entry.account,\n", ""),
-    ("tag copies not alternated", "tag_cache.cpp", "const unsigned other = buffer.content ^ 1u;", "const unsigned other = buffer.content;"),
-    ("both tag copies at risk when a migration is done again", "tag_cache.cpp",
-     "return buffer.frame().sequence == generation.value ? buffer.content : other;", "return other;"),
     ("older tag copy believed", "tag_cache.cpp", "buffer.copies[1]->sequence > buffer.copies[0]->sequence", "buffer.copies[1]->sequence < buffer.copies[0]->sequence"),
-    ("tag's checksum not compared", "tag_cache.cpp",
-     "whole[copy] = verify_tag_frame(*buffer.copies[copy], geometry.tag_block(buffer.index, copy),\n                                        root.store_id, buffer.index);",
-     "whole[copy] = geometry.frames > 0;"),
-    ("any whole tag copy believed", "tag_cache.cpp", "buffer.state = believed ?", "buffer.state = whole[0] || whole[1] || believed ?"),
-    ("torn tag copy excused without a migration", "tag_cache.cpp", "root.unmigrated && ", ""),
-    ("excused tag copy believed for ever", "tag_cache.cpp", "buffer.state == TagBuffer::State::valid && !buffer.other_whole", "false"),
     ("lost tags become version 0", "migration_tags.cpp", "tag = {.flags = Tag::flag_lost};", "tag = {};"),
     # --- reading
     ("body's checksum not compared", "fetcher.cpp", "if (body_checksum(body, parts.cache[slot].number) != result.context) {", "if (false) {"),
     ("contents of a frame not checked", "fetcher.cpp", "if (!wrong.empty()) return unreadable(parts, slot, wrong);", ""),
     ("tag read before the log", "fetcher.cpp", "const SummaryEntry* entry = parts.directory.find(number);", "const SummaryEntry* entry = nullptr;"),
-    ("summary's checksum not compared", "recovery.cpp", "!verify(summary, place, root_.store_id) || ", ""),
-    ("stale summary believed", "recovery.cpp", "        summary.generation != header_.generation || summary.sequence != reference.sequence ||\n", ""),
-    ("header's checksum not compared", "recovery.cpp", "header_.checksum != root_.header_checksum || !verify(header_, place, root_.store_id) ||\n        ", ""),
-    ("stale chain of a header believed", "recovery.cpp", " || chain.generation != header_.generation || chain.sequence != header_.sequence", ""),
     ("lost entries not missed", "recovery.cpp", "directory_.size() == header_.entry_count ?", "true ?"),
     ("frame numbers of entries not checked", "recovery.cpp", "entry.number.value >= root_.geometry.frames || ", ""),
+    # --- the migration's two passes
+    ("no flush between the two copies of tags", "migration_tags.cpp",
+     "if (any_tag_written_ || !tags_only_) return start_flush(parts);", "if (!second_pass_) return start_tags(parts, true);"),
+    ("failed flush between the two copies of tags ignored", "migration.cpp",
+     "if (flush_failed_) {\n    // What", "if (false) {\n    // What"),
+    ("second copies not written again after a root whose flush failed", "migration.cpp",
+     "    start_tags(parts, true);\n    trouble(parts, Phase::tagging, \"the root", "    tag_position_ = parts.directory.size();\n    trouble(parts, Phase::tagging, \"the root"),
+    ("root behind the second copies tried again alone", "migration.cpp", "constexpr unsigned tries = 1;", "constexpr unsigned tries = 3;"),
+    ("second copies not written", "migration_tags.cpp", "  if (second_pass_ && !tags_only_) return start_release(parts);", "  if (!tags_only_) return second_pass_ ? start_release(parts) : start_flush(parts);\n  if (second_pass_) tag_position_ = parts.directory.size();"),
+    ("second copies written first", "migration_tags.cpp", "second_pass_ ? second_write(buffer, generation) : first_write(buffer, generation)", "second_write(buffer, generation)"),
+    ("only durable copy of a tag written over", "tag_cache.cpp", "if (!buffer.whole[other]) return {other,", "if (!buffer.whole[other]) return {buffer.content,"),
+    ("newer copy of a tag written over", "tag_cache.cpp", "if (!was_begun) return {other, first};", "if (!was_begun) return {buffer.content, first};"),
+    ("first write of a tag not made again where it was", "tag_cache.cpp", "return {buffer.content, is_pair ?", "return {other, is_pair ?"),
+    ("second write of a tag not made again where it was", "tag_cache.cpp", "if (is_pair) return {buffer.content, buffer.frame().sequence};", "if (is_pair) return {other, buffer.frame().sequence};"),
+    ("pairs trusted after a failed flush", "migration.cpp", "    trust_pairs_ = false;\n", ""),
+    ("releasing root says that the log is not needed", "migration.cpp", "root.log_need = LogNeed::tags;", "root.log_need = LogNeed::nothing;"),
+    ("a log that was written over refuses the image", "recovery.cpp", "read.error().error != OpenError::damaged) return read;", "read.error().error != OpenError::damaged || true) return read;"),
+    ("a part of a log that was written over is believed", "recovery.cpp", "  while (!directory.forget_step(1024)) {\n  }\n", ""),
+    ("bodies read from a log that may be written over", "fetcher.cpp", "} else if (parts.roots.current().is_in_log()) {", "} else if (parts.roots.current().log_need != LogNeed::nothing) {"),
+    ("bodies of a migration not verified", "migration.cpp", "entry.number) == entry.checksum;\n}", "entry.number) != 0;\n}"),
+    ("bodies not written again after a failed flush", "migration.cpp", "  batch_ = {};\n  new_frontier_", "  new_frontier_"),
+    ("tags not written again after a failed flush", "migration.cpp", "  tag_position_ = 0;\n", ""),
+    ("a changed frame taken for what was committed", "frame_cache.hpp migration.cpp", "descriptor.state == FrameState::clean && has_body ? slot", "has_body ? slot"),
+    ("one of a batch not written home", "migration.cpp", "    if (!is_written(i)) continue;\n", "    if (!is_written(i) || (i > 0 && i + 1 == batch_.count)) continue;\n"),
+    ("damaged body not brought home", "migration.cpp", "state = arrived ? State::damaged : State::lost;", "state = State::lost;"),
+    ("a place that is bad loses its neighbours", "migration.cpp", "batch_.items[i].state = run == 1 ? Item::State::missing : Item::State::in_log;", "batch_.items[i].state = Item::State::missing;"),
+    ("version source not in the tag", "migration_tags.cpp", "return {.source = entry.source,\n          .checksum", "return {.checksum"),
+    ("frontier raised before its tag frames are written", "checkpointer.cpp", "root.log_need = LogNeed::frames;", "root.log_need = LogNeed::frames;\n  root.frontier = parts.geometry.tag_frames;"),
+    ("log released without a root", "migration.cpp", "parts.roots.start(parts.io, root, tries);\n  phase_ = Phase::releasing;", "phase_ = Phase::forgetting;"),
+    # --- errors that pass
+    ("an error of a read taken for damage", "io_queue.hpp io_queue.cpp", "    case IoPurpose::log_read:\n", ""),
+    ("an error of a fetch told at once", "io_queue.hpp io_queue.cpp", "    case IoPurpose::body_read_home:\n", ""),
+    ("a bad place waited for for ever", "io_queue.cpp", "if (!is_bad_place(operation)) return true;", "return true;"),
+    ("a bad place told without another that succeeds", "io_queue.cpp", "operation.rounds_alone >= bad_place_rounds &&", "operation.rounds >= bad_place_rounds &&"),
+    ("nobody probes an ill disk", "io_queue.cpp", "if (is_read(operation.request)) probe();", ""),
+    ("an ill disk not told", "disk_health.hpp io_queue.cpp", "if (now_ns - side.since_ns >= failing_ns) tell(side, operation);", ""),
+    ("reads not made again at the start", "recovery.cpp", "    if (try_to_read(place, memory)) return true;\n    if (!client_) return false;", "    return try_to_read(place, memory);"),
+    # --- what stands twice
+    ("tag's checksum not compared", "tag_cache.cpp", "buffer.whole[copy] = !result.failed && verify_tag_frame(", "buffer.whole[copy] = !result.failed && 2 > verify_tag_frame("),
+    ("a copy of a tag that did not arrive believed", "tag_cache.cpp", "buffer.whole[copy] = !result.failed && ", "buffer.whole[copy] = "),
+    ("second copy of header and summaries not read", "recovery.cpp", "for (unsigned copy = 0; copy < metadata_copies; ++copy) {\n      const BlockIndex place = root_.geometry.log_block(places[copy]);", "for (unsigned copy = 0; copy < 1; ++copy) {\n      const BlockIndex place = root_.geometry.log_block(places[copy]);"),
+    ("checksums of header and summaries not compared", "recovery.cpp", "if (verify(block, place, root_.store_id) && is_right(copy)) return {};", "if (is_right(copy)) return {};"),
+    ("header of another attempt believed", "recovery.cpp", "header_.checksum == root_.header_checksums[copy] && ", ""),
+    ("stale summary believed", "recovery.cpp", "summary.magic == SummaryBlock::magic_value && summary.generation == header_.generation &&\n             summary.sequence == reference.sequence && ", ""),
+    ("stale chain of a header believed", "recovery.cpp", " &&\n               chain.generation == header_.generation && chain.sequence == header_.sequence", ""),
+    ("full summary block not sealed", "log_writer.cpp", "  if (current->unsealed > 0 && (current->is_summary_full() || !has_room)) {\n    seal_summary(*current);", "  if (current->unsealed > 0 && (current->is_summary_full() || !has_room)) {\n    current->unsealed = 0;"),
+    ("second copy of a summary not made", "log_writer.cpp", "if (copy > 0) std::memcpy(static_cast<void*>(&block), &summary(buffer, last, 0), sizeof(block));", ""),
+    ("header without the last segment", "log_writer.cpp", "header.reference_count = static_cast<uint32_t>(reference_count_);",
+     "header.reference_count = static_cast<uint32_t>(reference_count_ > 1 ? reference_count_ - 1 : 1);"),
+    # --- limits, and what is reserved
+    ("ALWAYS-FITS counts only what is new", "checkpointer.cpp", "} else if (dirty_count() >= (reserve", "} else if (dirty_.count >= (reserve"),
+    ("reserve of the copy buffers open to all", "frozen_copies.hpp checkpointer.cpp", "vacant_count_ > (reserve ? 0 : copies_.size() / 4)", "vacant_count_ > 0"),
+    ("nobody is woken for copy buffers by a failed attempt", "checkpoint_failure.cpp", "    parts.client->wake(WaitChannel::of(WaitChannel::Reason::copy_buffer));\n", ""),
+    ("error of a tag remembered", "fetcher.cpp", "if (buffer.state != TagBuffer::State::valid && buffer.pins == 0) parts.tags.forget(index);", ""),
+    ("failed attempt not withdrawn", "checkpoint_failure.cpp", "  parts.roots.start(parts.io, root);\n  phase_ = Phase::withdrawing;", "  phase_ = Phase::idle;"),
+    # --- roots and numbers, each by itself
+    ("a root slot that cannot be read accepted", "recovery.cpp", "    if (survey.read_failed) return failure(OpenError::disk_failed, \"a root slot cannot be read\");\n    return damaged(\"both copies of a root\");", "    if (!survey.read_failed) return damaged(\"both copies of a root\");"),
+    ("roots of two stores accepted", "recovery.cpp", "if (survey.contradiction) return", "if (false) return"),
+    ("only one copy of a root read back", "root_writer.cpp", "trouble_ = std::memcmp(copy, memory_, block_bytes) != 0;", "trouble_ = result.argument == 0 && std::memcmp(copy, memory_, block_bytes) != 0;"),
+    ("number of a failed attempt not in the withdrawing root", "checkpoint_failure.cpp", "  root.next_generation = next_generation_;\n", ""),
+    ("number of a failed attempt not in the clean mark", "store.cpp", "  root.next_generation = checkpointer_.next_generation();\n", ""),
+    ("segment sequence begins anew with each generation", "log_writer.cpp", "  reference_count_ = 0;\n  header_built_ = 0;", "  reference_count_ = 0;\n  next_sequence_ = (next_sequence_ >> 32 << 32) | 1;\n  header_built_ = 0;"),
+    ("segment sequence begins anew with each boot", "log_writer.cpp", "next_sequence_ = boot_epoch << 32 | 1;", "next_sequence_ = 1;"),
+    ("state of the system in header and root may differ", "recovery.cpp", " ||\n        std::memcmp(&header_.system, &root_.system, sizeof(SystemState)) != 0) {", ") {"),
+    ("processor features forgotten", "store_open.cpp", "root.processor_features |= processor_features;", "root.processor_features = processor_features;"),
     # --- waiting
     ("nobody is woken for copy buffers", "checkpointer.cpp", "parts.client->wake(WaitChannel::of(Reason::copy_buffer));", ""),
     ("nobody is woken for log space", "checkpointer.cpp", "parts.client->wake(WaitChannel::of(Reason::log_space));", ""),
@@ -168,16 +198,21 @@ def run_test(name, directory, source, fresh_object):
 
 
 def try_fault(fault, compiler):
-    name, source, old, new = fault
-    text = (ROOT / "checkpoint" / source).read_text()
+    name, files, old, new = fault
+    mutated, source = files.split()[0], files.split()[-1]
+    text = (ROOT / "checkpoint" / mutated).read_text()
     if text.count(old) != 1:
-        return name, f"its text stands {text.count(old)} times in {source}"
+        return name, f"its text stands {text.count(old)} times in {mutated}"
     with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
         directory = pathlib.Path(folder)
-        changed = directory / source
-        changed.write_text(text.replace(old, new))
+        (directory / "checkpoint").mkdir()
+        changed = directory / "checkpoint" / source
+        changed.write_text((ROOT / "checkpoint" / source).read_text())
+        (directory / "checkpoint" / mutated).write_text(text.replace(old, new))
         fresh_object = directory / "changed.o"
-        done = subprocess.run([*compiler, "-w", "-I", str(ROOT), "-o", fresh_object, "-c", changed], cwd=BUILD,
+        # The changed header comes before the one of the tree.
+        done = subprocess.run([*compiler[:1 + compiler.index("c++")], "-I", str(directory), *compiler[1 + compiler.index("c++"):],
+                               "-w", "-I", str(ROOT), "-o", fresh_object, "-c", changed], cwd=BUILD,
                               capture_output=True, text=True)
         if done.returncode != 0:
             return name, "it does not compile: " + done.stderr.splitlines()[0]

@@ -70,7 +70,8 @@ std::optional<DiskCompletion> SimulatedDisk::poll() {
       break;
     case DiskRequest::Operation::write:
       failed = fails(waiting.request, faults_.write_error_one_in);
-      if (writes_to_lose_ > 0) --writes_to_lose_; else carry_out_write(waiting.request, failed);
+      if (writes_to_lose_ > 0) --writes_to_lose_;
+      else if (blocks_to_lose_.erase(waiting.request.block) == 0) carry_out_write(waiting.request, failed);
       if (after_write) after_write();
       break;
     case DiskRequest::Operation::flush:

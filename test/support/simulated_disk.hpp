@@ -19,7 +19,7 @@
 //    write back;
 //  - errors come with a given probability per request, in a burst that was asked for, to all requests of a
 //    kind while an outage lasts, or to each read of a place that is bad;
-//  - a write is acknowledged and never made only where the test says so (lose_next_writes());
+//  - a write is acknowledged and never made only where the test says so (lose_next_writes, lose_write_of);
 //  - bits rot only where the test says so (damage()).
 #pragma once
 
@@ -80,6 +80,7 @@ class SimulatedDisk final : public Disk {
   // Each read of it fails.
   void set_bad(uint64_t block, bool is_bad = true) { if (is_bad) bad_.insert(block); else bad_.erase(block); }
   void lose_next_writes(unsigned count) { writes_to_lose_ = count; }
+  void lose_write_of(uint64_t block) { blocks_to_lose_.insert(block); }  // the next one that begins there
   // Requests that wait now stay where they are, until they are released.
   void hold_waiting();
   void release_held();
@@ -132,6 +133,7 @@ class SimulatedDisk final : public Disk {
   bool outage_[3] = {};
   std::set<uint64_t> bad_;
   unsigned writes_to_lose_ = 0;
+  std::set<uint64_t> blocks_to_lose_;
   Counts counts_;
   std::vector<bool> ever_written_ = std::vector<bool>(durable_.size());
 };

@@ -19,6 +19,7 @@
 
 #include "objects/frame_life.hpp"
 #include "objects/ids.hpp"
+#include "objects/line.hpp"
 
 namespace perdure {
 
@@ -49,7 +50,7 @@ struct FrameDescriptor {
   CacheSlot hash_next = no_slot;
   CacheSlot list_next = no_slot;      // dirty or frozen list
   CacheSlot list_previous = no_slot;
-  uint32_t spare = 0;
+  LineEnds waiting;                   // the kernel's own: who waits for it while it is fetched
   // The kernel's own: hardware entries that map this frame. Valid only for mapping_epoch.
   uint32_t mapping_count = 0;
   uint32_t mapping_epoch = 0;

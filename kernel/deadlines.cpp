@@ -20,8 +20,8 @@ namespace {
 constexpr unsigned strikes_per_housekeeping = 16;
 constexpr unsigned timer_steps_per_housekeeping = 256;
 
-bool waits_for_a_program(WaitChannel channel) {
-  switch (channel.reason()) {
+bool is_of_a_program(WaitChannel::Reason reason) {
+  switch (reason) {
     case WaitChannel::Reason::receiver:
     case WaitChannel::Reason::endpoint:
     case WaitChannel::Reason::wrapper: return true;
@@ -72,7 +72,7 @@ void Kernel::strike_timers() {
   for (unsigned i = 0; i < strikes_per_housekeeping; ++i) {
     const ActivityRef due = timers.take_due(machine::now_ns(), steps);
     if (due.is_none()) return;
-    if (scheduler.is_waiting(due)) scheduler.rouse(due);
+    if (scheduler.is_waiting(due)) scheduler.wake(due);
     else if (scheduler.at(due).awaits_deadline && !scheduler.is_queued(due)) scheduler.make_ready(due);
   }
 }
@@ -97,7 +97,6 @@ void Kernel::look_at_deadline(ActivityRef ref, CacheSlot slot) {
 // A process that waits for an answer gets this one from the kernel, and runs; its resume capability
 // is void.
 void Kernel::end_call(Commit committed, Process& process, ActivityRef activity, Result result) {
-  ++process.control.call_count;
   answer_refusal(process, result);
   set_running(committed, process, activity);
 }
@@ -108,7 +107,7 @@ std::expected<bool, Outcome> Kernel::interrupt_process(CacheSlot slot, Process& 
   if (!is_unanswered && control.state != ProcessState::running) return false;
   const auto activity = prepare_activity(process);
   if (!activity) return std::unexpected(activity.error());
-  if (!is_unanswered && !waits_for_a_program(scheduler.stalled_call(*activity))) return false;
+  if (!is_unanswered && !is_of_a_program(scheduler.stalled_call(*activity))) return false;
   if (const Outcome o = prepare_write(slot, Need::reserve); o.is_obstacle()) return std::unexpected(o);
   const Commit committed = commit();
   if (is_unanswered) {
@@ -116,6 +115,7 @@ std::expected<bool, Outcome> Kernel::interrupt_process(CacheSlot slot, Process& 
   } else {
     timers.disarm(*activity);
     scheduler.remove(*activity);
+    forget_place(scheduler.at(*activity));
     process.registers.rip += system_call_instruction_bytes;
     answer_refusal(process, Result::interrupted);
   }

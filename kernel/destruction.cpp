@@ -69,13 +69,12 @@ Outcome Kernel::retire_activity(ActivityRef ref) {
   } else if (found.error().what == Outcome::What::stalled) {
     return found.error();
   }
-  const WaitChannel woken_for = scheduler.woken_for(ref);
   forget_deadline(ref);
   scheduler.remove(ref);
+  forget_place(activity);
   activity.process = {};
   activity.process_version = {};
   activity.runnable = 0;
-  pass_wake_on(woken_for);
   return Outcome::prepared();
 }
 
@@ -115,6 +114,9 @@ Outcome Kernel::retire_object(CacheSlot slot, unsigned index, FrameNumber frame)
     }
     case Kind::activity:
       return retire_activity(ActivityRef::of(slot, index));
+    case Kind::schedule:
+      scheduler.schedule_changed(slot, index, true);
+      return Outcome::prepared();
     default:
       return Outcome::prepared();
   }

@@ -12,8 +12,8 @@
 //    something long is looked at after the next entry of another kind, a tick later at most;
 //  - holds: nothing is fetched, so nothing is evicted;
 //  - the caller's frames: both are writable (CURRENT-WHILE-RUNNING), and nothing has happened since;
-//  - the caller's wake: whoever was woken for something, or has a timer, takes the general path; so
-//    does whoever uses the FPU.
+//  - the caller's place: whoever was woken, has a timer, or has stood in a line by its ticket takes the
+//    general path; so does whoever uses the FPU.
 //
 // test/unit/kernel/fast_path_test.cpp runs the same random messages with it and without it, and
 // compares the two worlds.
@@ -105,18 +105,18 @@ struct Kernel::Partner {
   partner.line = row_object<Activity>(store.body(bound.hint), static_cast<unsigned>(index));
   if (partner.line->version != bound.version) return false;
   partner.activity = ActivityRef::of(bound.hint, static_cast<unsigned>(index));
-  // Neither woken nor timed; and nobody more important would have to run instead.
-  return partner.line->queue_flags == 0 && scheduler.may_run_at_once(*partner.line, slice_is_over_);
+  // In no line and not timed; and nobody more important would have to run instead.
+  const ProcessControl& control = partner.process->control;
+  return partner.line->queue_flags == 0 && control.priority_stamp == scheduler.stamp() &&
+         scheduler.may_run_at_once(control.priority, slice_is_over_);
 }
 
 // The current process leaves the processor to its partner.
 [[gnu::always_inline]] inline Registers* Kernel::change_over(Process& from, ProcessState state, const Partner& to) {
-  from.control.state = state;
+  from.control.state = state;  // it ran: it leaves no wait
   current_line_->runnable = 0;
   ProcessControl& control = to.process->control;
-  control.state = ProcessState::running;
   to.line->runnable = 1;
-  to.line->ticket = store.system().next_ticket++;
   store.keep(to.slot, to.activity.slot());
   current_slot_ = to.slot;
   current_process_ = to.process;
@@ -159,7 +159,7 @@ Registers* Kernel::call_fast(Process& caller, const Capability& invoked) {
   if (!find_partner(endpoint->receiver, receiver)) return nullptr;
   Process& process = *receiver.process;
   if (process.control.state != ProcessState::receiving) return nullptr;
-  if (!scheduler.nobody_awaits_receiver(endpoint->receiver.object)) return nullptr;
+  if (process.control.callers_map != 0) return nullptr;
   if (process.control.flags & ProcessControl::flag_fpu) return nullptr;
 
   // --- from here on nothing can fail ---
@@ -187,6 +187,7 @@ Registers* Kernel::call_fast(Process& caller, const Capability& invoked) {
                                                             .object = invoked.object};
     }
   }
+  process.control.state = ProcessState::running;  // it received
   return change_over(caller, ProcessState::waiting, receiver);
 }
 
@@ -199,10 +200,10 @@ Registers* Kernel::reply_fast(Process& server, const Capability& resume) {
   if (control.state != ProcessState::waiting || control.call_count != resume.payload) return nullptr;
   if (control.fault != FaultCode::none || control.flags & ProcessControl::flag_fpu) return nullptr;
   if (caller.line->awaits_deadline || server.control.pending_notices != 0) return nullptr;
-  if (!scheduler.nobody_awaits_receiver(ObjectId::of(store.descriptor(current_slot_).number))) return nullptr;
+  if (server.control.callers_map != 0) return nullptr;
 
   // --- from here on nothing can fail ---
-  ++control.call_count;
+  end_wait(control, ProcessState::running);
   Registers& told = caller.process->registers;
   if (passes_capabilities(answer, told)) pass_capabilities(server, *caller.process);
   copy_words(answer, told);

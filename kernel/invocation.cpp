@@ -171,17 +171,19 @@ void Kernel::system_call() {
   Process& caller = current();
   const ActivityRef activity = current_activity_;
   committed_ = false;
+  attempt_is_call_ = true;
   trace.add(TraceEntry::Event::invocation, store.descriptor(current_slot_).number.value,
             caller.registers.rax, caller.registers.rdi);
   const uint64_t deadline_ns = caller.registers.r15;
   const Outcome outcome = invoke(caller);
   if (outcome.what != Outcome::What::done) settle(outcome, true);
+  else if (is_current(caller)) forget_place(*current_line_);
   if (outcome.what != Outcome::What::stalled) {
     if (is_current(caller) && current_line_->queue_flags != 0) timers.disarm(activity);
   } else if (!has_current()) {
-    scheduler.note_in_call(activity);
     arm_for_stall(activity, deadline_ns, outcome.wake_at_ns());
   }
+  attempt_is_call_ = false;
 }
 
 // What becomes of the attempt's process. A stalled or faulted system call is made again: nothing
@@ -193,6 +195,7 @@ void Kernel::settle(const Outcome& outcome, bool in_system_call) {
     case Outcome::What::done:
       return;
     case Outcome::What::refused:
+      forget_place(*current_line_);
       answer_refusal(current(), outcome.result);
       return;
     case Outcome::What::stalled:

@@ -73,8 +73,9 @@ void Kernel::find_what_ran() {
     for (unsigned index = 0; index < info(Kind::activity).objects_per_frame; ++index) {
       const ActivityRef ref = ActivityRef::of(*slot, index);
       if (!(header.allocated >> index & 1)) continue;
-      const Activity& activity = scheduler.at(ref);
+      Activity& activity = scheduler.at(ref);
       if (activity.runnable || activity.awaits_deadline) scheduler.link_for_restart(ref, list);
+      if (activity.runnable && activity.stood_in != 0) await_after_restart(activity);
     }
     row = header.next;
   }
@@ -82,11 +83,14 @@ void Kernel::find_what_ran() {
 }
 
 void Kernel::entered(const Trap& trap) {
-  const ActivityRef entered_by = current_activity_;
-  if (current_line_->queue_flags != 0) [[unlikely]] {
-    attempt_is_of_first_ = scheduler.was_woken_as_first(entered_by);
-    attempt_woken_for_ = scheduler.take_woken_for(entered_by);
-  }
+  if (current_line_->queue_flags != 0) [[unlikely]] scheduler.forget_wake(current_activity_);
+  attempt(trap);
+  release_held();
+  if (options.check && has_current()) [[unlikely]] clear_stalls(current_activity_);
+}
+
+void Kernel::attempt(const Trap& trap) {
+  attempt_trap_ = &trap;
   switch (trap.reason) {
     case Trap::Reason::system_call: system_call(); break;
     case Trap::Reason::page_fault: page_fault(trap); break;
@@ -94,37 +98,15 @@ void Kernel::entered(const Trap& trap) {
     case Trap::Reason::fpu_absent: give_fpu(); break;
     case Trap::Reason::interrupt: break;
   }
-  if (attempt_woken_for_.value != 0) [[unlikely]] end_attempt(trap, entered_by);
-  release_held();
-  if (options.check && has_current()) [[unlikely]] clear_stalls(current_activity_);
+  attempt_trap_ = nullptr;
 }
 
-// Whoever was woken and did not take what it was woken for passes the wake on. One that is not yet
-// there, because its own memory had to be mapped first, keeps its turn for a few such faults: else,
-// where page tables are emptied all the time, each would lose its turn to the next in line, and
-// nobody would ever be received.
-void Kernel::end_attempt(const Trap& trap, ActivityRef entered_by) {
-  constexpr unsigned kept_max = 8;  // more than one instruction needs
-  const bool is_under_way = trap.reason == Trap::Reason::page_fault || trap.reason == Trap::Reason::fpu_absent;
-  if (is_under_way && has_current() && current_activity_ == entered_by && turns_kept_ < kept_max) {
-    ++turns_kept_;
-    scheduler.give_turn_back(entered_by, attempt_woken_for_, attempt_is_of_first_);
-  } else {
-    turns_kept_ = 0;
-    pass_wake_on(attempt_woken_for_);
-  }
-  attempt_woken_for_ = {};
-}
-
-// In the middle of a long message. Whoever was woken for it as the first in line keeps its turn, once:
-// not oftener, lest one whose slice is too short for its message hold up the line.
+// In the middle of a long message. One that was taken out of a line keeps its place there.
 void Kernel::give_way() {
   const ActivityRef activity = current_activity_;
   leave_current();
-  scheduler.make_ready(activity);
-  if (attempt_woken_for_.value == 0 || !attempt_is_of_first_) return;
-  scheduler.give_turn_back(activity, attempt_woken_for_, false);
-  attempt_woken_for_ = {};
+  if (activity == taken_) taken_stalled_ = WaitChannel::of(WaitChannel::Reason::time);
+  else scheduler.make_ready(activity);
 }
 
 void Kernel::give_fpu() {
@@ -150,28 +132,36 @@ Registers* Kernel::try_next() {
   return nullptr;
 }
 
-// Takes the first in line whose process can be had; true if there is now a current one.
+// Takes the first in line whose process can be had; true if there is now a current one. However many
+// have to be looked at, what else there is to do is done in between.
 [[gnu::noinline]] bool Kernel::choose() {
-  while (scheduler.anything_ready()) {
-    const ActivityRef ref = scheduler.take_highest();
+  constexpr unsigned looked_at_max = 32;
+  for (unsigned i = 0; i < looked_at_max && scheduler.anything_ready(); ++i) {
+    const auto [ref, was_known] = scheduler.take_highest();
     store.pin(ref.slot());
-    const auto process = prepare_to_run(ref);
-    if (!process) {
-      stall_unchosen(ref, process.error());
-    } else if (scheduler.at(ref).awaits_deadline) {
-      look_at_deadline(ref, *process);
-    } else if (is_misplaced(ref)) {
-      scheduler.make_ready(ref);
-    } else {
-      become_current(*process, ref);
-      slice_end_ns_ = machine::now_ns() + slice_ns_;
-      slice_is_over_ = false;
-      trace.add(TraceEntry::Event::run, scheduler.at(ref).process.frame().value);
-    }
+    attend(ref, was_known);
     store.unpin(ref.slot());
     if (has_current()) return true;
+    machine::let_interrupts_in();
   }
   return false;
+}
+
+// Its turn has come: its process runs, or is found to belong elsewhere, or something else is to be done.
+void Kernel::attend(ActivityRef ref, bool was_known) {
+  const auto process = prepare_to_run(ref);
+  const Activity& activity = scheduler.at(ref);
+  if (!process) return stall_unchosen(ref, process.error());
+  if (activity.awaits_deadline) return look_at_deadline(ref, *process);
+  if (!activity.runnable) return look_at_line(ref, *process);
+  // Among its equals one that had to be looked at first is the last.
+  if (scheduler.highest_ready() >= looked_at_.priority + was_known) return scheduler.make_ready(ref, looked_at_);
+  become_current(*process, ref);
+  slice_ns_ = looked_at_slice_ns_ != 0 ? looked_at_slice_ns_ : default_slice_ns;
+  slice_end_ns_ = machine::now_ns() + slice_ns_;
+  slice_is_over_ = false;
+  trace.add(TraceEntry::Event::run, activity.process.frame().value);
+  if (activity.is_awaited) [[unlikely]] attempt_after_restart();
 }
 
 // A process that cannot be read waits for somebody who can: its activity keeps a place in line.
@@ -179,12 +169,12 @@ void Kernel::stall_unchosen(ActivityRef ref, const Failure& failure) {
   if (failure.why == Failure::Why::stall) return stall(ref, failure.stall.until);
   const uint64_t frame = scheduler.at(ref).process.frame().value;
   warning("a process cannot be read and does not run; its frame is", frame);
-  stall(ref, WaitChannel::of(WaitChannel::Reason::frame, frame));
+  no_longer_awaited(scheduler.at(ref));
+  stall(ref, WaitChannel::of(WaitChannel::Reason::frame_unread));
 }
 
-// Finds the process of an activity, and looks at its schedule. Nobody runs before that is known:
-// after a restart a busy program could otherwise keep somebody more important from ever being
-// looked at. A process without a schedule runs at the lowest priority.
+// Finds the process of an activity, and looks at its schedule. A process without a schedule, or with
+// one that cannot be read, runs at the lowest priority.
 std::expected<CacheSlot, Failure> Kernel::prepare_to_run(ActivityRef ref) {
   const Activity& activity = scheduler.at(ref);
   Capability bound{.type = CapabilityType::process,
@@ -193,20 +183,46 @@ std::expected<CacheSlot, Failure> Kernel::prepare_to_run(ActivityRef ref) {
   const auto found = look_up(store, bound);
   if (!found) return std::unexpected(found.error());
   Process& process = process_at(found->slot);
-  const ProcessState state = activity.awaits_deadline ? ProcessState::waiting : ProcessState::running;
+  const ProcessState state = activity.awaits_deadline ? ProcessState::waiting
+                             : activity.runnable      ? ProcessState::running
+                                                      : ProcessState::receiving;
   assert_that(process.control.state == state, "ONE-ACTIVITY: who is ready is running");
-  const auto schedule = look_up(store, process.schedule);
-  if (!schedule && schedule.error().why == Failure::Why::stall) return std::unexpected(schedule.error());
-  looked_at_ = schedule ? *row_object<Schedule>(store.bytes(schedule->slot), schedule->index) : Schedule{};
+  looked_at_slice_ns_ = 0;
+  if (process.schedule.type == CapabilityType::schedule) {
+    const auto schedule = look_up(store, process.schedule);
+    if (!schedule && schedule.error().why == Failure::Why::stall) return std::unexpected(schedule.error());
+    if (schedule) looked_at_slice_ns_ = row_object<Schedule>(store.bytes(schedule->slot), schedule->index)->slice_ns;
+  }
+  looked_at_ = scheduler.standing(process);
+  looked_at_.is_known = true;
   return found->slot;
 }
 
-// True if it stands in the wrong line, and somebody of the right one or a better one is ready.
-bool Kernel::is_misplaced(ActivityRef ref) {
-  slice_ns_ = looked_at_.slice_ns != 0 ? looked_at_.slice_ns : default_slice_ns;
-  const bool misplaced = scheduler.priority(ref) != looked_at_.priority;
-  scheduler.set_priority(ref, looked_at_.priority);
-  return misplaced && scheduler.highest_ready() >= static_cast<int>(looked_at_.priority);
+// One that others have to wait for since the restart, and whose turn would not come for long.
+void Kernel::attempt_out_of_turn(ActivityRef ref, CacheSlot process) {
+  if (has_current()) give_way();
+  become_current(process, ref);
+  slice_ns_ = default_slice_ns;
+  slice_end_ns_ = machine::now_ns() + slice_ns_;
+  attempt_after_restart();
+  if (has_current() && current_activity_ == ref) give_way();
+}
+
+// Whoever is ready and has not been looked at may be more important than when it was last: a few are
+// looked at while a busy program runs.
+void Kernel::look_around() {
+  constexpr unsigned looked_at_max = 4;
+  for (unsigned i = 0; i < looked_at_max; ++i) {
+    const ActivityRef ref = scheduler.take_unlooked();
+    if (ref.is_none()) return;
+    store.pin(ref.slot());
+    const auto process = prepare_to_run(ref);
+    if (!process) stall_unchosen(ref, process.error());
+    else if (scheduler.at(ref).awaits_deadline) look_at_deadline(ref, *process);
+    else if (scheduler.at(ref).is_awaited) attempt_out_of_turn(ref, *process);
+    else scheduler.make_ready(ref, looked_at_);
+    store.unpin(ref.slot());
+  }
 }
 
 // CURRENT-WHILE-RUNNING, and the space is loaded. False: it had to stall.
@@ -231,6 +247,7 @@ bool Kernel::ready_to_resume() {
       return false;
     }
   }
+  note_priority();
   return true;
 }
 
@@ -258,6 +275,8 @@ bool Kernel::ready_to_resume() {
   if (pending.console) read_console();
   if (pending.timer) {
     strike_timers();
+    scheduler.wake_some_for_store();
+    if (has_current()) look_around();
     tick();
   }
   if (is_store_looked_after) {
@@ -271,14 +290,16 @@ bool Kernel::ready_to_resume() {
 // A tick has come in the middle of something long: would it take the processor away?
 bool Kernel::must_give_way() {
   if (!machine::is_timer_pending() || !has_current()) return false;
-  const int lead = scheduler.highest_ready() - static_cast<int>(scheduler.priority(current_activity_));
+  // One that is taken out of a line is as important as its receiver, which waits for it.
+  Process& important = taker_ != no_slot ? process_at(taker_) : current();
+  const int lead = scheduler.highest_ready() - int{scheduler.present_priority(important)};
   return lead > 0 || (lead == 0 && machine::now_ns() >= slice_end_ns_);
 }
 
 void Kernel::tick() {
   if (!has_current()) return;
   // An equal waits for the end of the slice, somebody more important does not.
-  const int lead = scheduler.highest_ready() - static_cast<int>(scheduler.priority(current_activity_));
+  const int lead = scheduler.highest_ready() - int{scheduler.present_priority(current())};
   if (lead <= 0 && machine::now_ns() < slice_end_ns_) return;
   if (lead < 0) {  // nobody it could give way to: whom it hands over to will
     slice_is_over_ = true;

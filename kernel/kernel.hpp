@@ -14,12 +14,16 @@
 //                         changes the other. Established by next().
 //  ONE-ACTIVITY           a process in state `running` has exactly its bound activity runnable, and
 //                         that activity is current, ready or stalled; no other process's is, but
-//                         for a moment that of one which awaits a deadline (deadlines.cpp).
+//                         for a moment that of one which awaits a deadline (deadlines.cpp), or
+//                         whose line is to be looked at (lines.cpp).
 //                         Established by set_running and set_not_running.
 //  PREPARE-BEFORE-COMMIT  see outcome.hpp.
 //  PROGRESS               whoever stalls for memory, log or disk gets on after finitely many tries.
 //                         Counted and limited in --check boots.
 //  VOLATILE-WAKES         interrupts, commits and completions change queues, never objects.
+//  LINE-IS-LOOKED-AT      a process that waits open while callers stand in line for it has its activity
+//                         ready, or stalled for what those callers need: when its turn comes its line is
+//                         looked at instead of its program being run (lines.cpp).
 #pragma once
 
 #include <cstdint>
@@ -76,6 +80,16 @@ struct StateMismatch {
 // The next fault is a new one: nobody has been told of it.
 inline void forget_refusals(ProcessControl& control) {
   control.flags &= ~(ProcessControl::flag_space_keeper_refused | ProcessControl::flag_with_own_keeper);
+}
+
+// The only way out of the wait for an answer: whatever resume capability there is, it is void from here.
+inline void end_wait(ProcessControl& control, ProcessState state) {
+  ++control.call_count;
+  control.state = state;
+}
+inline void set_state(ProcessControl& control, ProcessState state) {
+  if (control.state == ProcessState::waiting) return end_wait(control, state);
+  control.state = state;
 }
 
 // Copies as many bytes as both have.
@@ -267,9 +281,23 @@ class Kernel final : public StoreClient {
   bool finish_fault(ProcessControl&, Result);
   bool finish_call(Commit, const Waiting&, const Outgoing&);
   void deliver_notices(Commit, Process&);
-  void pass_wake_on(WaitChannel);
-  void end_attempt(const Trap&, ActivityRef entered_by);
   void give_way();
+  void attempt(const Trap&);
+
+  // lines.cpp
+  void join_line(ObjectId receiver);
+  void look_again(CacheSlot receiver);
+  void look_at_line(ActivityRef, CacheSlot);
+  WaitChannel attempt_for(ActivityRef caller, CacheSlot receiver);
+  std::expected<CacheSlot, WaitChannel> prepare_caller(ActivityRef);
+  void attempt_again();
+  void attempt_after_restart();
+  bool has_to_wait(ObjectId receiver, const Process&);
+  bool is_line_closed(ObjectId receiver, uint8_t priority) const;
+  void await_after_restart(Activity&);
+  void no_longer_awaited(Activity&);
+  void forget_place(Activity&);
+  void note_priority();
 
   std::expected<std::byte*, Outcome> own_page(Process&, uint64_t address, bool write);
   Outcome transfer(const Pieces& from, const Pieces& to);  // may have to give way between two pages
@@ -290,9 +318,11 @@ class Kernel final : public StoreClient {
     return tables.is_loaded(process.control.root_hint, process.control.root_identity);
   }
   void load_space(Process&);
+  void attend(ActivityRef, bool was_known);
   std::expected<CacheSlot, Failure> prepare_to_run(ActivityRef);
   void stall_unchosen(ActivityRef, const Failure&);
-  bool is_misplaced(ActivityRef);
+  void look_around();
+  void attempt_out_of_turn(ActivityRef, CacheSlot);
   void give_fpu();
   void housekeep(Pending);
   void tick();
@@ -307,9 +337,18 @@ class Kernel final : public StoreClient {
   Process* current_process_ = nullptr;  // the same
   ActivityRef current_activity_;
   Activity* current_line_ = nullptr;  // the same
-  WaitChannel attempt_woken_for_;     // what the present attempt was woken for
-  bool attempt_is_of_first_ = false;  // ... as the first in line, and alone
-  unsigned turns_kept_ = 0;           // faults in a row over which the current process has kept its turn
+  const Trap* attempt_trap_ = nullptr;  // what the present attempt began with
+  bool attempt_is_call_ = false;        // it is a system call
+  // While a receiver takes a caller out of its line: who that is, and for whom; and what it stalled
+  // for and yet keeps its place.
+  ActivityRef taken_;
+  CacheSlot taker_ = no_slot;
+  WaitChannel taken_stalled_;
+  ActivityRef gave_way_;  // the last one that had to, in the middle of a message, when it was taken
+  // After a restart: how many stood in a line and have not come back, by line and priority.
+  static constexpr size_t awaited_lines = 256;
+  uint32_t awaited_[awaited_lines][priority_count] = {};
+  uint32_t awaited_count_ = 0;
   static constexpr unsigned held_max = 8 + Pieces::count_max;
   CacheSlot held_[held_max] = {};
   unsigned held_count_ = 0;
@@ -317,9 +356,12 @@ class Kernel final : public StoreClient {
   // Why the fast path is not to be taken now; 0: it may be.
   static constexpr uint8_t slow_by_choice = 1 << 0;  // the option, or chaos
   static constexpr uint8_t slow_by_fpu = 1 << 1;     // its registers are loaded, and have to be saved
+  static constexpr uint8_t slow_by_place = 1 << 3;   // the current process has stood in a line (Activity::stood_in)
+  static constexpr uint8_t slow_by_restart = 1 << 2; // who stood in a line has not come back to it
   uint8_t slow_because_ = 0;
   bool is_fpu_loaded() const { return slow_because_ & slow_by_fpu; }
-  Schedule looked_at_;                // of who was prepared to run last
+  uint64_t looked_at_slice_ns_ = 0;   // of who was prepared to run last
+  Standing looked_at_;                // the same
   uint64_t slice_ns_ = default_slice_ns;  // of who was chosen last
   uint64_t slice_end_ns_ = 0;
   bool slice_is_over_ = false;  // at a tick that found somebody more important than all who are ready

@@ -9,18 +9,14 @@
 //   running --call--> waiting             receiving --delivery--> running
 //   waiting <--reply-- (its call count moves on: the resume capability is void)
 //
-// A caller whose receiver is busy keeps its activity and stands in line (WaitChannel receiver);
-// one that has been accepted has none until it is answered.
+// A caller whose receiver is busy keeps its activity and stands in line (lines.cpp); one that has
+// been accepted has none until it is answered.
 #include <algorithm>
 
 #include "kernel/kernel.hpp"
 
 namespace perdure {
 namespace {
-
-WaitChannel receiver_line(ObjectId process) {
-  return WaitChannel::of(WaitChannel::Reason::receiver, process.value);
-}
 
 uint64_t delivery_word(Delivery delivery, uint64_t flags, uint32_t length) {
   return static_cast<uint64_t>(delivery) | flags | uint64_t{length} << 32;
@@ -59,11 +55,14 @@ std::expected<Kernel::Receiver, Outcome> Kernel::prepare_receiver(Capability& en
   const auto at = find(endpoint.receiver);
   if (!at) return std::unexpected(at.error());
   Process& process = process_at(at->slot);
-  const WaitChannel line = receiver_line(endpoint.receiver.object);
-  const bool others_first = line != attempt_woken_for_ && scheduler.has_waiter(line);
-  if (process.control.state != ProcessState::receiving || others_first) {
+  const ObjectId receiver = endpoint.receiver.object;
+  const bool is_receiving = process.control.state == ProcessState::receiving;
+  if (!is_receiving || (at->slot != taker_ && has_to_wait(receiver, process))) {
     if (at->slot == current_slot_) return std::unexpected(Outcome::refuse(Result::in_use));
-    return std::unexpected(Outcome::wait(line));
+    if (is_receiving) {  // LINE-IS-LOOKED-AT
+      if (const auto row = find(process.control.activity); !row) return std::unexpected(row.error());
+    }
+    return std::unexpected(Outcome::wait(WaitChannel::of(WaitChannel::Reason::receiver, receiver.value)));
   }
   if (const Outcome o = prepare_write(at->slot, Need::reserve); o.is_obstacle()) return std::unexpected(o);
   const auto activity = prepare_activity(process);
@@ -206,7 +205,6 @@ bool Kernel::finish_fault(ProcessControl& control, Result result) {
 // True if the process runs again.
 bool Kernel::finish_call(Commit commit, const Waiting& waiting, const Outgoing& message) {
   Process& process = process_at(waiting.slot);
-  ++process.control.call_count;
   bool runs = true;
   if (process.control.fault != FaultCode::none) {
     runs = finish_fault(process.control, static_cast<Result>(message.words[0]));
@@ -218,7 +216,7 @@ bool Kernel::finish_call(Commit commit, const Waiting& waiting, const Outgoing& 
     set_message_words(process.registers, message.words);
   }
   if (runs) set_running(commit, process, waiting.activity);
-  else process.control.state = ProcessState::stopped;
+  else set_state(process.control, ProcessState::stopped);
   return runs;
 }
 
@@ -274,11 +272,10 @@ Outcome Kernel::reply_and_wait(Process& caller) {
     if (somebody_runs) make_ready(committed, (*waiting)->slot, (*waiting)->activity);
     return Outcome::done();
   }
-  const ObjectId id = ObjectId::of(store.descriptor(current_slot_).number);
   leave_current();
   set_not_running(committed, caller, *own, ProcessState::receiving);
+  if (caller.control.callers_map != 0) scheduler.make_ready(*own);  // LINE-IS-LOOKED-AT
   if (somebody_runs) hand_over_to(committed, (*waiting)->slot, (*waiting)->activity);
-  scheduler.wake_one(receiver_line(id));
   return Outcome::done();
 }
 

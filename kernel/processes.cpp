@@ -51,26 +51,27 @@ Commit Kernel::commit() {
 
 void Kernel::set_running(Commit, Process& process, ActivityRef activity) {
   forget_deadline(activity);
-  process.control.state = ProcessState::running;
-  Activity& line = scheduler.at(activity);
-  line.runnable = 1;
-  line.ticket = store.system().next_ticket++;
+  set_state(process.control, ProcessState::running);
+  scheduler.remove(activity);  // its line was to be looked at, or its deadline
+  forget_place(scheduler.at(activity));
+  scheduler.at(activity).runnable = 1;
 }
 
 void Kernel::set_not_running(Commit, Process& process, ActivityRef activity, ProcessState state) {
-  process.control.state = state;
+  set_state(process.control, state);
   forget_deadline(activity);
   scheduler.remove(activity);
+  forget_place(scheduler.at(activity));
   scheduler.at(activity).runnable = 0;
 }
 
 void Kernel::make_ready(Commit, CacheSlot, ActivityRef activity) { scheduler.make_ready(activity); }
 
 void Kernel::hand_over_to(Commit commit, CacheSlot slot, ActivityRef activity) {
-  // Legal only if nothing of higher priority is ready; one whose priority is not known has to be
-  // looked at first. With the slice over nobody equal may be ready either: else a client of a more
+  // Legal only if nothing of higher priority is ready. With the slice over nobody equal may be ready either: else a client of a more
   // important server, in which the tick happens to find it, would keep its equals waiting for ever.
-  if (!scheduler.may_run_at_once(scheduler.at(activity), slice_is_over_)) {
+  const Standing standing = scheduler.standing(process_at(slot));
+  if (!standing.is_known || !scheduler.may_run_at_once(standing.priority, slice_is_over_)) {
     make_ready(commit, slot, activity);
     return;
   }
@@ -84,12 +85,14 @@ void Kernel::become_current(CacheSlot slot, ActivityRef activity) {
   current_process_ = &process_at(slot);
   current_activity_ = activity;
   current_line_ = &scheduler.at(activity);
+  if (current_line_->stood_in != 0) [[unlikely]] slow_because_ |= slow_by_place;
 }
 
 void Kernel::leave_current() {
   release_fpu();
   store.keep(no_slot, no_slot);
   store.may_have_room();
+  slow_because_ &= static_cast<uint8_t>(~slow_by_place);
   current_slot_ = no_slot;
   current_process_ = nullptr;
   current_activity_ = {};
@@ -99,15 +102,31 @@ void Kernel::leave_current() {
 void Kernel::stall_current(WaitChannel channel) {
   trace.add(TraceEntry::Event::stall, scheduler.at(current_activity_).process.frame().value, channel.value);
   if (options.check) [[unlikely]] check_progress(channel);
-  stall(current_activity_, channel);
+  note_priority();
+  if (channel.reason() == WaitChannel::Reason::receiver) {
+    join_line(ObjectId{channel.key()});
+  } else {
+    stall(current_activity_, channel);
+  }
   leave_current();
 }
 
-// Who was woken, and has to wait for something else before it can try, passes the wake on.
+// One that was taken out of a line, and waits for the store, keeps its place there.
 void Kernel::stall(ActivityRef activity, WaitChannel channel) {
-  const WaitChannel woken_for = scheduler.take_woken_for(activity);
-  scheduler.stall(activity, channel, attempt_is_of_first_ && channel == attempt_woken_for_);
-  pass_wake_on(woken_for);
+  if (activity == taken_ && channel.reason() <= WaitChannel::Reason::disk_queue) {
+    taken_stalled_ = channel;
+    return;
+  }
+  scheduler.remove(activity);
+  scheduler.stall(activity, channel, attempt_is_call_);
+}
+
+// What the first look after a restart goes by. Its row is written anyway.
+void Kernel::note_priority() {
+  if (!store.is_current(current_activity_.slot()) || current_line_->is_awaited) return;
+  const ProcessControl& control = current().control;
+  if (control.priority_stamp != scheduler.stamp()) scheduler.standing(current());
+  current_line_->priority = static_cast<uint8_t>(control.priority + 1);
 }
 
 // Only the commit lets it go on: not the deadline of the call, for which its timer may still be armed.
@@ -124,13 +143,6 @@ void Kernel::release_fpu() {
   slow_because_ &= static_cast<uint8_t>(~slow_by_fpu);
 }
 
-void Kernel::pass_wake_on(WaitChannel channel) {
-  if (channel.reason() != WaitChannel::Reason::receiver) return;
-  const CacheSlot slot = store.find(ObjectId{channel.key()}.frame());
-  if (slot != no_slot && process_at(slot).control.state != ProcessState::receiving) return;
-  scheduler.wake_one(channel);
-}
-
 // A running one stops where it is. One that waits open will wait again when it is continued. One
 // that waits for an answer is told `interrupted`; its resume capabilities are void from here. So is
 // one that stops itself.
@@ -141,11 +153,9 @@ Outcome Kernel::stop_process(CacheSlot slot, Process& process) {
   const auto activity = prepare_activity(process);
   if (!activity && activity.error().result != Result::void_capability) return activity.error();
   const Commit committed = commit();
-  const WaitChannel woken_for = activity ? scheduler.woken_for(*activity) : WaitChannel{};
   if (control.state == ProcessState::receiving) {
     process.registers.rip -= system_call_instruction_bytes;
   } else if (control.state == ProcessState::waiting) {
-    ++control.call_count;
     if (control.fault == FaultCode::none) answer_refusal(process, Result::interrupted);
   }
   if (slot == current_slot_) {
@@ -155,11 +165,10 @@ Outcome Kernel::stop_process(CacheSlot slot, Process& process) {
   if (activity) {
     set_not_running(committed, process, *activity, ProcessState::stopped);
   } else {
-    control.state = ProcessState::stopped;
+    set_state(control, ProcessState::stopped);
     control.activity = {};
   }
   next_step();
-  pass_wake_on(woken_for);
   return Outcome::prepared();
 }
 

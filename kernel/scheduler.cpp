@@ -1,223 +1,498 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/scheduler.hpp"
 
+#include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "kernel/assertion.hpp"
+#include "kernel/lookup.hpp"
 #include "kernel/machine.hpp"
 
 namespace perdure {
 namespace {
 
 // Activity::queue_flags. All zero after a restart, like all volatile fields. Bit 7 is the timers'.
-constexpr uint8_t flag_ready = 1 << 0;
-constexpr uint8_t flag_waiting = 1 << 1;
-constexpr uint8_t flag_woken = 1 << 2;    // waits_for still says what for
-constexpr uint8_t flag_in_call = 1 << 3;  // waiting, in a system call
-constexpr uint8_t flag_as_first = 1 << 4; // woken, and nobody else with it
+constexpr uint8_t reason_bits = 0xf;      // what it waits for (WaitChannel::Reason); 0: it does not
+constexpr uint8_t flag_ready = 1 << 4;
+constexpr uint8_t flag_woken = 1 << 5;    // and has not run yet
+constexpr uint8_t flag_in_call = 1 << 6;  // waiting, in a system call
 
-bool stands_in_line(const Activity& activity) {
-  return activity.queue_flags & (flag_ready | flag_waiting);
+// However many they are, interrupts are not off for longer than these take.
+constexpr unsigned steps_between_interrupts = 16;
+// How many with a later ticket one that comes back to its line passes at most.
+constexpr unsigned passed_max = 32;
+// Of those who wait for the disk or the cache, woken at once: about as many as there is room for.
+constexpr unsigned woken_for_store_max = 16;
+
+bool is_in_line(const Activity& activity) { return activity.queue_flags & (flag_ready | reason_bits); }
+
+WaitChannel::Reason reason_of(const Activity& activity) {
+  return static_cast<WaitChannel::Reason>(activity.queue_flags & reason_bits);
 }
 
 void clear(Activity& activity, unsigned flags) { activity.queue_flags &= static_cast<uint8_t>(~flags); }
 
+uint8_t highest_of(uint16_t callers_map) {
+  return callers_map == 0 ? 0 : static_cast<uint8_t>(std::bit_width(callers_map) - 1);
+}
+
+uint8_t last_known(const Activity& activity) {
+  return activity.priority == 0 ? priority_max : std::min<uint8_t>(activity.priority - 1, priority_max);
+}
+
+// Nobody strikes or calls there: only a timer, an interruption or a restart ends such a wait.
+bool has_line(WaitChannel::Reason reason) {
+  return reason != WaitChannel::Reason::time && reason != WaitChannel::Reason::boot_epoch;
+}
+
+uint32_t place_of(CacheSlot slot, unsigned index) { return slot << ObjectId::index_bits | index; }
+
 }  // namespace
 
-bool Scheduler::is_queued(ActivityRef ref) { return stands_in_line(at(ref)); }
+bool Scheduler::is_queued(ActivityRef ref) { return is_in_line(at(ref)); }
 
-bool Scheduler::is_waiting(ActivityRef ref) { return at(ref).queue_flags & flag_waiting; }
+bool Scheduler::is_waiting(ActivityRef ref) { return reason_of(at(ref)) != Reason::none; }
 
-void Scheduler::rouse(ActivityRef ref) {
+WaitChannel::Reason Scheduler::reason(ActivityRef ref) { return reason_of(at(ref)); }
+
+bool Scheduler::waits_in_call(ActivityRef ref) { return at(ref).queue_flags & flag_in_call; }
+
+WaitChannel::Reason Scheduler::stalled_call(ActivityRef ref) {
+  return waits_in_call(ref) ? reason_of(at(ref)) : Reason::none;
+}
+
+// --- priorities ----------------------------------------------------------------------------------------
+
+Standing Scheduler::standing(Process& process) {
+  ProcessControl& control = process.control;
+  Standing now{.priority = 0, .is_known = true, .schedule = {}};
+  Capability& capability = process.schedule;
+  Lookup found;
+  if (capability.type == CapabilityType::schedule) {
+    if (!look_up_hinted<Kind::schedule>(*store_, capability, found)) {
+      const CacheSlot slot = store_->find(capability.object.frame());
+      if (slot == no_slot) return {std::max(control.priority, highest_of(control.callers_map)), false, {}};
+      capability.hint = slot;
+    }
+    if (look_up_hinted<Kind::schedule>(*store_, capability, found)) {
+      const Place place = place_of(found.slot, found.index);
+      now.priority = std::min(schedule_at(place).priority, priority_max);
+      now.schedule = ActivityRef::of(found.slot, found.index);
+    }
+  }
+  control.priority = now.priority;
+  control.priority_stamp = stamp_;
+  now.priority = std::max(now.priority, highest_of(control.callers_map));
+  return now;
+}
+
+Standing Scheduler::standing(ActivityRef ref) {
+  const Activity& activity = at(ref);
+  const CacheSlot slot = store_->find(activity.process.frame());
+  if (slot == no_slot || store_->descriptor(slot).identity.kind != Kind::process) {
+    return {last_known(activity), false, {}};
+  }
+  Process& process = process_in(slot);
+  Standing now = standing(process);
+  if (!now.is_known) now.priority = std::max(last_known(activity), highest_of(process.control.callers_map));
+  return now;
+}
+
+uint8_t Scheduler::present_priority(Process& process) { return standing(process).priority; }
+
+void Scheduler::join_peers(ActivityRef ref, const Standing& standing) {
+  if (!standing.is_known || standing.schedule.is_none()) return;
+  const Place place = place_of(standing.schedule.slot(), standing.schedule.index());
+  LineEnds& peers = schedule_at(place).peers;
+  Activity& activity = at(ref);
+  activity.peer_next = end_mark | place;
+  if (peers.is_empty()) {
+    activity.peer_previous = end_mark | place;
+    peers.first = ref.value;
+    store_->pin(standing.schedule.slot());
+  } else {
+    activity.peer_previous = peers.last;
+    at({peers.last}).peer_next = ref.value;
+  }
+  peers.last = ref.value;
+}
+
+void Scheduler::leave_peers(ActivityRef ref) {
+  Activity& activity = at(ref);
+  const uint32_t next = activity.peer_next, previous = activity.peer_previous;
+  if (previous == 0) return;
+  if (!(next & end_mark)) at({next}).peer_previous = previous;
+  else schedule_at(next & ~end_mark).peers.last = previous & end_mark ? 0 : previous;
+  if (!(previous & end_mark)) at({previous}).peer_next = next;
+  else schedule_at(previous & ~end_mark).peers.first = next & end_mark ? 0 : next;
+  if (next & previous & end_mark) store_->unpin((next & ~end_mark) >> ObjectId::index_bits);
+  activity.peer_next = activity.peer_previous = 0;
+}
+
+bool Scheduler::has_priority_line(ActivityRef ref) {
+  return at(ref).queue_flags & flag_ready || reason_of(at(ref)) == Reason::receiver;
+}
+
+// Its present priority is another one. Who waits for a receiver makes its call again, and so comes to
+// the right line, with the ticket that it has.
+void Scheduler::move(ActivityRef ref, const Standing& standing) {
+  if (!has_priority_line(ref)) return;
   store_->pin(ref.slot());
   remove(ref);
-  make_ready(ref);
+  make_ready(ref, standing);
   store_->unpin(ref.slot());
 }
 
-uint8_t Scheduler::priority(ActivityRef ref) {
-  return static_cast<uint8_t>(at(ref).priority - 1);
+// Each goes to the end of the list of peers, so that as many as there were at first are all of them.
+void Scheduler::schedule_changed(CacheSlot slot, unsigned index, bool is_destroyed) {
+  ++stamp_;
+  const Schedule& schedule = schedule_at(place_of(slot, index));
+  uint32_t count = 0;
+  for (uint32_t peer = schedule.peers.first; peer != 0 && !(peer & end_mark); peer = at({peer}).peer_next) ++count;
+  for (; count > 0 && !schedule.peers.is_empty(); --count) {
+    const ActivityRef ref{schedule.peers.first};
+    const CacheSlot process = store_->find(at(ref).process.frame());
+    const uint8_t inherited = process == no_slot ? 0 : highest_of(process_in(process).control.callers_map);
+    if (is_destroyed) move(ref, {inherited, true, {}});
+    else move(ref, {std::max(schedule.priority, inherited), true, ActivityRef::of(slot, index)});
+    if (count % steps_between_interrupts == 0) machine::let_interrupts_in();
+  }
 }
 
-void Scheduler::set_priority(ActivityRef ref, uint8_t priority) {
-  at(ref).priority = static_cast<uint8_t>(priority + 1);
+ActivityRef Scheduler::activity_of(Process& process) {
+  Lookup found;
+  Capability& bound = process.control.activity;
+  if (bound.is_void()) return {};
+  if (!look_up_hinted<Kind::activity>(*store_, bound, found)) {
+    const CacheSlot slot = store_->find(bound.object.frame());
+    if (slot == no_slot) return {};
+    bound.hint = slot;
+    if (!look_up_hinted<Kind::activity>(*store_, bound, found)) return {};
+  }
+  return ActivityRef::of(found.slot, found.index);
 }
 
-Scheduler::Line& Scheduler::line_of(ActivityRef ref) {
-  const Activity& activity = at(ref);
-  if (activity.queue_flags & flag_waiting) return waiting_[bucket_of({activity.waits_for})];
-  const uint8_t known = priority(ref);
-  return ready_[known == priority_unknown ? priority_max + 1 : known];
+void Scheduler::process_changed(Process& process) {
+  process.control.priority_stamp = 0;
+  const ActivityRef ref = activity_of(process);
+  if (!ref.is_none()) move(ref, standing(process));
 }
 
-void Scheduler::append(Line& line, ActivityRef ref) {
+// Who waits for it has changed: so may its own priority have.
+void Scheduler::set_callers_map(CacheSlot slot, uint16_t map) {
+  Process& process = process_in(slot);
+  uint16_t& present = process.control.callers_map;
+  if (present == 0) store_->pin(slot);
+  const uint8_t before = standing(process).priority;
+  present = map;
+  if (standing(process).priority != before) changed_ = slot;
+  if (map == 0) store_->unpin(slot);
+}
+
+// Who leaves a line, or joins one, may change the priority of the receiver, which may itself stand in
+// another line, and so on. Further than that a priority that was inherited may outlast its reason, until
+// the process next runs; nobody is kept waiting by it who would not be by that caller.
+void Scheduler::follow_changes() {
+  constexpr unsigned receivers_max = 8;
+  for (unsigned i = 0; i < receivers_max && changed_ != no_slot; ++i) {
+    Process& process = process_in(std::exchange(changed_, no_slot));
+    const ActivityRef ref = activity_of(process);
+    if (ref.is_none() || !has_priority_line(ref)) continue;
+    store_->pin(ref.slot());
+    leave_line(ref);
+    make_ready(ref, standing(process));
+    store_->unpin(ref.slot());
+  }
+  changed_ = no_slot;
+}
+
+// --- lines -----------------------------------------------------------------------------------------------
+
+LineEnds& Scheduler::ends_of(const Line& line) {
+  const CacheSlot slot = line.place >> ObjectId::index_bits;
+  const unsigned index = line.place & ((1u << ObjectId::index_bits) - 1);
+  switch (line.reason) {
+    case Reason::none: return ready_[line.place];
+    case Reason::receiver: return process_in(slot).callers[index];
+    case Reason::endpoint: return row_object<Endpoint>(store_->body(slot), index)->waiting;
+    case Reason::wrapper: return row_object<Wrapper>(store_->body(slot), index)->waiting;
+    case Reason::frame: return store_->descriptor(line.place).waiting;
+    case Reason::cache_space: return store_waiting_[0][line.place];
+    case Reason::disk_queue: return store_waiting_[1][line.place];
+    default: return waiting_[static_cast<size_t>(line.reason)];
+  }
+}
+
+// Whatever is waited for is in memory: it has just been looked at, or is being fetched.
+Scheduler::Line Scheduler::line_for(ActivityRef ref, WaitChannel channel) {
+  const Reason reason = channel.reason();
+  const ObjectId object{channel.key()};
+  switch (reason) {
+    case Reason::receiver:
+      return {reason, place_of(store_->find(object.frame()), standing(ref).priority)};
+    case Reason::endpoint:
+    case Reason::wrapper: return {reason, place_of(store_->find(object.frame()), object.index())};
+    case Reason::frame: {
+      const CacheSlot slot = store_->slot_of({channel.key()});
+      if (slot != no_slot && store_->descriptor(slot).state == FrameState::fetching) return {reason, slot};
+      return {Reason::frame_unread, 0};
+    }
+    case Reason::cache_space:
+    case Reason::disk_queue: return {reason, standing(ref).priority};
+    default: return {reason, 0};
+  }
+}
+
+void Scheduler::line_began(const Line& line) {
+  const CacheSlot slot = line.place >> ObjectId::index_bits;
+  switch (line.reason) {
+    case Reason::none: ready_map_ |= 1u << line.place % unlooked; break;
+    case Reason::receiver:
+      set_callers_map(slot, static_cast<uint16_t>(process_in(slot).control.callers_map | 1u << (line.place & 63)));
+      break;
+    case Reason::endpoint:
+    case Reason::wrapper: store_->pin(slot); break;
+    default: break;
+  }
+}
+
+void Scheduler::line_ended(const Line& line) {
+  const CacheSlot slot = line.place >> ObjectId::index_bits;
+  switch (line.reason) {
+    case Reason::none: {
+      const unsigned priority = line.place % unlooked;
+      if (ready_[priority].is_empty() && ready_[unlooked + priority].is_empty()) ready_map_ &= ~(1u << priority);
+      break;
+    }
+    case Reason::receiver:
+      set_callers_map(slot, static_cast<uint16_t>(process_in(slot).control.callers_map & ~(1u << (line.place & 63))));
+      break;
+    case Reason::endpoint:
+    case Reason::wrapper: store_->unpin(slot); break;
+    default: break;
+  }
+}
+
+// `before`: none: at the front.
+void Scheduler::insert_behind(const Line& line, ActivityRef before, ActivityRef ref) {
+  LineEnds& ends = ends_of(line);
+  const uint32_t end = end_mark | line.place;
   Activity& activity = at(ref);
-  activity.next = 0;
-  activity.previous = line.last.value;
-  if (line.last.is_none()) line.first = ref;
-  else at(line.last).next = ref.value;
-  line.last = ref;
+  activity.previous = before.is_none() ? end : before.value;
+  uint32_t& link = before.is_none() ? ends.first : at(before).next;
+  activity.next = link == 0 ? end : link;
+  link = ref.value;
+  if (activity.next & end_mark) ends.last = ref.value;
+  else at({activity.next}).previous = ref.value;
   store_->pin(ref.slot());
+  if (ends.first == ends.last) line_began(line);
 }
 
-void Scheduler::prepend(Line& line, ActivityRef ref) {
-  Activity& activity = at(ref);
-  activity.previous = 0;
-  activity.next = line.first.value;
-  if (line.first.is_none()) line.last = ref;
-  else at(line.first).previous = ref.value;
-  line.first = ref;
-  store_->pin(ref.slot());
+void Scheduler::append(const Line& line, ActivityRef ref) { insert_behind(line, {ends_of(line).last}, ref); }
+
+void Scheduler::append_by_ticket(const Line& line, ActivityRef ref) {
+  const LineEnds& ends = ends_of(line);
+  if (!ends.is_empty() && at(ref).ticket < at({ends.first}).ticket) return insert_behind(line, {}, ref);
+  ActivityRef before{ends.last};
+  for (unsigned i = 0; i < passed_max && !before.is_none() && at(ref).ticket < at(before).ticket; ++i) {
+    before = {at(before).previous};  // not the ends: the first has an earlier ticket
+  }
+  insert_behind(line, before, ref);
 }
 
-void Scheduler::unlink(Line& line, ActivityRef ref) {
+// Its flags still say which line it stands in.
+void Scheduler::unlink(ActivityRef ref) {
   Activity& activity = at(ref);
-  if (activity.previous == 0) line.first = {activity.next};
-  else at({activity.previous}).next = activity.next;
-  if (activity.next == 0) line.last = {activity.previous};
-  else at({activity.next}).previous = activity.previous;
-  activity.next = activity.previous = 0;
+  const bool is_first = activity.previous & end_mark, is_last = activity.next & end_mark;
+  const uint32_t end = is_first ? activity.previous : activity.next;
+  const uint32_t next = std::exchange(activity.next, 0), previous = std::exchange(activity.previous, 0);
+  if (!is_first) at({previous}).next = next;
+  if (!is_last) at({next}).previous = previous;
+  if (is_first || is_last) {
+    const Reason reason = reason_of(activity);
+    const Line line{reason, end & ~end_mark};
+    LineEnds& ends = ends_of(line);
+    if (is_first) ends.first = is_last ? 0 : next;
+    if (is_last) ends.last = is_first ? 0 : previous;
+    if (ends.is_empty()) line_ended(line);
+  }
   store_->unpin(ref.slot());
 }
 
-void Scheduler::make_ready(ActivityRef ref) {
+void Scheduler::make_ready(ActivityRef ref, const Standing& standing) {
   Activity& activity = at(ref);
-  assert_that(!stands_in_line(activity), "ONE-QUEUE: an activity stands in at most one line");
+  assert_that(!is_in_line(activity), "ONE-QUEUE: an activity stands in at most one line");
   activity.queue_flags |= flag_ready;
-  Line& line = line_of(ref);
-  append(line, ref);
-  ready_map_ |= 1u << (&line - ready_);
+  join_peers(ref, standing);
+  append({Reason::none, standing.is_known ? standing.priority : unlooked + standing.priority}, ref);
 }
 
-void Scheduler::stall(ActivityRef ref, WaitChannel channel, bool at_front) {
+void Scheduler::stall(ActivityRef ref, WaitChannel channel, bool in_call) {
   Activity& activity = at(ref);
-  assert_that(!stands_in_line(activity), "ONE-QUEUE: an activity stands in at most one line");
-  take_woken_for(ref);
-  activity.queue_flags |= flag_waiting;
-  activity.waits_for = channel.value;
-  if (channel.reason() == WaitChannel::Reason::receiver) ++awaiting_receivers_;
-  Line& line = waiting_[bucket_of(channel)];
-  if (at_front) prepend(line, ref);
-  else append(line, ref);
+  assert_that(!is_in_line(activity), "ONE-QUEUE: an activity stands in at most one line");
+  forget_wake(ref);
+  const Line line = line_for(ref, channel);
+  activity.queue_flags |= static_cast<uint8_t>(line.reason) | (in_call ? flag_in_call : 0);
+  if (line.reason == Reason::receiver) {
+    join_peers(ref, standing(ref));
+    append_by_ticket(line, ref);
+  } else if (has_line(line.reason)) {
+    append(line, ref);
+    if (line.reason == Reason::commit) activity.peer_next = static_cast<uint32_t>(channel.key());
+  } else {
+    store_->pin(ref.slot());
+  }
+  follow_changes();
 }
 
 void Scheduler::remove(ActivityRef ref) {
-  Activity& activity = at(ref);
-  take_woken_for(ref);
-  if (!stands_in_line(activity)) return;
-  Line& line = line_of(ref);
-  unlink(line, ref);
-  if (activity.queue_flags & flag_ready) {
-    if (line.first.is_none()) ready_map_ &= ~(1u << (&line - ready_));
-  } else {
-    note_not_waiting(activity);
-    activity.waits_for = 0;
-  }
-  clear(activity, flag_ready | flag_waiting | flag_in_call);
+  forget_wake(ref);
+  leave_line(ref);
+  follow_changes();
 }
 
-void Scheduler::note_not_waiting(const Activity& activity) {
-  if (WaitChannel{activity.waits_for}.reason() == WaitChannel::Reason::receiver) --awaiting_receivers_;
+void Scheduler::leave_line(ActivityRef ref) {
+  Activity& activity = at(ref);
+  if (!is_in_line(activity)) return;
+  leave_peers(ref);
+  const Reason reason = reason_of(activity);
+  if (has_line(reason)) unlink(ref);
+  else store_->unpin(ref.slot());
+  if (reason == Reason::commit) activity.peer_next = 0;
+  clear(activity, flag_ready | flag_in_call | reason_bits);
 }
 
-void Scheduler::wake(Line& line, ActivityRef ref, bool as_first) {
-  Activity& activity = at(ref);
-  note_not_waiting(activity);
+void Scheduler::wake(ActivityRef ref) {
   store_->pin(ref.slot());
-  unlink(line, ref);
-  clear(activity, flag_waiting | flag_in_call);
-  activity.queue_flags |= as_first ? flag_woken | flag_as_first : flag_woken;
-  ++woken_count_;
+  remove(ref);
   make_ready(ref);
+  at(ref).queue_flags |= flag_woken;
+  ++woken_count_;
   store_->unpin(ref.slot());
 }
 
-void Scheduler::note_in_call(ActivityRef ref) { at(ref).queue_flags |= flag_in_call; }
-
-WaitChannel Scheduler::stalled_call(ActivityRef ref) {
-  const Activity& activity = at(ref);
-  return activity.queue_flags & flag_in_call ? WaitChannel{activity.waits_for} : WaitChannel{};
+void Scheduler::forget_wake(ActivityRef ref) {
+  Activity& activity = at(ref);
+  if (!(activity.queue_flags & flag_woken)) return;
+  clear(activity, flag_woken);
+  --woken_count_;
 }
 
-unsigned Scheduler::wake_one(WaitChannel channel) {
-  Line& line = waiting_[bucket_of(channel)];
-  for (ActivityRef ref = line.first; !ref.is_none(); ref = {at(ref).next}) {
-    if (at(ref).waits_for != channel.value) continue;
-    wake(line, ref, true);
-    return 1;
-  }
-  return 0;
-}
-
-// However many they are, interrupts are not off for longer.
-[[gnu::noinline]] unsigned Scheduler::wake_all_in_line(WaitChannel channel) {
-  constexpr unsigned looked_at_max = 16;
-  Line& line = waiting_[bucket_of(channel)];
-  unsigned count = 0, looked_at = 0;
-  for (ActivityRef ref = line.first; !ref.is_none();) {
-    const ActivityRef next{at(ref).next};
-    if (at(ref).waits_for == channel.value) {
-      wake(line, ref, false);
-      ++count;
-    }
-    if (++looked_at % looked_at_max == 0) machine::let_interrupts_in();
-    ref = next;
+unsigned Scheduler::wake_line(LineEnds& ends) {
+  unsigned count = 0;
+  while (!ends.is_empty()) {
+    wake({ends.first});
+    if (++count % steps_between_interrupts == 0) machine::let_interrupts_in();
   }
   return count;
 }
 
-bool Scheduler::has_waiter(WaitChannel channel) const {
-  const Line& line = waiting_[bucket_of(channel)];
-  auto& self = const_cast<Scheduler&>(*this);
-  for (ActivityRef ref = line.first; !ref.is_none(); ref = {self.at(ref).next}) {
-    if (self.at(ref).waits_for == channel.value) return true;
+unsigned Scheduler::wake_committed(uint32_t epoch) {
+  LineEnds& ends = waiting_[static_cast<size_t>(Reason::commit)];
+  unsigned count = 0;
+  while (!ends.is_empty() && static_cast<int32_t>(at({ends.first}).peer_next - epoch) <= 0) {
+    wake({ends.first});
+    if (++count % steps_between_interrupts == 0) machine::let_interrupts_in();
   }
-  return false;
+  return count;
+}
+
+// Processes that could not be read, of which somebody else has now read this one. They are few: each is
+// a damage of the disk.
+unsigned Scheduler::wake_unread(FrameNumber frame) {
+  unsigned count = 0;
+  for (ActivityRef ref{waiting_[static_cast<size_t>(Reason::frame_unread)].first}; !ref.is_none();) {
+    const uint32_t next = at(ref).next;
+    if (at(ref).process.frame() == frame) wake(ref), ++count;
+    ref = next & end_mark ? ActivityRef{} : ActivityRef{next};
+  }
+  return count;
+}
+
+unsigned Scheduler::wake_some(Reason reason) {
+  LineEnds* lines = store_waiting_[reason == Reason::disk_queue];
+  unsigned count = 0;
+  for (unsigned priority = priority_count; priority-- > 0;) {
+    for (; !lines[priority].is_empty() && count < woken_for_store_max; ++count) wake({lines[priority].first});
+  }
+  return count;
+}
+
+void Scheduler::wake_some_for_store() {
+  wake_some(Reason::cache_space);
+  wake_some(Reason::disk_queue);
+}
+
+unsigned Scheduler::wake_all(WaitChannel channel) {
+  if (store_ == nullptr) return 0;  // the store is being opened
+  const Reason reason = channel.reason();
+  const ObjectId object{channel.key()};
+  switch (reason) {
+    case Reason::receiver: {
+      const CacheSlot slot = store_->find(object.frame());
+      unsigned count = 0;
+      if (slot == no_slot || store_->descriptor(slot).identity.kind != Kind::process) return 0;
+      for (unsigned p = priority_count; p-- > 0;) count += wake_line(process_in(slot).callers[p]);
+      return count;
+    }
+    case Reason::endpoint:
+    case Reason::wrapper: {
+      const CacheSlot slot = store_->find(object.frame());
+      return slot == no_slot ? 0 : wake_line(ends_of({reason, place_of(slot, object.index())}));
+    }
+    case Reason::frame: {
+      const CacheSlot slot = store_->slot_of({channel.key()});
+      const unsigned count = slot == no_slot ? 0 : wake_line(store_->descriptor(slot).waiting);
+      return count + wake_unread({channel.key()});
+    }
+    case Reason::cache_space:
+    case Reason::disk_queue: return wake_some(reason);
+    case Reason::commit: return wake_committed(static_cast<uint32_t>(channel.key()));
+    default: return wake_line(waiting_[static_cast<size_t>(reason)]);
+  }
+}
+
+Scheduler::Caller Scheduler::caller(const Process& process, unsigned passed) {
+  for (unsigned map = process.control.callers_map; map != 0;) {
+    const auto priority = static_cast<unsigned>(std::bit_width(map) - 1);
+    map &= ~(1u << priority);
+    for (uint32_t at_present = process.callers[priority].first; !(at_present & end_mark); --passed) {
+      if (passed == 0) return {{at_present}, static_cast<uint8_t>(priority)};
+      at_present = at({at_present}).next;
+    }
+  }
+  return {};
 }
 
 int Scheduler::highest_ready() const {
   return ready_map_ == 0 ? -1 : 31 - std::countl_zero(ready_map_);
 }
 
-ActivityRef Scheduler::take_highest() {
+// Who has not been looked at comes before its equals: it may be more important.
+Scheduler::Taken Scheduler::take_highest() {
   if (ready_map_ == 0) return {};
-  const ActivityRef ref = ready_[highest_ready()].first;
-  Line& line = ready_[highest_ready()];
-  unlink(line, ref);
-  clear(at(ref), flag_ready);
-  if (line.first.is_none()) ready_map_ &= ~(1u << (&line - ready_));
-  return ref;
+  const auto priority = static_cast<unsigned>(highest_ready());
+  const bool is_known = ready_[unlooked + priority].is_empty();
+  const ActivityRef ref{ready_[is_known ? priority : unlooked + priority].first};
+  leave_line(ref);
+  return {ref, is_known};
 }
 
-WaitChannel Scheduler::woken_for(ActivityRef ref) {
-  const Activity& activity = at(ref);
-  return activity.queue_flags & flag_woken ? WaitChannel{activity.waits_for} : WaitChannel{};
+ActivityRef Scheduler::take_unlooked() {
+  for (unsigned priority = priority_count; priority-- > 0;) {
+    const ActivityRef ref{ready_[unlooked + priority].first};
+    if (ref.is_none()) continue;
+    remove(ref);
+    return ref;
+  }
+  return {};
 }
 
-WaitChannel Scheduler::take_woken_for(ActivityRef ref) {
-  const WaitChannel channel = woken_for(ref);
-  if (channel.value == 0) return channel;
-  Activity& activity = at(ref);
-  clear(activity, flag_woken | flag_as_first);
-  activity.waits_for = 0;
-  --woken_count_;
-  return channel;
-}
-
-bool Scheduler::was_woken_as_first(ActivityRef ref) { return at(ref).queue_flags & flag_as_first; }
-
-void Scheduler::give_turn_back(ActivityRef ref, WaitChannel channel, bool as_first) {
-  Activity& activity = at(ref);
-  activity.queue_flags |= as_first ? flag_woken | flag_as_first : flag_woken;
-  activity.waits_for = channel.value;
-  ++woken_count_;
-}
+// --- restart -----------------------------------------------------------------------------------------------
 
 void Scheduler::link_for_restart(ActivityRef ref, ActivityRef& list) {
-  Activity& activity = at(ref);
-  activity.priority = activity.queue_flags = 0;
-  activity.waits_for = 0;
-  activity.next = list.value;
+  at(ref).next = list.value;
   store_->pin(ref.slot());
   list = ref;
 }
@@ -256,7 +531,7 @@ ActivityRef Scheduler::sort_by_ticket(ActivityRef list) {
 
 void Scheduler::make_all_ready(ActivityRef list) {
   for (ActivityRef ref = sort_by_ticket(list); !ref.is_none();) {
-    const ActivityRef next{at(ref).next};
+    const ActivityRef next{std::exchange(at(ref).next, 0)};
     make_ready(ref);
     store_->unpin(ref.slot());  // pinned by link_for_restart, pinned again by the line
     ref = next;

@@ -7,12 +7,25 @@
 //             make_ready               take_highest
 //   (idle) ---------------> ready -------------------> current
 //                             ^                           |
-//                             |  wake_one, wake_all       | stall
+//                             |  wake_all, rouse          | stall
 //                             +---------- waiting <-------+
 //
-// The queues are linked through the activities themselves (Activity::next, previous), so that
-// any number of processes can be ready or stalled; a row with a queued activity is pinned. Only
-// the heads are here: one list per priority, and a hash table of lists for what is waited for.
+// Lines are linked through the activities themselves (Activity::next, previous), so that any number
+// of processes can be ready or stalled; a row with a queued activity is pinned. The two ends of a line
+// stand in what is waited for: the process that is to receive (a line for each priority), the endpoint,
+// the wrapper, the descriptor of the frame that is fetched; here are only the ready lines and those for
+// what there is one of. Who waits for a time stands in no line: its timer finds it.
+//
+// Invariants:
+//  ONE-QUEUE          an activity stands in at most one line.
+//  NO-STRANGERS       joining, leaving and looking at a line take a number of steps that depends on
+//                     nobody else; waking all of a line depends on those who stand in it, and lets
+//                     interrupts in.
+//  PRESENT-PRIORITY   who is ready, or waits for a receiver, stands in the line of its present
+//                     priority: that of its schedule, or, if that is higher, of the most important of
+//                     those who wait for it to receive. A schedule knows by the list of its *peers* who
+//                     stands in such a line by it. One whose process or schedule is not in memory
+//                     stands among the *unlooked*, by its last known priority, until it is looked at.
 #pragma once
 
 #include <cstddef>
@@ -20,104 +33,143 @@
 
 #include "checkpoint/store.hpp"
 #include "kernel/activity_ref.hpp"
+#include "objects/process.hpp"
 #include "objects/rows.hpp"
 
 namespace perdure {
 
+// How important a process is at present.
+struct Standing {
+  uint8_t priority = 0;
+  bool is_known = false;  // else it is as last known
+  ActivityRef schedule;   // where that is, if it is known and there is one
+};
+
 class Scheduler {
  public:
-  static constexpr uint8_t priority_unknown = 0xff;  // not looked at since the restart: goes first
-
   void start(Store& store) { store_ = &store; }
 
   Activity& at(ActivityRef ref) {
     return *row_object<Activity>(store_->body(ref.slot()), ref.index());
   }
 
-  // What the process's schedule said when last looked at.
-  uint8_t priority(ActivityRef);
-  void set_priority(ActivityRef, uint8_t);
+  Standing standing(ActivityRef);
+  Standing standing(Process&);
+  // The same; while the schedule is not in memory, as it was when the process was last looked at.
+  uint8_t present_priority(Process&);
+  // What a process remembers of its priority (ProcessControl::priority) is true if its stamp is this one.
+  uint32_t stamp() const { return stamp_; }
 
-  // To the end of its priority's line. Must not be queued.
-  void make_ready(ActivityRef);
-  // To the end of the line for `channel`; to its front if it, the first, was just woken for it in vain.
-  void stall(ActivityRef, WaitChannel, bool at_front = false);
-  // Of one that has just been stalled: in a system call, rather than by a fault.
-  void note_in_call(ActivityRef);
+  // To the end of the line of its present priority. Must not be queued.
+  void make_ready(ActivityRef ref) { make_ready(ref, standing(ref)); }
+  void make_ready(ActivityRef, const Standing&);
+  // To the end of the line for `channel`; among callers, behind those of no later ticket. In a system
+  // call, rather than by a fault: `in_call`.
+  void stall(ActivityRef, WaitChannel channel, bool in_call);
   // Takes it out of whatever line it stands in.
   void remove(ActivityRef);
-  // What it stalled for in a system call, by which it stands in line; none in all other cases.
-  WaitChannel stalled_call(ActivityRef);
+  // What it stalled for in a system call; none in all other cases.
+  WaitChannel::Reason stalled_call(ActivityRef);
+  bool waits_in_call(ActivityRef);
+  WaitChannel::Reason reason(ActivityRef);  // what it waits for; none: it does not
 
-  // The longest waiting one (all) becomes ready. Answers how many.
-  unsigned wake_one(WaitChannel);
-  unsigned wake_all(WaitChannel channel) {
-    return waiting_[bucket_of(channel)].first.is_none() ? 0 : wake_all_in_line(channel);
-  }
-  bool has_waiter(WaitChannel) const;
-  // Nobody waits for this process to receive, nor in a line that shares its bucket by accident: cheaper
-  // than has_waiter.
-  bool nobody_awaits_receiver(ObjectId process) const {
-    if (awaiting_receivers_ == 0) [[likely]] return true;
-    return waiting_[bucket_of(WaitChannel::of(WaitChannel::Reason::receiver, process.value))].first.is_none();
-  }
+  // All who wait there become ready. Answers how many.
+  unsigned wake_all(WaitChannel);
+  // The most important of those who wait for a frame of the cache, or for the disk; no more than there
+  // may be room for.
+  void wake_some_for_store();
 
   bool is_queued(ActivityRef);   // ready or waiting
   bool is_waiting(ActivityRef);  // stalled
   // A waiting one becomes ready, whatever it waits for.
-  void rouse(ActivityRef);
+  void wake(ActivityRef);
+
+  // A schedule has another priority now, or is about to be destroyed: all who stand in line by it.
+  void schedule_changed(CacheSlot, unsigned index, bool is_destroyed);
+  // The process has another schedule now.
+  void process_changed(Process&);
+
+  // That of the process, if it is in memory; or none.
+  ActivityRef activity_of(Process&);
+  // Of those who wait for a process to receive, the one behind `passed` others: the most important
+  // first, equals in order of their tickets.
+  struct Caller {
+    ActivityRef ref;  // none: there are no more
+    uint8_t priority = 0;
+  };
+  Caller caller(const Process&, unsigned passed);
 
   bool anything_ready() const { return ready_map_ != 0; }
-  // Priority of the first in line; -1 if nobody is ready. Unknown counts as the highest.
+  // Priority of the first in line; -1 if nobody is ready.
   int highest_ready() const;
-  // Nobody ready is more important, nor, with the slice over, equal; one whose priority is not known has
-  // to be looked at first. (Activity::priority is one more than it says.)
-  bool may_run_at_once(const Activity& activity, bool slice_is_over) const {
-    return activity.priority != 0 && ready_map_ >> (activity.priority - slice_is_over) == 0;
+  // Nobody ready is more important, nor, with the slice over, equal.
+  bool may_run_at_once(uint8_t priority, bool slice_is_over) const {
+    return ready_map_ >> (priority + !slice_is_over) == 0;
   }
-  ActivityRef take_highest();
+  struct Taken {
+    ActivityRef ref;  // none: nobody is ready
+    bool was_known = false;
+  };
+  Taken take_highest();
+  // One of those who have not been looked at.
+  ActivityRef take_unlooked();
 
-  // What it was woken for and has not tried yet; none if it was not. Asking clears it.
-  WaitChannel take_woken_for(ActivityRef);
-  // Woken by wake_one: the one that stood first, and it alone. Whoever was woken with others lines up
-  // behind them again, in the order in which all try.
-  bool was_woken_as_first(ActivityRef);
-  // It has not tried yet, after all.
-  void give_turn_back(ActivityRef, WaitChannel, bool as_first);
-  WaitChannel woken_for(ActivityRef);
   // Woken and not yet run: their frames must not be dropped before they have tried.
   unsigned woken_count() const { return woken_count_; }
+  void forget_wake(ActivityRef);
 
-  // The restart list in ticket order becomes the ready queue. `first` heads a list linked by
+  // The restart list in ticket order becomes the ready queue. `list` heads a list linked by
   // `next` that the caller has made with link_for_restart.
   void link_for_restart(ActivityRef, ActivityRef& list);
   void make_all_ready(ActivityRef list);
 
  private:
-  struct Line {
-    ActivityRef first;
-    ActivityRef last;
-  };
-  static constexpr size_t line_count = priority_max + 2;  // the last one: priority unknown
-  static constexpr size_t bucket_count = 256;
+  using Reason = WaitChannel::Reason;
+  static constexpr unsigned reason_count = 16;
+  static constexpr unsigned unlooked = priority_count;  // ready_[unlooked + p]
+  // Where a line is, in 31 bits: which one of its reason.
+  using Place = uint32_t;
 
-  static size_t bucket_of(WaitChannel channel) { return (channel.value * 0x9e3779b97f4a7c15) >> 56; }
-  void append(Line&, ActivityRef);
-  void prepend(Line&, ActivityRef);
-  void unlink(Line&, ActivityRef);
-  void wake(Line&, ActivityRef, bool as_first);
-  unsigned wake_all_in_line(WaitChannel);
-  void note_not_waiting(const Activity&);
-  Line& line_of(ActivityRef);
+  struct Line {
+    Reason reason;  // none: ready
+    Place place;
+  };
+  static constexpr uint32_t end_mark = 1u << 31;  // of a link: it leads to the line's ends, at this place
+
+  LineEnds& ends_of(const Line&);
+  Line line_for(ActivityRef, WaitChannel);
+  Process& process_in(CacheSlot slot) { return *reinterpret_cast<Process*>(store_->body(slot)); }
+  Schedule& schedule_at(Place place) {
+    return *row_object<Schedule>(store_->body(place >> ObjectId::index_bits), place & 63);
+  }
+  void insert_behind(const Line&, ActivityRef before, ActivityRef);
+  void append(const Line&, ActivityRef);
+  void append_by_ticket(const Line&, ActivityRef);
+  void unlink(ActivityRef);
+  void line_began(const Line&);
+  void line_ended(const Line&);
+  void set_callers_map(CacheSlot, uint16_t);
+  void join_peers(ActivityRef, const Standing&);
+  void leave_peers(ActivityRef);
+  void leave_line(ActivityRef);
+  void follow_changes();
+  bool has_priority_line(ActivityRef);
+  void move(ActivityRef, const Standing&);
+  unsigned wake_line(LineEnds&);
+  unsigned wake_committed(uint32_t epoch);
+  unsigned wake_unread(FrameNumber);
+  unsigned wake_some(Reason);
   ActivityRef sort_by_ticket(ActivityRef list);
   ActivityRef merge_by_ticket(ActivityRef a, ActivityRef b);
 
   Store* store_ = nullptr;
-  uint32_t ready_map_ = 0;  // bit p: ready_[p] is not empty
+  uint32_t ready_map_ = 0;  // bit p: somebody of priority p is ready, looked at or not
   unsigned woken_count_ = 0;
-  uint64_t awaiting_receivers_ = 0;  // who waits for any process to receive
-  Line ready_[line_count];
-  Line waiting_[bucket_count];
+  uint32_t stamp_ = 1;
+  CacheSlot changed_ = no_slot;  // a process whose line has changed its priority
+  LineEnds ready_[2 * priority_count];
+  LineEnds waiting_[reason_count];             // for what there is only one of
+  LineEnds store_waiting_[2][priority_count];  // for a frame of the cache; for the disk
 };
 
 }  // namespace perdure

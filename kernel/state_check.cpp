@@ -25,6 +25,13 @@ std::string_view Kernel::check_process(CacheSlot slot) {
     return "ONE-ACTIVITY: the activity of a process is bound to another one";
   }
   if (activity.awaits_deadline && control.state != ProcessState::waiting) return "a deadline is awaited of a call that is none";
+  const bool is_queued = scheduler.is_queued(ActivityRef::of(found->slot, found->index));
+  if (control.state == ProcessState::receiving && control.callers_map != 0 && !is_queued) {
+    return "LINE-IS-LOOKED-AT: callers stand in line for a process that waits open";
+  }
+  if (is_queued && !runs && control.state != ProcessState::receiving && !activity.awaits_deadline) {
+    return "ONE-ACTIVITY: an activity is in line for nothing";
+  }
   return (activity.runnable != 0) == runs ? "" : "ONE-ACTIVITY: an activity is runnable while its process is not running, or the reverse";
 }
 
@@ -37,7 +44,7 @@ std::string_view Kernel::check_activities(CacheSlot slot) {
     const Activity& activity = scheduler.at(ref);
     const bool has_place = ref == current_activity_ || scheduler.is_queued(ref);
     if (activity.runnable && !has_place) return "ONE-ACTIVITY: a runnable activity is lost";
-    if (has_place && !activity.runnable && !activity.awaits_deadline) return "ONE-ACTIVITY: an activity that is not runnable runs";
+    if (ref == current_activity_ && !activity.runnable) return "ONE-ACTIVITY: an activity that is not runnable runs";
     if (activity.runnable && activity.process.value == 0) return "ONE-ACTIVITY: an activity of nobody is runnable";
     if (activity.awaits_deadline && !has_place && !timers.is_armed(ref)) return "a deadline is awaited without a timer";
   }

@@ -35,6 +35,7 @@ std::string_view check_node(const Node& node) {
 std::string_view check_activity(const Activity& activity) {
   if (activity.runnable > 1) return "an activity is half runnable";
   if (activity.awaits_deadline > 1) return "an activity half awaits a deadline";
+  if (activity.priority > priority_max + 1) return "an activity's priority is too high";
   return activity.runnable && activity.awaits_deadline ? "an activity is runnable and awaits a deadline"
                                                        : std::string_view{};
 }

@@ -26,6 +26,17 @@ void clear_hints(std::byte* capabilities, size_t count) {
 
 void clear_hint(Capability& capability) { capability.hint = 0; }
 
+void forget_volatile(Process& process) {
+  ProcessControl& control = process.control;
+  control.root_hint = 0;
+  control.root_identity = 0;
+  control.callers_map = 0;
+  control.priority = control.waiting_fault = 0;
+  control.priority_stamp = 0;
+  control.waiting_address = control.waiting_detail = 0;
+  for (LineEnds& line : process.callers) line = {};
+}
+
 // Applies `clear` to each object of a row, allocated or not: a free one is all zero anyway.
 template <typename SmallObject, typename Clear>
 void for_each_in_row(Kind kind, std::byte* frame, Clear clear) {
@@ -107,8 +118,7 @@ void normalize(Kind kind, const std::byte* from, std::byte* to) {
       clear_hints(to, capabilities_per_page);
       break;
     case Kind::process:
-      reinterpret_cast<Process*>(to)->control.root_hint = 0;
-      reinterpret_cast<Process*>(to)->control.root_identity = 0;
+      forget_volatile(*reinterpret_cast<Process*>(to));
       // activity, space, keeper, schedule, brand and the registers stand side by side.
       clear_hints(to + offsetof(Process, control) + offsetof(ProcessControl, activity),
                   5 + capability_register_count);
@@ -120,25 +130,33 @@ void normalize(Kind kind, const std::byte* from, std::byte* to) {
       });
       break;
     case Kind::wrapper:
-      for_each_in_row<Wrapper>(kind, to, [](Wrapper& wrapper) { clear_hint(wrapper.target); });
+      for_each_in_row<Wrapper>(kind, to, [](Wrapper& wrapper) {
+        clear_hint(wrapper.target);
+        wrapper.waiting = {};
+      });
       break;
     case Kind::endpoint:
-      for_each_in_row<Endpoint>(kind, to, [](Endpoint& e) { clear_hint(e.receiver); });
+      for_each_in_row<Endpoint>(kind, to, [](Endpoint& endpoint) {
+        clear_hint(endpoint.receiver);
+        endpoint.waiting = {};
+      });
       break;
     case Kind::notice:
       for_each_in_row<Notice>(kind, to, [](Notice& notice) { clear_hint(notice.receiver); });
       break;
     case Kind::activity:
       for_each_in_row<Activity>(kind, to, [](Activity& activity) {
-        activity.priority = activity.queue_flags = 0;
-        activity.next = activity.previous = 0;
+        activity.queue_flags = 0;
+        activity.is_awaited = 0;
+        activity.next = activity.previous = activity.peer_next = activity.peer_previous = 0;
         activity.timer_tick = activity.timer_next = activity.timer_previous = 0;
-        activity.waits_for = 0;
       });
+      break;
+    case Kind::schedule:
+      for_each_in_row<Schedule>(kind, to, [](Schedule& schedule) { schedule.peers = {}; });
       break;
     case Kind::empty:
     case Kind::page:
-    case Kind::schedule:
       break;
   }
 }

@@ -15,6 +15,7 @@
 
 #include "objects/capability.hpp"
 #include "objects/ids.hpp"
+#include "objects/line.hpp"
 
 namespace perdure {
 
@@ -73,8 +74,15 @@ struct ProcessControl {
   // which ones they were. Who changes the space clears the identity.
   uint64_t root_identity = 0;
   uint32_t root_hint = 0;
+  // Volatile, too: bit p: callers of priority p wait for it (Process::callers).
+  uint16_t callers_map = 0;
+  uint8_t priority = 0;            // its schedule's, as of this stamp (kernel/scheduler.hpp)
+  uint8_t waiting_fault = 0;       // the trap with which it waits for a keeper (kernel/lines.cpp)
+  uint32_t priority_stamp = 0;
   uint32_t spare_2 = 0;
-  uint64_t spare[5] = {};
+  uint64_t waiting_address = 0;
+  uint64_t waiting_detail = 0;
+  uint64_t spare[2] = {};
   Capability activity;           // bound when it is started, for as long as it lives; or void
 };
 static_assert(sizeof(ProcessControl) == 128 && offsetof(ProcessControl, activity) == 96);
@@ -91,7 +99,8 @@ struct Process {
   Capability brand;     // whatever its creator wrote there, to recognize it by
   Capability capability_registers[capability_register_count];
   std::byte fpu_area[fpu_area_bytes];
-  uint8_t spare[1728] = {};
+  LineEnds callers[priority_count];  // volatile: those who wait for it to receive, by priority
+  uint8_t spare[1600] = {};
 };
 static_assert(sizeof(Process) == frame_bytes);
 static_assert(offsetof(Process, control) == 256 && offsetof(Process, space) == 384 &&

@@ -15,6 +15,7 @@
 #include "objects/capability.hpp"
 #include "objects/ids.hpp"
 #include "objects/kinds.hpp"
+#include "objects/line.hpp"
 
 namespace perdure {
 
@@ -61,7 +62,7 @@ struct Wrapper {
   uint64_t payload = 0;  // delivered if it is the innermost wrapper of an entry
   uint64_t flags = 0;
   Capability target;
-  uint64_t spare = 0;
+  LineEnds waiting;      // volatile: who waits here while it is blocked
 };
 static_assert(sizeof(Wrapper) == 64);
 
@@ -72,7 +73,7 @@ struct Endpoint {
   uint64_t id = 0;       // told to the receiver with each message; chosen by the owner
   uint64_t flags = 0;
   Capability receiver;   // a process, or void
-  uint64_t spare = 0;
+  LineEnds waiting;      // volatile: who waits for there to be a receiver
 };
 static_assert(sizeof(Endpoint) == 64);
 
@@ -93,9 +94,9 @@ struct Schedule {
   uint8_t priority = 0;  // 0 lowest … priority_max
   uint8_t spare[7] = {};
   uint64_t slice_ns = 0; // how long before an equal gets its turn; 0: the default
-  uint8_t spare_2[40] = {};
+  LineEnds peers;           // volatile: who stands in line by this schedule (kernel/scheduler.hpp)
+  uint8_t spare_2[32] = {};
 };
-inline constexpr uint8_t priority_max = 15;
 inline constexpr uint64_t default_slice_ns = 10'000'000;
 static_assert(sizeof(Schedule) == 64);
 
@@ -106,22 +107,30 @@ struct Activity {
   Version version;
   ObjectId process;         // 0: bound to none
   Version process_version;
-  uint64_t ticket = 0;      // place in line: drawn from SystemState when it became runnable
+  // Place in line: drawn from SystemState when it is bound, and when it joins a line of callers. (At a
+  // million a second 48 bits last nine years.)
+  uint64_t ticket : 48 = 0;
+  // It stands, or is to stand, by its ticket among the callers of one receiver: which one, as far as 15
+  // bits tell (kernel/lines.cpp); 0: of none. After a restart nobody passes it there.
+  uint64_t stood_in : 15 = 0;
+  uint64_t is_awaited : 1 = 0;  // volatile: ... and it has not yet come back
   uint8_t runnable = 0;     // 0 or 1
   // 0 or 1: not runnable, but its process waits for an answer with a deadline (its r15): whoever
   // starts the machine again has to look at that.
   uint8_t awaits_deadline = 0;
-  // Volatile, not stored (normalize() clears them): the queue it stands in, and its timer.
-  uint8_t priority = 0;     // as last seen, + 1; 0: unknown
+  uint8_t priority = 0;     // its process's when last written here, + 1; 0: unknown. Orders the first look
+  // Volatile, not stored (normalize() clears them): the lines that it stands in, and its timer.
   uint8_t queue_flags = 0;  // kernel/scheduler.cpp
   uint32_t timer_tick = 0;
-  uint32_t next = 0;
-  uint32_t previous = 0;
   uint32_t timer_next = 0;
   uint32_t timer_previous = 0;
-  uint64_t waits_for = 0;   // WaitChannel while stalled; 0 while ready
+  uint32_t next = 0;        // ready, or waiting
+  uint32_t previous = 0;
+  uint32_t peer_next = 0;   // among those who stand in line by the same schedule
+  uint32_t peer_previous = 0;
 };
-static_assert(sizeof(Activity) == 64 && offsetof(Activity, waits_for) == 56);
+static_assert(sizeof(Activity) == 64 && offsetof(Activity, runnable) == 32);
+inline constexpr uint64_t ticket_mask = (uint64_t{1} << 48) - 1;
 
 template <typename SmallObject>
 SmallObject* row_object(std::byte* frame, unsigned index) {

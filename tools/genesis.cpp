@@ -198,7 +198,7 @@ void Genesis::fill_activity(const ProcessDescription& from, const BuiltProcess& 
   activity.process = built.control.object;
   activity.process_version = built.control.version;
   activity.runnable = 1;
-  activity.ticket = system_.next_ticket++;
+  activity.ticket = system_.next_ticket++ & ticket_mask;
 }
 
 void Genesis::link_restart_list() {

@@ -49,6 +49,7 @@ Outcome store(Request& request) {
   const Commit committed = request.kernel.commit();
   *slot = request.sent(0);
   if (index == process_slot::space) process_of(request).control.root_identity = 0;
+  if (index == process_slot::schedule) request.kernel.scheduler.process_changed(process_of(request));
   return request.answer(committed);
 }
 
@@ -83,6 +84,7 @@ Outcome start(Request& request) {
     Activity& bound = kernel.scheduler.at(*activity);
     bound.process = request.capability.object;
     bound.process_version = request.capability.version;
+    bound.ticket = kernel.store.system().next_ticket++ & ticket_mask;
   }
   process.control.fault = FaultCode::none;
   forget_refusals(process.control);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Schedule: how processes compete for the processor. A change counts from the next time that one
-// of them is chosen.
+// Schedule: how processes compete for the processor. A change of the priority counts at once for all
+// who are ready, or wait for a receiver; for all others when they next are, or are called.
 #include "kernel/kernel.hpp"
 
 namespace perdure {
@@ -19,8 +19,10 @@ Outcome set(Request& request) {
   if (priority > priority_max || slice_ns > slice_ns_max) return Outcome::refuse(Result::bad_argument);
   if (const Outcome o = request.kernel.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;
   const Commit committed = request.kernel.commit();
+  const uint8_t before = schedule_of(request).priority;
   schedule_of(request).priority = static_cast<uint8_t>(priority);
   schedule_of(request).slice_ns = slice_ns;
+  if (before != priority) request.kernel.scheduler.schedule_changed(request.object.slot, request.object.index, false);
   return request.answer(committed);
 }
 

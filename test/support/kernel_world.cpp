@@ -138,7 +138,7 @@ void KernelWorld::set_running(const Guest& guest) {
   activity.process = guest.process.object;
   activity.process_version = guest.process.version;
   activity.runnable = 1;
-  activity.ticket = kernel_->store.system().next_ticket++;
+  activity.ticket = kernel_->store.system().next_ticket++ & ticket_mask;
 }
 
 Guest KernelWorld::new_guest(Program program, uint8_t priority) {
@@ -222,6 +222,7 @@ void KernelWorld::enter(Process& process, Registers& registers) {
     if (program) program(process);
   }
   if (faults_first(registers)) return;
+  registers.entered_by_system_call = registers.rip == rip_of_call;
   switch (registers.rip) {
     case rip_of_call:
       registers.rip += system_call_instruction_bytes;

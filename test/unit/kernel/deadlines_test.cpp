@@ -373,7 +373,7 @@ TEST_CASE("who waits for a commit is not woken by the deadline with which its ca
   REQUIRE(found);
   const ActivityRef ref = ActivityRef::of(found->slot, found->index);
   const auto awaits_commit = [&] {
-    return WaitChannel{scheduler.at(ref).waits_for}.reason() == WaitChannel::Reason::commit;
+    return scheduler.reason(ref) == WaitChannel::Reason::commit;
   };
   for (unsigned i = 0; i < 100 && !awaits_commit(); ++i) world.step();
   REQUIRE(awaits_commit());

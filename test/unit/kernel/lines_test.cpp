@@ -1,0 +1,529 @@
+// SPDX-License-Identifier: MIT
+//
+// Tries to stall a server for its other callers, to be served before one's turn, and to be kept from
+// one's turn: by priorities, by schedules that are changed, by stops and destructions in line, by frames
+// that are on the disk, by faults, by power cuts. Scripted guests on the whole generic kernel, with the
+// state checker run behind every step.
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <utility>
+
+#include "test/unit/kernel/scripted_guest.hpp"
+
+using namespace perdure;
+
+namespace {
+
+constexpr uint64_t ok = static_cast<uint64_t>(Result::ok);
+constexpr uint64_t ms = 1'000'000;
+constexpr Capability everything{.type = CapabilityType::range, .payload = 500};
+
+// A server that is busy until it is told to serve, and callers with numbers.
+struct Line {
+  explicit Line(uint8_t server_priority = 1, KernelOptions options = {}) : world(options) {
+    busy = world.new_guest([this](Process& p) { serve(p); }, server_priority);
+    const Capability endpoint = world.make(Kind::endpoint);
+    nowhere = {.type = CapabilityType::entry, .version = endpoint.version, .object = endpoint.object};
+  }
+
+  // It calls `times` times; what it calls with is (1, number).
+  Guest add_caller(uint64_t number, uint8_t priority = 1, unsigned times = 1) {
+    const Guest caller = world.new_guest([this, number, left = times](Process& p) mutable {
+      if (left == 0) {
+        if (is_done_idle) call(6)(p);
+        return;
+      }
+      --left;
+      call(5, {1, number})(p);
+    }, priority);
+    world.process(caller).capability_registers[5] = KernelWorld::entry(busy);
+    world.process(caller).capability_registers[6] = nowhere;
+    return caller;
+  }
+
+  // Sleeps until `spins`.
+  void add_spinner(uint8_t priority) {
+    const Guest spinner = world.new_guest([this](Process& p) {
+      if (!spins) call(6, {method::clock_wait_until, world.kernel().machine_time_ns() + 2 * ms})(p);
+    }, priority);
+    world.process(spinner).capability_registers[6] = {.type = CapabilityType::clock};
+  }
+
+  void serve(Process& p) {
+    if (!serves) return;
+    const bool is_call = (p.registers.rax & 0xff) == static_cast<uint64_t>(Delivery::call);
+    if (is_call) order.push_back(p.registers.rsi);
+    KernelWorld::invoke(p, Invocation::reply_and_wait, is_call ? resume_register : 0, {ok});
+  }
+
+  Schedule& schedule_of(const Guest& guest) { return world.object<Schedule>(world.process(guest).schedule); }
+  // As schedule.set does it.
+  void set_priority(const Guest& guest, uint8_t priority) {
+    Capability schedule = world.process(guest).schedule;
+    schedule_of(guest).priority = priority;
+    world.kernel().scheduler.schedule_changed(world.kernel().store.find(schedule.object.frame()),
+                                              schedule.object.index(), false);
+  }
+
+  KernelWorld world;
+  Guest busy;
+  Capability nowhere;  // an entry that nobody receives from
+  bool serves = false;
+  bool spins = false;
+  bool is_done_idle = false;  // a caller that is done waits for ever, instead of spinning
+  std::vector<uint64_t> order;
+};
+
+// Runs until so many have been received, or too long.
+void run_until(Line& line, size_t received, unsigned steps = 2000) {
+  for (unsigned i = 0; i < steps && line.order.size() < received; ++i) {
+    if (!line.world.step()) {
+      fake_machine().now_ns += ms;
+      fake_machine().pending.timer = true;
+    }
+    const auto wrong = line.world.kernel().check_state();
+    INFO((wrong ? std::string(wrong->what) : std::string()));
+    REQUIRE(!wrong);
+  }
+}
+
+}  // namespace
+
+// --- turns ----------------------------------------------------------------------------------------------
+
+// It stood alone in line, and the one that was just answered calls again at once.
+TEST_CASE("one that stands alone in line is not passed by one that calls again") {
+  for (const bool fast : {false, true}) {
+    CAPTURE(fast);
+    Line line;
+    line.world.use_fast_path = fast;
+    constexpr unsigned calls = 200;
+    for (uint64_t i = 1; i <= 2; ++i) line.add_caller(i, 1, calls);
+    line.world.start();
+    run_until(line, 1, 60);
+    line.serves = true;
+    run_until(line, 2 * calls, 40'000);
+    REQUIRE(line.order.size() == 2 * calls);
+    unsigned turns = 0;
+    for (size_t i = 1; i < line.order.size(); ++i) turns += line.order[i] != line.order[i - 1];
+    CHECK(turns >= 2 * calls - 3);
+  }
+}
+
+TEST_CASE("a line is taken in order of priority, and of arrival among equals") {
+  Line line;
+  for (const auto& [number, priority] : {std::pair{10u, 1}, {30u, 3}, {11u, 1}, {20u, 2}, {31u, 3}, {12u, 1}}) {
+    line.add_caller(number, static_cast<uint8_t>(priority));
+  }
+  line.is_done_idle = true;
+  line.world.start();
+  run_until(line, 1, 100);
+  line.serves = true;
+  run_until(line, 6);
+  CHECK(line.order == std::vector<uint64_t>{30, 31, 20, 10, 11, 12});
+}
+
+// A fault is told by a message too: who waits for its keeper is not passed either.
+TEST_CASE("one whose fault waits for a keeper is not passed by one that faults again") {
+  KernelWorld world;
+  std::vector<uint64_t> order;
+  bool serves = false;
+  const Guest keeper = world.new_guest([&](Process& p) {
+    if (!serves) return;
+    const bool is_call = (p.registers.rax & 0xff) == static_cast<uint64_t>(Delivery::call);
+    if (is_call) order.push_back(p.registers.rdx);
+    KernelWorld::invoke(p, Invocation::reply_and_wait, is_call ? resume_register : 0, {ok});
+  });
+  for (uint64_t i = 1; i <= 2; ++i) {
+    const Guest faulting = world.new_guest([i](Process& p) {
+      p.registers.rdi = 0x7000'0000 + i;
+      p.registers.rip = rip_of_load;
+    });
+    world.process(faulting).keeper = KernelWorld::entry(keeper);
+  }
+  world.start();
+  run_checked(world, 60);
+  serves = true;
+  run_checked(world, 400);
+  REQUIRE(order.size() > 40);
+  unsigned turns = 0;
+  for (size_t i = 1; i < order.size(); ++i) turns += order[i] != order[i - 1];
+  CHECK(turns + 3 >= order.size());
+}
+
+// --- no caller can stall a server for the others --------------------------------------------------------------
+
+// The spinner is more important than the callers are now, and less than they were when they joined.
+TEST_CASE("callers whose schedule is lowered while they stand in line keep nobody waiting") {
+  Line line(8);
+  std::vector<Guest> doomed;
+  for (uint64_t i = 1; i <= 4; ++i) doomed.push_back(line.add_caller(i, 12));
+  line.add_caller(9, 4, 50);
+  line.add_spinner(2);
+  line.world.start();
+  run_until(line, 1, 60);
+  line.spins = true;
+  for (const Guest& guest : doomed) line.set_priority(guest, 0);
+  line.serves = true;
+  run_until(line, 50, 4000);
+  CHECK(std::count(line.order.begin(), line.order.end(), 9) == 50);
+}
+
+TEST_CASE("a caller that is starved is received all the same: the receiver takes it") {
+  for (const bool with_power_cut : {false, true}) {
+    CAPTURE(with_power_cut);
+    Line line(8);
+    line.is_done_idle = true;
+    line.add_caller(1, 9);
+    line.add_spinner(5);
+    line.world.start();
+    run_until(line, 1, 60);
+    line.spins = true;
+    line.set_priority(line.busy, 8);
+    if (with_power_cut) {
+      line.world.take_checkpoint();
+      line.world.cut_and_boot();
+      run_until(line, 1, 60);
+    }
+    line.serves = true;
+    run_until(line, 1, 200);
+    CHECK(line.order == std::vector<uint64_t>{1});
+  }
+}
+
+TEST_CASE("callers that are stopped, destroyed or interrupted in line leave it, and the next is taken") {
+  for (const uint64_t how : {method::process_stop, method::process_interrupt, method::range_rescind}) {
+    CAPTURE(how);
+    Line line;
+    line.is_done_idle = true;
+    const Guest first = line.add_caller(1);
+    line.add_caller(2);
+    bool now = false;
+    const Guest owner = line.world.new_guest([&](Process& p) {
+      act_when(now, p, how == method::range_rescind ? call(6, {how, frame_of(first.process), 1}) : call(5, {how}));
+    });
+    line.world.process(owner).capability_registers[5] = first.process;
+    line.world.process(owner).capability_registers[6] = everything;
+    line.world.start();
+    run_until(line, 1, 60);
+    now = true;
+    run_until(line, 1, 60);
+    line.serves = true;
+    run_until(line, 1, 200);
+    CHECK(line.order == std::vector<uint64_t>{2});
+  }
+}
+
+TEST_CASE("a caller whose frames are on the disk keeps its place, and keeps nobody waiting for longer") {
+  for (const unsigned absent : {1, 2, 3}) {
+    CAPTURE(absent);
+    Line line;
+    line.is_done_idle = true;
+    std::vector<Guest> callers;
+    for (uint64_t i = 1; i <= 4; ++i) callers.push_back(line.add_caller(i));
+    line.world.start();
+    run_until(line, 1, 60);
+    if (absent & 1) line.world.page_out({callers[0].process});
+    if (absent & 2) line.world.page_out({callers[1].process, callers[2].process});
+    line.serves = true;
+    run_until(line, 4);
+    std::vector<uint64_t> sorted = line.order;
+    std::sort(sorted.begin(), sorted.end());
+    CHECK(sorted == std::vector<uint64_t>{1, 2, 3, 4});
+  }
+}
+
+// --- present priorities ------------------------------------------------------------------------------------------
+
+namespace {
+
+// A starved process, and a busy one between its two priorities; `raise` makes it more important.
+void check_raised(const std::function<void(Line&, const Guest& starved)>& raise) {
+  Line line;
+  unsigned ran = 0;
+  const Guest starved = line.world.new_guest([&](Process&) { ++ran; }, 1);
+  line.world.new_guest([](Process&) {}, 2);
+  line.world.start();
+  run_until(line, 1, 60);
+  ran = 0;
+  run_until(line, 1, 40);
+  REQUIRE(ran == 0);
+  raise(line, starved);
+  run_until(line, 1, 40);
+  CHECK(ran > 10);
+}
+
+}  // namespace
+
+TEST_CASE("a starved process that is raised runs: by schedule.set, or by another schedule") {
+  check_raised([](Line& line, const Guest& starved) { line.set_priority(starved, 3); });
+  for (const bool by_set : {false, true}) {
+    CAPTURE(by_set);
+    Line line;
+    unsigned ran = 0;
+    std::vector<uint64_t> told;
+    const Guest starved = line.world.new_guest([&](Process&) { ++ran; }, 1);
+    const Capability other = line.world.make(Kind::schedule);
+    line.world.object<Schedule>(other).priority = 5;
+    bool now = false;
+    const Guest owner = line.world.new_guest([&](Process& p) {
+      if (!now) return call(8, {method::clock_wait_until, line.world.kernel().machine_time_ns() + 20 * ms})(p);
+      now = false;
+      if (by_set) call(5, {method::schedule_set, 5, 0})(p);
+      else call(6, {method::store, process_slot::schedule}, 7)(p);
+    }, 4);
+    line.world.write(owner.process);
+    Process& process = line.world.process(owner);
+    process.capability_registers[5] = line.world.process(starved).schedule;
+    process.capability_registers[6] = starved.process;
+    process.capability_registers[7] = other;
+    process.capability_registers[8] = {.type = CapabilityType::clock};
+    line.world.new_guest([](Process&) {}, 2);
+    line.world.start();
+    run_until(line, 1, 60);
+    ran = 0;
+    now = true;
+    run_until(line, 1, 120);
+    CHECK(ran > 10);
+  }
+}
+
+TEST_CASE("who waits for a message, and is raised meanwhile, is as important as it is now when one comes") {
+  KernelWorld world;
+  unsigned received = 0;
+  const Guest receiver = world.new_guest([&](Process& p) {
+    ++received;
+    KernelWorld::invoke(p, Invocation::reply_and_wait, 0);
+  }, 1);
+  world.let_receive(receiver);
+  bool now = false;
+  const Guest sender = world.new_guest([&](Process& p) {
+    act_when(now, p, [](Process& q) { KernelWorld::invoke(q, Invocation::send, 5); });
+  }, 2);
+  world.process(sender).capability_registers[5] = KernelWorld::entry(receiver);
+  world.start();
+  run_checked(world, 20);
+  Capability schedule = world.process(receiver).schedule;
+  world.object<Schedule>(schedule).priority = 3;
+  world.kernel().scheduler.schedule_changed(world.kernel().store.find(schedule.object.frame()), schedule.object.index(), false);
+  now = true;
+  run_checked(world, 20);
+  CHECK(received == 1);
+}
+
+TEST_CASE("who has no schedule any more, because it was destroyed, is of the lowest priority at once") {
+  KernelWorld world;
+  unsigned ran = 0, others = 0;
+  const Guest robbed = world.new_guest([&](Process&) { ++ran; }, 3);
+  const Guest other = world.new_guest([&](Process&) { ++others; }, 3);
+  bool now = false;
+  const Guest owner = world.new_guest([&](Process& p) {
+    if (now) {
+      now = false;
+      const Capability schedule = world.process(robbed).schedule;
+      return call(6, {method::range_rescind_object, frame_of(schedule), schedule.object.index()})(p);
+    }
+    call(8, {method::clock_wait_until, world.kernel().machine_time_ns() + 20 * ms})(p);
+  }, 4);
+  world.process(owner).capability_registers[6] = everything;
+  world.process(owner).capability_registers[8] = {.type = CapabilityType::clock};
+  world.start();
+  run_checked(world, 100);
+  REQUIRE(ran > 0);
+  now = true;
+  run_checked(world, 60);
+  ran = others = 0;
+  run_checked(world, 60);
+  CHECK(ran == 0);
+  CHECK(others > 20);
+  static_cast<void>(other);
+}
+
+// The server is the least important of all; its caller is not.
+TEST_CASE("a server is as important as the most important of those who stand in line for it") {
+  for (const bool with_power_cut : {false, true}) {
+    CAPTURE(with_power_cut);
+    Line line(1);
+    line.is_done_idle = true;
+    line.add_caller(1, 6);
+    line.add_caller(2, 6);
+    line.add_spinner(4);
+    line.world.start();
+    run_until(line, 1, 60);
+    line.spins = true;
+    if (with_power_cut) {
+      line.world.take_checkpoint();
+      line.world.cut_and_boot();
+      run_until(line, 1, 60);
+    }
+    line.serves = true;
+    run_until(line, 2, 200);
+    CHECK(line.order.size() >= 1);  // the second one has been accepted when the first is answered
+    CHECK(line.order[0] == 1);
+  }
+}
+
+TEST_CASE("importance is handed on through a server that stands in line itself") {
+  for (const bool with_power_cut : {false, true}) {
+    CAPTURE(with_power_cut);
+    Line line(0);
+    bool calls = false;
+    const Guest middle = line.world.new_guest([&](Process& p) { call(5, {1, 7})(p); }, 0);
+    line.world.process(middle).capability_registers[5] = KernelWorld::entry(line.busy);
+    const Guest client = line.world.new_guest([&](Process& p) {
+      if (calls) call(5)(p);
+      else call(6, {method::clock_wait_until, line.world.kernel().machine_time_ns() + 2 * ms})(p);
+    }, 6);
+    line.world.process(client).capability_registers[5] = KernelWorld::entry(middle);
+    line.world.process(client).capability_registers[6] = {.type = CapabilityType::clock};
+    line.add_spinner(4);
+    line.world.start();
+    run_until(line, 1, 60);  // the middle one stands in line
+    line.spins = calls = true;
+    run_until(line, 1, 60);
+    if (with_power_cut) {
+      line.world.take_checkpoint();
+      line.world.cut_and_boot();
+      run_until(line, 1, 60);
+    }
+    line.serves = true;
+    for (unsigned i = 0; i < 200 && line.world.process(middle).control.state == ProcessState::running; ++i) run_until(line, 1, 1);
+    CHECK(line.world.process(middle).control.state == ProcessState::waiting);  // accepted
+  }
+}
+
+// A ring of servers, each in line for the next: whoever changes one's priority comes back to it.
+TEST_CASE("a ring of servers that wait for each other is only a ring") {
+  constexpr unsigned ring = 12;
+  KernelWorld world;
+  std::vector<Guest> members;
+  for (unsigned i = 0; i < ring; ++i) members.push_back(world.new_guest([](Process& p) { call(5)(p); }, static_cast<uint8_t>(i % 5)));
+  for (unsigned i = 0; i < ring; ++i) {
+    world.process(members[i]).capability_registers[5] = KernelWorld::entry(members[(i + 1) % ring]);
+  }
+  world.start();
+  run_checked(world, 200);
+  for (unsigned round = 0; round < 40; ++round) {
+    Capability schedule = world.process(members[round * 7 % ring]).schedule;
+    world.object<Schedule>(schedule).priority = static_cast<uint8_t>(round * 5 % 16);
+    world.kernel().scheduler.schedule_changed(world.kernel().store.find(schedule.object.frame()), schedule.object.index(), false);
+    run_checked(world, 30);
+  }
+  for (const Guest& member : members) CHECK(world.process(member).control.state == ProcessState::running);
+}
+
+// --- over a power cut ------------------------------------------------------------------------------------------
+
+TEST_CASE("a line keeps its order over a power cut, whatever order the frames come in") {
+  for (unsigned absent = 0; absent < 8; ++absent) {
+    CAPTURE(absent);
+    Line line;
+    line.is_done_idle = true;
+    std::vector<Guest> callers;
+    for (uint64_t i = 1; i <= 8; ++i) {
+      line.world.open_new_rows();
+      callers.push_back(line.add_caller(i));
+    }
+    line.world.start();
+    run_until(line, 1, 100);
+    line.world.take_checkpoint();
+    line.world.cut_and_boot();
+    line.serves = true;
+    // All but one are in memory already.
+    for (unsigned i = 0; i < 8; ++i) {
+      if (i != absent) static_cast<void>(line.world.bytes(callers[i].process));
+    }
+    run_until(line, 8);
+    CHECK(line.order == std::vector<uint64_t>{1, 2, 3, 4, 5, 6, 7, 8});
+  }
+}
+
+TEST_CASE("nobody passes those who stood in line before the restart and have not come back") {
+  Line line;
+  line.is_done_idle = true;
+  line.world.open_new_rows();
+  line.add_caller(1);
+  const Guest latecomer = line.world.new_guest([&](Process& p) {
+    if (line.serves) call(5, {1, 9})(p);
+  });
+  line.world.process(latecomer).capability_registers[5] = KernelWorld::entry(line.busy);
+  line.world.start();
+  run_until(line, 1, 60);
+  line.serves = true;  // the server waits open when the power goes
+  line.world.let_receive(line.busy);
+  line.serves = false;
+  line.world.take_checkpoint();
+  line.world.cut_and_boot();
+  line.serves = true;
+  static_cast<void>(line.world.bytes(latecomer.process));
+  run_until(line, 2);
+  REQUIRE(line.order.size() == 2);
+  CHECK(line.order[0] == 1);
+}
+
+// What stood in line is gone when the machine comes back, or wants something else now.
+TEST_CASE("a mark that has lost its sense keeps nobody waiting for ever") {
+  for (const bool destroyed : {false, true}) {
+    CAPTURE(destroyed);
+    Line line;
+    line.is_done_idle = true;
+    const Guest marked = line.add_caller(1);
+    line.add_caller(2);
+    line.world.start();
+    run_until(line, 1, 60);
+    REQUIRE(line.world.object<Activity>(marked.activity).stood_in != 0);
+    if (destroyed) {
+      line.world.destroy(marked.process);
+    } else {
+      line.world.write(marked.process);
+      line.world.process(marked).capability_registers[5] = number_capability(3);
+    }
+    line.world.take_checkpoint();
+    line.world.cut_and_boot();
+    line.serves = true;
+    run_until(line, 1);
+    CHECK(line.order == std::vector<uint64_t>{2});
+  }
+}
+
+// --- what a look costs ----------------------------------------------------------------------------------------
+
+TEST_CASE("what is waited for by many costs those nothing who wait for something else") {
+  KernelWorld world({}, {.store_pages = 1200});
+  Scheduler& scheduler = world.kernel().scheduler;
+  std::vector<ActivityRef> refs;
+  for (unsigned i = 0; i < 400; ++i) {
+    const Capability activity = world.make(Kind::activity);
+    refs.push_back(ActivityRef::of(world.kernel().store.find(activity.object.frame()), activity.object.index()));
+  }
+  const Capability wrappers[] = {world.make(Kind::wrapper), world.make(Kind::wrapper)};
+  world.start();
+  const auto at_wrapper = [&](unsigned i) { return WaitChannel::of(WaitChannel::Reason::wrapper, wrappers[i].object.value); };
+  for (unsigned i = 0; i < 400; ++i) {
+    scheduler.stall(refs[i], i == 200 ? at_wrapper(1) : i % 2 ? at_wrapper(0) : WaitChannel::of(WaitChannel::Reason::time, i), false);
+  }
+  REQUIRE(scheduler.wake_all(at_wrapper(1)) == 1);
+  REQUIRE(!scheduler.is_waiting(refs[200]));
+  REQUIRE(scheduler.wake_all(at_wrapper(0)) == 200);
+  for (unsigned i = 0; i < 400; ++i) CHECK(scheduler.is_waiting(refs[i]) == (i % 2 == 0 && i != 200));
+  for (unsigned i = 0; i < 400; i += 2) scheduler.remove(refs[i]);
+}
+
+TEST_CASE("a commit wakes who waits for it or for an earlier one, and nobody else") {
+  KernelWorld world;
+  Scheduler& scheduler = world.kernel().scheduler;
+  std::vector<ActivityRef> refs;
+  for (unsigned i = 0; i < 6; ++i) {
+    const Capability activity = world.make(Kind::activity);
+    refs.push_back(ActivityRef::of(world.kernel().store.find(activity.object.frame()), activity.object.index()));
+  }
+  world.start();
+  const auto commit = [](uint64_t epoch) { return WaitChannel::of(WaitChannel::Reason::commit, epoch); };
+  for (unsigned i = 0; i < 6; ++i) scheduler.stall(refs[i], commit(10 + i / 2), false);
+  CHECK(scheduler.wake_all(commit(9)) == 0);
+  scheduler.remove(refs[1]);
+  CHECK(scheduler.wake_all(commit(11)) == 3);
+  CHECK(scheduler.is_waiting(refs[4]));
+  CHECK(scheduler.wake_all(commit(12)) == 2);
+}

@@ -59,7 +59,7 @@ class Store {
   }
   // In whatever state, or no_slot.
   CacheSlot slot_of(FrameNumber number) const { return parts_.cache.lookup(number); }
-  // The same as find, or starts the fetch and stalls. Whoever was stalled is woken on the frame's channel.
+  // The same as find, or starts the fetch and stalls. A stalled caller is woken on the frame's channel.
   std::expected<CacheSlot, Absent> obtain(FrameNumber, CacheSlot hint = no_slot);
   // Only the identity is needed, because the frame is about to be made anew: the body may be
   // absent (flag_body_absent). Who then changes the identity says become_all_zero in the same

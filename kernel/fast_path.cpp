@@ -12,8 +12,8 @@
 //    something long is looked at after the next entry of another kind, a tick later at most;
 //  - holds: nothing is fetched, so nothing is evicted;
 //  - the caller's frames: both are writable (CURRENT-WHILE-RUNNING), and nothing has happened since;
-//  - the caller's place: whoever was woken, has a timer, or has stood in a line by its ticket takes the
-//    general path; so does whoever uses the FPU.
+//  - the caller's place: a process that was woken, has a timer, or has stood in a line by its ticket
+//    takes the general path; so does one that uses the FPU.
 //
 // test/unit/kernel/fast_path_test.cpp runs the same random messages with it and without it, and
 // compares the two worlds.
@@ -71,7 +71,7 @@ template <typename Object>
     return nullptr;
   }
   auto* object = row_object<Object>(store.body(capability.hint), static_cast<unsigned>(index));
-  return object->version == capability.version ? object : nullptr;
+  return names(capability, capability.object, object->version) ? object : nullptr;
 }
 
 }  // namespace
@@ -87,7 +87,7 @@ struct Kernel::Partner {
 [[gnu::always_inline]] inline bool Kernel::find_partner(const Capability& capability, Partner& partner) {
   if (capability.hint >= store.slot_count()) return false;
   const FrameDescriptor& frame = store.descriptor(capability.hint);
-  if (capability.object.index_in(frame.number) != 0 || frame.identity.source != capability.version ||
+  if (!names(capability, ObjectId::of(frame.number), frame.identity.source) ||
       frame.identity.kind != Kind::process || !store.is_at_hand(frame)) {
     return false;
   }
@@ -103,9 +103,9 @@ struct Kernel::Partner {
     return false;
   }
   partner.line = row_object<Activity>(store.body(bound.hint), static_cast<unsigned>(index));
-  if (partner.line->version != bound.version) return false;
+  if (!names(bound, bound.object, partner.line->version)) return false;
   partner.activity = ActivityRef::of(bound.hint, static_cast<unsigned>(index));
-  // In no line and not timed; and nobody more important would have to run instead.
+  // In no line (so nobody is in line for it, if it receives: LINE-IS-LOOKED-AT), and not timed; and nobody more important would have to run instead.
   const ProcessControl& control = partner.process->control;
   return partner.line->queue_flags == 0 && control.priority_stamp == scheduler.stamp() &&
          scheduler.may_run_at_once(control.priority, slice_is_over_);
@@ -159,7 +159,6 @@ Registers* Kernel::call_fast(Process& caller, const Capability& invoked) {
   if (!find_partner(endpoint->receiver, receiver)) return nullptr;
   Process& process = *receiver.process;
   if (process.control.state != ProcessState::receiving) return nullptr;
-  if (process.control.callers_map != 0) return nullptr;
   if (process.control.flags & ProcessControl::flag_fpu) return nullptr;
 
   // --- from here on nothing can fail ---

@@ -154,6 +154,7 @@ void Kernel::attend(ActivityRef ref, bool was_known) {
   if (!process) return stall_unchosen(ref, process.error());
   if (activity.awaits_deadline) return look_at_deadline(ref, *process);
   if (!activity.runnable) return look_at_line(ref, *process);
+  if (activity.is_awaited) [[unlikely]] return attempt_out_of_turn(ref, *process);
   // Among its equals one that had to be looked at first is the last.
   if (scheduler.highest_ready() >= looked_at_.priority + was_known) return scheduler.make_ready(ref, looked_at_);
   become_current(*process, ref);
@@ -161,7 +162,6 @@ void Kernel::attend(ActivityRef ref, bool was_known) {
   slice_end_ns_ = machine::now_ns() + slice_ns_;
   slice_is_over_ = false;
   trace.add(TraceEntry::Event::run, activity.process.frame().value);
-  if (activity.is_awaited) [[unlikely]] attempt_after_restart();
 }
 
 // A process that cannot be read waits for somebody who can: its activity keeps a place in line.
@@ -198,7 +198,7 @@ std::expected<CacheSlot, Failure> Kernel::prepare_to_run(ActivityRef ref) {
   return found->slot;
 }
 
-// One that others have to wait for since the restart, and whose turn would not come for long.
+// One that others have to wait for since the restart: its own turn may not come for long.
 void Kernel::attempt_out_of_turn(ActivityRef ref, CacheSlot process) {
   if (has_current()) give_way();
   become_current(process, ref);
@@ -208,7 +208,7 @@ void Kernel::attempt_out_of_turn(ActivityRef ref, CacheSlot process) {
   if (has_current() && current_activity_ == ref) give_way();
 }
 
-// Whoever is ready and has not been looked at may be more important than when it was last: a few are
+// A process that is ready and has not been looked at may be more important than it was: a few are
 // looked at while a busy program runs.
 void Kernel::look_around() {
   constexpr unsigned looked_at_max = 4;

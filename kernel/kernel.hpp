@@ -148,6 +148,11 @@ class Kernel final : public StoreClient {
   // It runs at once, if nobody ready is more important; else it goes to the end of its line.
   void hand_over_to(Commit, CacheSlot process, ActivityRef);
   void forget_mappings(Commit, ObjectId node) { tables.forget_node(node); }
+  // A slot of a node. Absent entries are never cached: only what fills a void one voids nothing.
+  void change_slot(Commit committed, Capability& slot, const Capability& stored, ObjectId node) {
+    if (!slot.is_void()) forget_mappings(committed, node);
+    slot = stored;
+  }
 
   // --- messages (messages.cpp) -----------------------------------------------------------------
   Outcome invoke_entry(Request&);

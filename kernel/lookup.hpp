@@ -57,7 +57,7 @@ bool look_up_hinted(Store& store, const Capability& capability, Lookup& found) {
                                                 index * info(kind).object_bytes);
   }
   found = {capability.hint, index};
-  return version == capability.version && !version.is_none();
+  return names(capability, ObjectId::of(frame.number, index), version);
 }
 
 inline std::expected<Lookup, Failure> look_up(Store& store, Capability& capability) {
@@ -79,7 +79,7 @@ inline std::expected<Lookup, Failure> look_up(Store& store, Capability& capabili
     version = *reinterpret_cast<const Version*>(store.bytes(slot) + row_header_bytes +
                                                 index * info(kind).object_bytes);
   }
-  if (version != capability.version || version.is_none()) {
+  if (!names(capability, ObjectId::of(store.descriptor(slot).number, index), version)) {
     return std::unexpected(Failure::is_void());
   }
   capability.hint = slot;

@@ -325,7 +325,8 @@ void Scheduler::make_ready(ActivityRef ref, const Standing& standing) {
   assert_that(!is_in_line(activity), "ONE-QUEUE: an activity stands in at most one line");
   activity.queue_flags |= flag_ready;
   join_peers(ref, standing);
-  append({Reason::none, standing.is_known ? standing.priority : unlooked + standing.priority}, ref);
+  const bool is_looked_at = standing.is_known && !activity.is_awaited;
+  append({Reason::none, is_looked_at ? standing.priority : unlooked + standing.priority}, ref);
 }
 
 void Scheduler::stall(ActivityRef ref, WaitChannel channel, bool in_call) {
@@ -398,7 +399,7 @@ unsigned Scheduler::wake_committed(uint32_t epoch) {
   return count;
 }
 
-// Processes that could not be read, of which somebody else has now read this one. They are few: each is
+// Processes that could not be read, of which this one has now been read. They are few: each is
 // a damage of the disk.
 unsigned Scheduler::wake_unread(FrameNumber frame) {
   unsigned count = 0;

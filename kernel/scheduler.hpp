@@ -18,14 +18,15 @@
 //
 // Invariants:
 //  ONE-QUEUE          an activity stands in at most one line.
-//  NO-STRANGERS       joining, leaving and looking at a line take a number of steps that depends on
-//                     nobody else; waking all of a line depends on those who stand in it, and lets
+//  NO-STRANGERS       joining, leaving and looking at a line take a number of steps that does not
+//                     depend on other processes; waking all of a line depends on those who stand in it, and lets
 //                     interrupts in.
 //  PRESENT-PRIORITY   who is ready, or waits for a receiver, stands in the line of its present
 //                     priority: that of its schedule, or, if that is higher, of the most important of
 //                     those who wait for it to receive. A schedule knows by the list of its *peers* who
 //                     stands in such a line by it. One whose process or schedule is not in memory
-//                     stands among the *unlooked*, by its last known priority, until it is looked at.
+//                     stands among the *unlooked*, by its last known priority, until it is looked at; so
+//                     does one that others have to wait for since the restart (Activity::is_awaited).
 #pragma once
 
 #include <cstddef>
@@ -163,7 +164,7 @@ class Scheduler {
   ActivityRef merge_by_ticket(ActivityRef a, ActivityRef b);
 
   Store* store_ = nullptr;
-  uint32_t ready_map_ = 0;  // bit p: somebody of priority p is ready, looked at or not
+  uint32_t ready_map_ = 0;  // bit p: a process of priority p is ready, looked at or not
   unsigned woken_count_ = 0;
   uint32_t stamp_ = 1;
   CacheSlot changed_ = no_slot;  // a process whose line has changed its priority

@@ -124,6 +124,12 @@ inline constexpr size_t capabilities_per_page = frame_bytes / sizeof(Capability)
 
 constexpr bool names_object(CapabilityType type) { return info(type).object_kind != Kind::empty; }
 
+// The one comparison by which a capability is believed: what stands at `object` now is what it was made
+// for. Of a capability that names an object (check_capability: then its version is never none).
+constexpr bool names(const Capability& capability, ObjectId object, Version version) {
+  return capability.object == object && capability.version == version;
+}
+
 // Two capabilities are the same authority if all but the hint agrees.
 constexpr bool same_authority(const Capability& a, const Capability& b) {
   return a.type == b.type && a.restrictions == b.restrictions && a.flags == b.flags &&

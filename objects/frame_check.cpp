@@ -76,7 +76,7 @@ std::string_view check_row(const FrameIdentity& identity, const std::byte* frame
     const auto version = *reinterpret_cast<const Version*>(
         frame + row_header_bytes + i * info(identity.kind).object_bytes);
     if (version.is_none() == (header.allocated >> i & 1)) return "a row's map and a version disagree";
-    if (version > identity.source) return "an object's version is above its frame's source";
+    if (version.value > identity.source.value) return "an object's version is above its frame's source";
     if (version.is_none()) continue;
     if (const auto wrong = check_small_object(identity.kind, frame, i); !wrong.empty()) return wrong;
   }

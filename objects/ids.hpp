@@ -37,10 +37,11 @@ struct ObjectId {
 // object's is void. 0 is the version of nothing: no object ever has it.
 // Established by objects/frame_life.hpp, stored in the frame's tag, tried by
 // test/unit/objects/frame_life_test.cpp and the crash tests.
+// Two versions are the same or not: a later one says nothing about an earlier one, so there is no order.
 struct Version {
   uint64_t value = 0;
   constexpr bool is_none() const { return value == 0; }
-  auto operator<=>(const Version&) const = default;
+  bool operator==(const Version&) const = default;
 };
 
 // Who paid for a frame: chosen by the bank, kept and never interpreted by the kernel.

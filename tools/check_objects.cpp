@@ -89,7 +89,7 @@ class ObjectCheck {
     if (kind != Kind::activity && (header.next.value != 0 || header.previous.value != 0)) {
       findings_.add(name + ": stands in the restart list");
     }
-    std::set<Version> versions;
+    std::set<uint64_t> versions;
     for (unsigned i = 0; i < info(kind).objects_per_frame; ++i) {
       const ObjectId id = ObjectId::of(number, i);
       const size_t length = info(kind).object_bytes;
@@ -98,7 +98,7 @@ class ObjectCheck {
         if (!is_all_zero(place, length)) findings_.add(name_of_object(kind, id) + ": free, but not zero");
         continue;
       }
-      if (!versions.insert(version_of(identity, bytes, i)).second) {
+      if (!versions.insert(version_of(identity, bytes, i).value).second) {
         findings_.add(name_of_object(kind, id) + ": another object of its row has the same version");
       }
       object(kind, id, place);
@@ -134,7 +134,7 @@ class ObjectCheck {
     if (number.value >= frames_.frame_count()) return type + " to a frame beyond the store";
     if (number.value >= frames_.frontier()) return type + " to a frame that was never used";
     const FrameIdentity& identity = frames_.identity(number);
-    if (c.version > identity.source) return type + " that is newer than its frame's version source";
+    if (c.version.value > identity.source.value) return type + " that is newer than its frame's version source";
     if (c.version != frames_.version_at(c.object)) return "";  // void: destroyed
     if (identity.kind == info(c.type).object_kind) return "";
     return type + " that names " + name_of_object(identity.kind, c.object);

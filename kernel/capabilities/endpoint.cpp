@@ -45,8 +45,8 @@ Outcome make_entry(Request& request) {
 }
 
 bool is_own_entry(const Request& request, const Capability& capability) {
-  return capability.type == CapabilityType::entry && capability.object == request.capability.object &&
-         capability.version == request.capability.version;
+  return capability.type == CapabilityType::entry &&
+         names(capability, request.capability.object, request.capability.version);
 }
 
 Outcome not_mine(Request& request) {

@@ -3,7 +3,8 @@
 // Node: sixteen slots of an address space, a slot size, a keeper (objects/rows.hpp).
 //
 // A change of what a walk may have used voids the hardware translations of the space that used it, or
-// all, if several did (node_marks.hpp). Filling a void slot voids nothing: absent entries are never cached.
+// all, if several did (node_marks.hpp), whatever the new capability is. Filling a void slot voids nothing:
+// absent entries are never cached.
 #include "kernel/capabilities/slots.hpp"
 
 namespace perdure {
@@ -18,8 +19,7 @@ Outcome store_slot(Request& request, uint64_t index) {
   if (const Outcome o = prepare_slot_change(request); o.is_obstacle()) return o;
   const Commit committed = request.kernel.commit();
   Capability& slot = node_of(request).slots[index];
-  if (!slot.is_void()) request.kernel.forget_mappings(committed, request.capability.object);
-  slot = stored;
+  request.kernel.change_slot(committed, slot, stored, request.capability.object);
   return request.answer(committed);
 }
 

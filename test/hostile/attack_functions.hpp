@@ -18,6 +18,7 @@ void reply_twice();
 void never_receives();
 void silent_keeper();
 void stopped_sender();
+void priority_inversion();
 // storage_attacks.cpp
 void forged_payload();
 void bank_destroyed_in_request();

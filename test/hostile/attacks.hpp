@@ -38,6 +38,7 @@ inline constexpr Attack attacks[] = {
     {"full_bank", 0},
     {"random_calls", 500},
     {"residue", 0},
+    {"priority_inversion", 100},
 };
 inline constexpr unsigned attack_count = sizeof(attacks) / sizeof(attacks[0]);
 

@@ -52,6 +52,36 @@ void flood() {
   send_for_ever(0);
 }
 
+// --- a line before the bank ---------------------------------------------------------------------
+
+namespace {
+
+// While the others stand in line for the bank, they become the least important of all.
+void lower_callers(uint64_t) {
+  for (unsigned i = 0; i < 200; ++i) {
+    Message message{.words = {method::bank_status}};
+    (void)call(bank.at, message);
+  }
+  Message message{.words = {method::schedule_set, 0, 0}};
+  (void)call(callers_schedule, message);
+  end_puppet();
+}
+
+}  // namespace
+
+// They do not run any more, because this program does. The bank serves all others.
+void priority_inversion() {
+  constexpr PuppetProgram programs[puppets_max] = {call_bank_for_ever, call_bank_for_ever, call_bank_for_ever,
+                                                   lower_callers};
+  for (unsigned i = 0; i < puppets_max; ++i) {
+    Puppet(i).buy(programs[i] == lower_callers ? lowerers_schedule : callers_schedule);
+    Puppet(i).give(bank.at);
+    Puppet(i).give(callers_schedule);
+  }
+  for (unsigned i = puppets_max; i-- > 0;) Puppet(i).start(programs[i], 0);
+  while (true) burn(1'000'000);
+}
+
 // --- replies --------------------------------------------------------------------------------
 
 namespace {

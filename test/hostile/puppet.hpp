@@ -18,6 +18,8 @@ inline constexpr CapabilityRegister naked_entry{9};
 inline constexpr CapabilityRegister object{10};
 inline constexpr CapabilityRegister equal_schedule{11};   // the judge's and the target's priority
 inline constexpr CapabilityRegister higher_schedule{12};  // one that is over before we look
+inline constexpr CapabilityRegister callers_schedule{28};  // more important than the bank
+inline constexpr CapabilityRegister lowerers_schedule{29}; // more important than those
 inline constexpr unsigned first_puppet_register = 13;     // two for each puppet
 inline constexpr unsigned puppets_max = 4;
 inline constexpr uint8_t first_free_register = 21;        // to 27

@@ -104,29 +104,37 @@ struct Lie {
 };
 
 void age(Capability& capability) { ++capability.version.value; }
+// Of what stood there before: the place was sold again. (All places are used for the first time here.)
+void make_older(Capability& capability) { --capability.version.value; }
 
 const Lie lies[] = {
     {"the wrapper was made after another", [](Scene& s) { age(s.invoked()); }},
+    {"the place of the wrapper was sold again", [](Scene& s) { make_older(s.invoked()); }},
     {"a page like the wrapper", [](Scene& s) { s.becomes_page(s.invoked()); }},
     {"the wrapped capability is weak", [](Scene& s) { s.invoked().restrictions = restriction::weak; },
      Result::missing_right},
     {"the wrapper stands for the endpoint itself",
      [](Scene& s) { s.wrapper().target.type = CapabilityType::endpoint; }, Result::unknown_method},
     {"the endpoint was made after another", [](Scene& s) { age(s.wrapper().target); }},
+    {"the place of the endpoint was sold again", [](Scene& s) { make_older(s.wrapper().target); }},
     {"a page like the endpoint", [](Scene& s) { s.becomes_page(s.wrapper().target); }},
     {"the receiver was made after another", [](Scene& s) { age(s.endpoint().receiver); }},
+    {"the place of the receiver was sold again", [](Scene& s) { make_older(s.endpoint().receiver); }},
     {"a page like the receiver", [](Scene& s) { s.becomes_page(s.endpoint().receiver); }},
     {"the receiver's activity was made after another", [](Scene& s) { age(s.activity_of(s.server)); }},
+    {"the place of the receiver's activity was sold again", [](Scene& s) { make_older(s.activity_of(s.server)); }},
     {"a page like the receiver's activity", [](Scene& s) { s.becomes_page(s.activity_of(s.server)); }},
 };
 
 // While the server has the call and is about to answer: nobody is there to be answered.
 const Lie lies_to_the_answer[] = {
     {"the caller was made after another", [](Scene& s) { age(s.resume()); }},
+    {"the place of the caller was sold again", [](Scene& s) { make_older(s.resume()); }},
     {"a page like the caller", [](Scene& s) { s.becomes_page(s.resume()); }},
     {"the call was answered before", [](Scene& s) { --s.resume().payload; }},
     {"the caller itself instead of its call", [](Scene& s) { s.resume().type = CapabilityType::process; }},
     {"the caller's activity was made after another", [](Scene& s) { age(s.activity_of(s.client)); }},
+    {"the place of the caller's activity was sold again", [](Scene& s) { make_older(s.activity_of(s.client)); }},
     {"a page like the caller's activity", [](Scene& s) { s.becomes_page(s.activity_of(s.client)); }},
 };
 

@@ -1,15 +1,22 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Leaves out one check of the kernel after the other, and tells which of them no host test misses.
+"""Changes one line of the kernel after the other, and tells which change no host test misses.
 
-  test/unit/kernel/leave_out.py [--jobs N] [FILE ...]     default: all of kernel/ that runs on the host
+  test/unit/kernel/leave_out.py [--jobs N] [--kind KIND]... [FILE ...]
+      default: every kind, all of kernel/ that runs on the host
 
-A check is a line `if (...) return ...;`, or `continue` or `break`. It is never taken in a copy of the
-file, which is linked with the objects that the build has made of all others; the host tests that have the
-file are run until one of them fails. Needs a build. It takes about twenty seconds a check, and judges
-nothing: some checks stand for another, some only save time, some only a disk's timing can tell. A
-check that is not missed is worth a look at what should miss it. The last line is
-`N missed, N not missed, N not tried`; not tried is what does not compile any more.
+Kinds of change:
+  check        a line `if (...) return ...;`, or `continue` or `break`, is never taken
+  effect       a line `++x;`, `--x;`, `x |= ...;` or `x &= ...;` is left out
+  comparison   the first `==` of a line is `>=`
+  operand      the first operand of `&&`, `||`, `|` or `&` is left out, or the last
+
+The line is changed in a copy of the file, which is linked with the objects that the build has made of all
+others; the host tests that have the file are run until one of them fails. Needs a build. It takes about
+twenty seconds a change, and judges nothing: some checks stand for another, some only save time, some
+only a disk's timing can tell, and some changes mean the same. One that is not missed is worth a look at
+what should miss it. The last line is `N missed, N not missed, N not tried`; not tried is what does not compile
+any more.
 """
 
 import argparse
@@ -27,6 +34,12 @@ BUILD = ROOT / "build"
 TESTS = ("test/unit/kernel/address_space_test", "test/unit/kernel/kernel_test")
 # Up to its condition, behind a declaration if it has one; the condition; the rest.
 CHECK = re.compile(r"^(\s*(?:\}? ?else )?if \((?:[^;]*; )?)([^;]*)(\) (?:\[\[\w+\]\] )?(?:return|continue|break)\b.*;\s*)$")
+EFFECT = re.compile(r"^(\s*)(?:(?:\+\+|--)[\w.\[\]()>-]+|[\w.\[\]()*>-]+ (?:\|=|&=) [^;]*);(\s*(?://.*)?)$")
+# What can be left out of a chain: no parenthesis is open in it.
+OPERAND = r"!?[\w.:>-]+(?:\([^()]*\))?(?:\.\w+(?:\([^()]*\))?)*(?: (?:==|!=|<|>|<=|>=) [\w.:>-]+(?:\([^()]*\))?)?"
+FIRST = re.compile(rf"(?<=[(= ])({OPERAND}) (?:&&|\|\||\||&) (?=\S)")
+LAST = re.compile(rf" (?:&&|\|\||\||&) ({OPERAND})(?=[;)])")
+KINDS = ("check", "effect", "comparison", "operand")
 TEST_SECONDS_MAX = 120  # eight times what they take; then it does not end any more
 
 
@@ -44,16 +57,34 @@ def commands_of(test):
     return compiles, lines[-1]
 
 
-def checks_of(file):
-    """(number, line) of each."""
-    return [(number, line) for number, line in enumerate((ROOT / file).read_text().splitlines())
-            if CHECK.match(line)]
+def changes_of_line(line):
+    """(kind, what the line becomes) of each."""
+    code = line.split("//")[0]
+    if not code.strip() or code.strip().startswith(("static_assert", "assert_that", "template", "#")):
+        return
+    if CHECK.match(line):
+        yield "check", CHECK.sub(r"\1false && (\2)\3", line)
+    if EFFECT.match(line):
+        yield "effect", EFFECT.sub(r"\1;\2", line)
+    if " == " in code:
+        yield "comparison", line.replace(" == ", " >= ", 1)
+    for pattern in (FIRST, LAST):
+        found = pattern.search(code)
+        if found:
+            yield "operand", line[:found.start()] + line[found.end():]
 
 
-def is_missed(file, number, commands):
-    """The test that fails without it; None: all pass. Raises Untried if it cannot be left out."""
+def changes_of(file, kinds):
+    """(number, line, kind, what it becomes) of each."""
+    return [(number, line, kind, becomes)
+            for number, line in enumerate((ROOT / file).read_text().splitlines())
+            for kind, becomes in changes_of_line(line) if kind in kinds]
+
+
+def is_missed(file, number, becomes, commands):
+    """The test that fails with it; None: all pass. Raises Untried if it does not compile."""
     lines = (ROOT / file).read_text().splitlines()
-    lines[number] = CHECK.sub(r"\1false && (\2)\3", lines[number])
+    lines[number] = becomes
     with tempfile.TemporaryDirectory(prefix="leave-out-") as folder:
         source, fresh, program = (pathlib.Path(folder, name) for name in (pathlib.Path(file).name, "o", "test"))
         source.write_text("\n".join(lines) + "\n")
@@ -63,9 +94,9 @@ def is_missed(file, number, commands):
     return None
 
 
-def verdict(file, number, commands):
+def verdict(file, number, becomes, commands):
     try:
-        return "missed" if is_missed(file, number, commands) else "NOT MISSED"
+        return "missed" if is_missed(file, number, becomes, commands) else "NOT MISSED"
     except Untried:
         return "not tried"
 
@@ -81,7 +112,7 @@ def fails(test, compile_words, link, source, fresh, program):
     words[words.index("-o") + 1] = program
     subprocess.run(words, cwd=BUILD, check=True, capture_output=True)
     try:
-        return subprocess.run([program], cwd=BUILD, capture_output=True,
+        return subprocess.run([program, "--abort"], cwd=BUILD, capture_output=True,
                               timeout=TEST_SECONDS_MAX).returncode != 0
     except subprocess.TimeoutExpired:
         return True
@@ -90,6 +121,7 @@ def fails(test, compile_words, link, source, fresh, program):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N")
+    parser.add_argument("--kind", action="append", choices=KINDS, help="only changes of this kind")
     parser.add_argument("files", nargs="*", metavar="FILE", help="as in kernel/faults.cpp")
     options = parser.parse_args()
     commands = {test: commands_of(test) for test in TESTS}
@@ -97,13 +129,15 @@ def main():
     for file in options.files:
         if file not in known:
             parser.error(f"no test on the host has {file}; they have: {' '.join(known)}")
-    checks = [(file, *check) for file in options.files or known for check in checks_of(file)]
+    changes = [(file, *change) for file in options.files or known
+               for change in changes_of(file, options.kind or KINDS)]
     counts = dict.fromkeys(("missed", "NOT MISSED", "not tried"), 0)
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        found = pool.map(lambda check: verdict(check[0], check[1], commands), checks)
-        for (file, number, line), word in zip(checks, found):
+        found = pool.map(lambda change: verdict(change[0], change[1], change[4], commands), changes)
+        for (file, number, line, kind, becomes), word in zip(changes, found):
             counts[word] += 1
-            print(f"{word:12}{file}:{number + 1}: {line.strip()}", flush=True)
+            shown = line if kind in ("check", "effect") else becomes
+            print(f"{word:12}{kind:12}{file}:{number + 1}: {shown.strip()}", flush=True)
     print(", ".join(f"{count} {word.lower()}" for word, count in counts.items()))
     return 0
 

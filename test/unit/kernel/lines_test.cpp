@@ -526,6 +526,44 @@ TEST_CASE("nobody passes those who stood in line before the restart and have not
   }
 }
 
+// The one that others have to wait for is stopped, or taken away, before it comes back.
+TEST_CASE("a line opens when the last one that it waited for after a restart does not come back") {
+  for (const uint64_t how : {method::process_stop, method::range_rescind, method::range_rescind_object}) {
+    CAPTURE(how);
+    Line line;
+    line.is_done_idle = true;
+    line.world.open_new_rows();
+    const Guest marked = line.add_caller(1, 1, 2);
+    line.world.open_new_rows();
+    bool calls = false, acts = false;
+    const Guest latecomer = line.world.new_guest([&](Process& p) {
+      if (std::exchange(calls, false)) call(5, {1, 9})(p);
+    });
+    line.world.process(latecomer).capability_registers[5] = KernelWorld::entry(line.busy);
+    const Guest owner = line.world.new_guest([&](Process& p) {
+      if (!std::exchange(acts, false)) return call(7, {method::clock_wait_restart, line.world.kernel().boot_epoch})(p);
+      if (how == method::process_stop) call(5, {how})(p);
+      else if (how == method::range_rescind) call(6, {how, frame_of(marked.process), 1})(p);
+      else call(6, {how, frame_of(marked.activity), marked.activity.object.index()})(p);
+    }, 4);
+    line.world.process(owner).capability_registers[5] = marked.process;
+    line.world.process(owner).capability_registers[6] = everything;
+    line.world.process(owner).capability_registers[7] = {.type = CapabilityType::clock};
+    line.world.start();
+    run_until(line, 1, 60);
+    line.world.take_checkpoint();
+    line.world.cut_and_boot();
+    line.serves = calls = acts = true;
+    for (const Guest& guest : {line.busy, latecomer, owner}) {
+      static_cast<void>(line.world.bytes(guest.process));
+      static_cast<void>(line.world.bytes(guest.endpoint));
+      static_cast<void>(line.world.bytes(line.world.process(guest).schedule));
+    }
+    run_until(line, 1);
+    CHECK(line.order == std::vector<uint64_t>{9});
+  }
+}
+
 // Raised, and the power went before it ran: what was last known of it is not true any more.
 TEST_CASE("after a restart a busy program does not keep one from being looked at that was raised before") {
   Line line;
@@ -579,8 +617,10 @@ TEST_CASE("a mark that has lost its sense keeps nobody waiting for ever") {
     CAPTURE(destroyed);
     Line line;
     line.is_done_idle = true;
+    line.world.open_new_rows();
     const Guest marked = line.add_caller(1);
-    line.add_caller(2);
+    line.world.open_new_rows();
+    const Guest second = line.add_caller(2);
     line.world.start();
     run_until(line, 1, 60);
     REQUIRE(line.world.object<Activity>(marked.activity).stood_in != 0);
@@ -593,6 +633,11 @@ TEST_CASE("a mark that has lost its sense keeps nobody waiting for ever") {
     line.world.take_checkpoint();
     line.world.cut_and_boot();
     line.serves = true;
+    for (const Guest& guest : {line.busy, second}) {  // these come first
+      static_cast<void>(line.world.bytes(guest.process));
+      static_cast<void>(line.world.bytes(guest.endpoint));
+      static_cast<void>(line.world.bytes(line.world.process(guest).schedule));
+    }
     run_until(line, 1);
     CHECK(line.order == std::vector<uint64_t>{2});
   }

@@ -124,6 +124,24 @@ TEST_CASE("a line is taken in order of priority, and of arrival among equals") {
   CHECK(line.order == std::vector<uint64_t>{30, 31, 20, 10, 11, 12});
 }
 
+TEST_CASE("one whose priority was another for a while has its old place again") {
+  Line line;
+  line.is_done_idle = true;
+  std::vector<Guest> callers;
+  for (uint64_t i = 1; i <= 4; ++i) callers.push_back(line.add_caller(i));
+  line.world.start();
+  run_until(line, 1, 60);
+  for (const unsigned which : {0u, 2u}) {
+    for (const uint8_t priority : {uint8_t{5}, uint8_t{1}}) {
+      line.set_priority(callers[which], priority);
+      run_until(line, 1, 60);
+    }
+  }
+  line.serves = true;
+  run_until(line, 4);
+  CHECK(line.order == std::vector<uint64_t>{1, 2, 3, 4});
+}
+
 // A fault is told by a message too: who waits for its keeper is not passed either.
 TEST_CASE("one whose fault waits for a keeper is not passed by one that faults again") {
   KernelWorld world;
@@ -454,7 +472,9 @@ TEST_CASE("a ring of servers that wait for each other is only a ring") {
   constexpr unsigned ring = 12;
   KernelWorld world;
   std::vector<Guest> members;
-  for (unsigned i = 0; i < ring; ++i) members.push_back(world.new_guest([](Process& p) { call(5)(p); }, static_cast<uint8_t>(i % 5)));
+  for (unsigned i = 0; i < ring; ++i) {
+    members.push_back(world.new_guest([](Process& p) { call(5)(p); }, static_cast<uint8_t>(i % 5)));
+  }
   for (unsigned i = 0; i < ring; ++i) {
     world.process(members[i]).capability_registers[5] = KernelWorld::entry(members[(i + 1) % ring]);
   }
@@ -664,6 +684,35 @@ TEST_CASE("what is waited for by many costs those nothing who wait for something
   REQUIRE(scheduler.wake_all(at_wrapper(0)) == 200);
   for (unsigned i = 0; i < 400; ++i) CHECK(scheduler.is_waiting(refs[i]) == (i % 2 == 0 && i != 200));
   for (unsigned i = 0; i < 400; i += 2) scheduler.remove(refs[i]);
+}
+
+TEST_CASE("of those who wait for the disk some are woken at a time, the most important first") {
+  KernelWorld world;
+  Scheduler& scheduler = world.kernel().scheduler;
+  std::vector<ActivityRef> refs;
+  for (unsigned i = 0; i < 40; ++i) {
+    const Capability activity = world.make(Kind::activity);
+    refs.push_back(ActivityRef::of(world.kernel().store.find(activity.object.frame()), activity.object.index()));
+  }
+  world.start();
+  for (unsigned i = 0; i < 40; ++i) scheduler.at(refs[i]).priority = static_cast<uint8_t>(1 + i % 10);
+  for (const auto reason : {WaitChannel::Reason::disk_queue, WaitChannel::Reason::cache_space}) {
+    for (const ActivityRef ref : refs) scheduler.stall(ref, WaitChannel::of(reason), false);
+    unsigned left = 40;
+    while (left > 0) {
+      const unsigned woken = scheduler.wake_all(WaitChannel::of(reason));
+      REQUIRE(woken > 0);
+      REQUIRE(woken < 30);
+      left -= woken;
+      unsigned least_woken = 99, most_waiting = 0;
+      for (unsigned i = 0; i < 40; ++i) {
+        if (scheduler.is_waiting(refs[i])) most_waiting = std::max(most_waiting, i % 10);
+        else if (scheduler.is_queued(refs[i])) least_woken = std::min(least_woken, i % 10);
+      }
+      CHECK(least_woken >= most_waiting);
+    }
+    for (const ActivityRef ref : refs) scheduler.remove(ref);
+  }
 }
 
 TEST_CASE("a commit wakes who waits for it or for an earlier one, and no other") {

@@ -78,7 +78,6 @@ class Checkpointer {
   uint64_t failed_commits() const { return failed_commits_; }
   size_t segments_used(const StoreParts&) const;
   Generation next_generation() const { return next_generation_; }
-  std::byte* report_buffer() { return log_.memory(); }
 
  private:
   static constexpr uint64_t retry_min_ns = 200'000'000;

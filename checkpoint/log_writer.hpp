@@ -31,10 +31,6 @@ struct FrameToStage {
 class LogWriter {
  public:
   static constexpr unsigned buffer_count = 2;
-  // The last report of an assertion is put together there, too.
-  static constexpr uint32_t report_blocks_max = buffer_count * segment_blocks_min < report_blocks
-                                                    ? buffer_count * segment_blocks_min
-                                                    : report_blocks;
   static constexpr size_t memory_bytes(const Geometry& geometry) {
     return size_t{buffer_count} * geometry.segment_blocks * block_bytes;
   }

@@ -100,6 +100,10 @@ bool Store::take_completion() {
   return parts_.roots.state() == RootWriter::State::done;
 }
 
+bool Store::write_report(std::span<const std::byte> text, ReportWriter::Clock now_ns) {
+  return report_writer_.write({text, root().boot_epoch, committed_generation()}, parts_.io.with_disk(), now_ns);
+}
+
 Store::State Store::state() const {
   switch (checkpointer_.phase()) {
     case Checkpointer::Phase::idle:

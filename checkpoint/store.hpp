@@ -19,6 +19,7 @@
 #include "checkpoint/disk.hpp"
 #include "checkpoint/fetcher.hpp"
 #include "checkpoint/parts.hpp"
+#include "checkpoint/report_writer.hpp"
 #include "checkpoint/require.hpp"
 #include "checkpoint/store_client.hpp"
 #include "checkpoint/system_state.hpp"
@@ -114,8 +115,9 @@ class Store {
   // poll(). The answer: whether the mark stands; nothing while it is being written.
   void start_clean_mark();
   std::optional<bool> clean_mark_ended() const;
-  // From an assertion. Waits for the disk, best effort, touches nothing else.
-  void write_report(std::span<const std::byte>);
+  // From an assertion: waits for the disk, and touches nothing else. The store is of no use any
+  // more. True: the report is durable.
+  bool write_report(std::span<const std::byte>, ReportWriter::Clock);
   void fill_status(SystemStatus&) const;  // the fields that the store knows
   size_t generations(std::span<GenerationStatus>) const;  // newest first; how many were written
 
@@ -136,6 +138,7 @@ class Store {
   StoreParts parts_;
   Fetcher fetcher_;
   Checkpointer checkpointer_;
+  ReportWriter report_writer_;
   Generation resumed_generation_;        // what this boot continued from
   uint64_t resumed_at_wall_seconds_ = 0;
   bool clean_mark_begun_ = false;

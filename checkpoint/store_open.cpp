@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The store's start, and the writing of its last report: the two things that wait for the disk
-// with requests of their own.
+// The store's start, which waits for the disk with requests of its own.
 #include <algorithm>
 #include <bit>
 #include <cstring>
@@ -56,6 +55,7 @@ constexpr uint64_t slots_max = uint64_t{1} << 26;
 
 struct MemoryPlan {
   std::byte* staging = nullptr;
+  std::byte* report = nullptr;
   std::byte* tags = nullptr;
   std::byte* roots = nullptr;
   std::byte* probe = nullptr;
@@ -78,6 +78,7 @@ std::optional<MemoryPlan> divide(std::span<std::byte> memory, const Geometry& ge
   MemoryPlan plan;
   const size_t items = geometry.generation_entries_max();
   plan.staging = carver.take(LogWriter::memory_bytes(geometry));
+  plan.report = carver.take(ReportWriter::memory_bytes);
   plan.tags = carver.take(TagCache::memory_bytes);
   plan.roots = carver.take(RootWriter::memory_bytes);
   plan.probe = carver.take(IoQueue::memory_bytes);
@@ -145,6 +146,7 @@ std::expected<void, OpenFailure> Store::open(Disk& disk, std::span<std::byte> me
   parts_.geometry = found->root.geometry;
   parts_.store_id = found->root.store_id;
   parts_.io.open(disk, client, plan->probe);
+  report_writer_.open(disk, plan->report);
   parts_.cache.open(plan->descriptors, plan->heads, plan->bodies);
   parts_.tags.open(plan->tags);
   parts_.directory.open(plan->items, plan->order, plan->item_heads);
@@ -173,29 +175,6 @@ void Store::write_boot_root(const Root& root) {
     if (wait_for_root()) return;
     const uint64_t until_ns = parts_.client->clock_ns() + pause_ns;
     while (parts_.client->clock_ns() < until_ns) {
-    }
-  }
-}
-
-// The staging buffers serve: whatever was in them will never be committed.
-void Store::write_report(std::span<const std::byte> text) {
-  if (!disk_) return;
-  std::byte* area = checkpointer_.report_buffer();
-  constexpr size_t area_bytes = size_t{LogWriter::report_blocks_max} * block_bytes;
-  std::memset(area, 0, area_bytes);
-  const size_t length = make_report({area, area_bytes}, text, root().boot_epoch, committed_generation());
-  constexpr uint64_t own_token = ~uint64_t{0};
-  constexpr uint64_t patience = 50'000'000;  // polls; the disk may be what is broken
-  const DiskRequest requests[] = {
-      {DiskRequest::Operation::write, report_start.value,
-       static_cast<uint32_t>((length + block_bytes - 1) / block_bytes), area, own_token},
-      {.operation = DiskRequest::Operation::flush, .token = own_token}};
-  uint64_t polls = 0;
-  for (const DiskRequest& request : requests) {
-    while (!disk_->submit(request) && ++polls < patience) static_cast<void>(disk_->poll());
-    for (bool ended = false; !ended && ++polls < patience;) {
-      const auto completion = disk_->poll();
-      ended = completion && completion->token == own_token;
     }
   }
 }

@@ -74,7 +74,9 @@ void say(std::string_view text) { machine::console_write(text); }
   say("\nperdure: KERNEL BUG: ");
   say(message);
   say("\n");
-  if (first && store_is_open) write_report(the_kernel, message, instruction_pointer);
+  if (first && store_is_open && !write_report(the_kernel, message, instruction_pointer)) {
+    say("perdure: the report of it could not be written to the disk\n");
+  }
   machine::power_off(exit_code_bug);
 }
 

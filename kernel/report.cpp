@@ -7,7 +7,7 @@
 
 namespace perdure {
 
-void write_report(Kernel& kernel, std::string_view message, uint64_t instruction_pointer) {
+bool write_report(Kernel& kernel, std::string_view message, uint64_t instruction_pointer) {
   static BugReport report;  // too large for the stack of a machine that has just failed
   report.instruction_pointer = instruction_pointer;
   report.boot_epoch = kernel.boot_epoch;
@@ -17,7 +17,7 @@ void write_report(Kernel& kernel, std::string_view message, uint64_t instruction
   report.message_length = std::min(message.size(), sizeof(report.message));
   std::copy_n(message.data(), report.message_length, report.message);
   for (size_t i = 0; i < Trace::entry_count; ++i) report.trace[i] = kernel.trace.at(i);
-  kernel.store.write_report(std::as_bytes(std::span(&report, 1)));
+  return kernel.store.write_report(std::as_bytes(std::span(&report, 1)), machine::now_ns);
 }
 
 }  // namespace perdure

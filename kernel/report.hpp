@@ -29,7 +29,7 @@ struct BugReport {
   TraceEntry trace[Trace::entry_count] = {};
 };
 
-// Best effort: the machine stops whatever comes of it.
-void write_report(Kernel&, std::string_view message, uint64_t instruction_pointer);
+// The machine stops whatever comes of it. True: the report stands on the disk.
+bool write_report(Kernel&, std::string_view message, uint64_t instruction_pointer);
 
 }  // namespace perdure

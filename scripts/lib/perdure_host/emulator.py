@@ -14,6 +14,7 @@ from .workplace import BUILD, EXIT_FAILED, EXIT_KILLED, EXIT_REFUSED
 
 QEMU = "qemu-system-x86_64"
 SLOW_DISK = "PERDURE_SLOW_DISK"  # set: for tests of what waits for the disk (test/support/slow_disk.c)
+DISK_DELAYS = "PERDURE_DISK_DELAYS"  # a file that says how slow it is
 
 # The numbers of kernel/kernel.hpp (exit_code_...), and of a machine that the kernel cannot use.
 GUEST_ORDERLY = 0x10
@@ -34,10 +35,12 @@ def guest_number(qemu_status):
     return qemu_status >> 1 if qemu_status > 1 and qemu_status & 1 else None
 
 
-def environment():
-    """For QEMU's process."""
-    slow = os.environ.get(SLOW_DISK)
-    return {**os.environ, "LD_PRELOAD": str(BUILD / "test" / "support" / "slow_disk.so")} if slow else None
+def environment(disk_delays=None):
+    """For QEMU's process. `disk_delays`: the file in which a test says how slow the disk is."""
+    told = {DISK_DELAYS: str(disk_delays)} if disk_delays else {}
+    if not told and not os.environ.get(SLOW_DISK):
+        return None
+    return {**os.environ, **told, "LD_PRELOAD": str(BUILD / "test" / "support" / "slow_disk.so")}
 
 
 def accelerator():

@@ -26,8 +26,11 @@ DEFAULT_SECONDS = 60
 
 class Machine:
     def __init__(self, image, arguments=(), memory_mib=DEFAULT_MEMORY_MIB, write_log=None,
-                 can_hold_flushes=False, keep_transcript=None, counting=False, nbd_socket=None, further=()):
-        """`counting`: the time stamp counts instructions (emulator.COUNTING_WORDS)."""
+                 can_hold_flushes=False, keep_transcript=None, counting=False, disk_delays=None,
+                 nbd_socket=None, further=()):
+        """`counting`: the time stamp counts instructions (emulator.COUNTING_WORDS). `disk_delays`: a file
+        that says how slow the disk is (test/support/slow_disk.c)."""
+        self._disk_delays = disk_delays
         self.image = pathlib.Path(image) if image else None
         self._transcript = keep_transcript
         self._directory = tempfile.mkdtemp(prefix="perdure-")
@@ -56,7 +59,7 @@ class Machine:
         listeners = [self._listen(name) for name in ("console", "monitor")]
         with open(self._file("qemu.err"), "wb") as errors:
             self._process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=errors,
-                                             stderr=errors, env=emulator.environment())
+                                             stderr=errors, env=emulator.environment(self._disk_delays))
         console, monitor = [self._accept(listener) for listener in listeners]
         self.console = Console(console)
         self._monitor = monitor.makefile("rw", encoding="utf-8")

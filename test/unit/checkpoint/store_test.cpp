@@ -497,22 +497,6 @@ TEST_CASE("a frame damaged in the log that is in memory as it was is brought hom
   for (uint64_t frame = 1; frame < 40; ++frame) CHECK(example.read_page(frame) == 'a');
 }
 
-TEST_CASE("a report of an assertion can be found, whatever the store was doing") {
-  Example example;
-  example.write_page(5, 'a');
-  example.machine->declare();
-  example.machine->poll(1000);
-  const std::string_view text = "assertion: the moon is not made of cheese";
-  example.store().write_report(std::as_bytes(std::span(text)));
-  const Medium medium = example.disk->cut(*std::make_unique<Random>(3));
-  std::vector<std::byte> area(report_blocks * block_bytes);
-  for (uint64_t i = 0; i < report_blocks; ++i) {
-    if (medium[report_start.value + i]) std::memcpy(area.data() + i * block_bytes, medium[report_start.value + i]->data(), block_bytes);
-  }
-  const auto found = report_text(area);
-  CHECK(std::string_view(reinterpret_cast<const char*>(found.data()), found.size()) == text);
-}
-
 TEST_CASE("the frontier moves only with the root, and what is below it verifies") {
   Example example(4, 0);
   CHECK(example.store().root().frontier == 0);

@@ -57,15 +57,18 @@ Outcome Kernel::retire_process(CacheSlot slot, ObjectId id) {
 // A process that loses its activity stops. One that cannot be read leaves at least its line.
 Outcome Kernel::retire_activity(ActivityRef ref) {
   Activity& activity = scheduler.at(ref);
-  if (activity.process.value == 0) return Outcome::prepared();
   Capability bound{.type = CapabilityType::process,
                    .version = activity.process_version,
                    .object = activity.process};
-  if (const auto found = find(bound)) {
+  if (activity.process.value == 0) {
+    // Bought and never bound.
+  } else if (const auto found = find(bound)) {
     Process& process = process_at(found->slot);
-    if (const Outcome o = stop_process(found->slot, process); o.is_obstacle()) return o;
-    if (const Outcome o = prepare_write(found->slot, Need::reserve); o.is_obstacle()) return o;
-    process.control.activity = {};
+    if (is_bound(process, ref)) {
+      if (const Outcome o = stop_process(found->slot, process); o.is_obstacle()) return o;
+      if (const Outcome o = prepare_write(found->slot, Need::reserve); o.is_obstacle()) return o;
+      process.control.activity = {};
+    }
   } else if (found.error().what == Outcome::What::stalled) {
     return found.error();
   }
@@ -150,31 +153,30 @@ Outcome Kernel::retire_frame(CacheSlot slot, FrameNumber frame) {
 
 // --- the restart list ---------------------------------------------------------------------------------
 
+// Null: the frame is no row of activities; nothing of it is changed, whatever the list says.
 std::expected<RowHeader*, Outcome> Kernel::prepare_row_header(FrameNumber frame) {
+  if (frame.value == 0) return nullptr;
   const auto slot = store.obtain(frame);
   if (!slot) {
     const Failure failure = Failure::from(slot.error());
     return std::unexpected(failure.why == Failure::Why::stall ? Outcome::wait(failure.stall)
                                                               : Outcome::refuse(Result::unreadable));
   }
+  if (store.descriptor(*slot).identity.kind != Kind::activity) return nullptr;
   if (const Outcome o = prepare_write(*slot, Need::reserve); o.is_obstacle()) return std::unexpected(o);
   return reinterpret_cast<RowHeader*>(store.bytes(*slot));
 }
 
+// Only those that name this row, too.
 std::expected<Kernel::Neighbours, Outcome> Kernel::prepare_neighbours(CacheSlot slot) {
   const RowHeader& header = *reinterpret_cast<const RowHeader*>(store.bytes(slot));
-  Neighbours neighbours;
-  if (header.next.value != 0) {
-    const auto next = prepare_row_header(header.next);
-    if (!next) return std::unexpected(next.error());
-    neighbours.next = *next;
-  }
-  if (header.previous.value != 0) {
-    const auto previous = prepare_row_header(header.previous);
-    if (!previous) return std::unexpected(previous.error());
-    neighbours.previous = *previous;
-  }
-  return neighbours;
+  const FrameNumber own = store.descriptor(slot).number;
+  const auto next = prepare_row_header(header.next);
+  if (!next) return std::unexpected(next.error());
+  const auto previous = prepare_row_header(header.previous);
+  if (!previous) return std::unexpected(previous.error());
+  return Neighbours{.next = *next != nullptr && (*next)->previous == own ? *next : nullptr,
+                    .previous = *previous != nullptr && (*previous)->next == own ? *previous : nullptr};
 }
 
 // Also for a row that is not (any more) in the list: a call that stalled comes here twice.
@@ -189,14 +191,12 @@ void Kernel::unlink_activity_row(CacheSlot slot, const Neighbours& neighbours) {
 
 // Before a row of activities is formatted: the present head of the list can be changed.
 std::expected<RowHeader*, Outcome> Kernel::prepare_activity_list() {
-  const FrameNumber head = store.system().activity_rows;
-  if (head.value == 0) return nullptr;
-  return prepare_row_header(head);
+  return prepare_row_header(store.system().activity_rows);
 }
 
 void Kernel::link_activity_row(Commit, CacheSlot slot, FrameNumber frame, RowHeader* head) {
   RowHeader& header = *reinterpret_cast<RowHeader*>(store.bytes(slot));
-  header.next = store.system().activity_rows;
+  header.next = head != nullptr ? store.system().activity_rows : FrameNumber{};
   if (head != nullptr) head->previous = frame;
   store.system().activity_rows = frame;
 }

@@ -103,7 +103,8 @@ struct Kernel::Partner {
     return false;
   }
   partner.line = row_object<Activity>(store.body(bound.hint), static_cast<unsigned>(index));
-  if (!names(bound, bound.object, partner.line->version)) return false;
+  // A disk may say that two processes have one activity.
+  if (!names(bound, bound.object, partner.line->version) || partner.line->process != capability.object) return false;
   partner.activity = ActivityRef::of(bound.hint, static_cast<unsigned>(index));
   // In no line (so nobody is in line for it, if it receives: LINE-IS-LOOKED-AT), and not timed; and nobody more important would have to run instead.
   const ProcessControl& control = partner.process->control;

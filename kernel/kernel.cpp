@@ -59,6 +59,7 @@ void Kernel::start(const KernelOptions& chosen, std::span<std::byte> table_memor
 // Reads the restart list. Nothing runs yet, so it may wait for the disk.
 void Kernel::find_what_ran() {
   ActivityRef list;
+  FrameNumber previous;
   for (FrameNumber row = store.system().activity_rows; row.value != 0;) {
     auto slot = store.obtain(row);
     while (!slot && slot.error().why == Absent::Why::stall) {
@@ -69,6 +70,10 @@ void Kernel::find_what_ran() {
       machine::console_write("perdure: a row of activities cannot be read; what stood in it does not run\n");
       break;
     }
+    if (!continues_restart_list(*slot, previous)) {
+      machine::console_write("perdure: the list of what ran is damaged; what stands behind that place does not run\n");
+      break;
+    }
     const auto& header = *reinterpret_cast<const RowHeader*>(store.bytes(*slot));
     for (unsigned index = 0; index < info(Kind::activity).objects_per_frame; ++index) {
       const ActivityRef ref = ActivityRef::of(*slot, index);
@@ -77,6 +82,7 @@ void Kernel::find_what_ran() {
       if (activity.runnable || activity.awaits_deadline) scheduler.link_for_restart(ref, list);
       if (activity.runnable && activity.stood_in != 0) await_after_restart(activity);
     }
+    previous = row;
     row = header.next;
   }
   scheduler.make_all_ready(list);
@@ -167,6 +173,7 @@ void Kernel::attend(ActivityRef ref, bool was_known) {
 // A process that cannot be read waits for somebody who can: its activity keeps a place in line.
 void Kernel::stall_unchosen(ActivityRef ref, const Failure& failure) {
   if (failure.why == Failure::Why::stall) return stall(ref, failure.stall.until);
+  if (failure.why == Failure::Why::void_capability) return put_to_rest(ref);
   const uint64_t frame = scheduler.at(ref).process.frame().value;
   warning("a process cannot be read and does not run; its frame is", frame);
   no_longer_awaited(scheduler.at(ref));
@@ -183,10 +190,7 @@ std::expected<CacheSlot, Failure> Kernel::prepare_to_run(ActivityRef ref) {
   const auto found = look_up(store, bound);
   if (!found) return std::unexpected(found.error());
   Process& process = process_at(found->slot);
-  const ProcessState state = activity.awaits_deadline ? ProcessState::waiting
-                             : activity.runnable      ? ProcessState::running
-                                                      : ProcessState::receiving;
-  assert_that(process.control.state == state, "ONE-ACTIVITY: who is ready is running");
+  if (!is_to_run(process, ref)) return std::unexpected(Failure::is_void());
   looked_at_slice_ns_ = 0;
   if (process.schedule.type == CapabilityType::schedule) {
     const auto schedule = look_up(store, process.schedule);

@@ -325,6 +325,12 @@ class Kernel final : public StoreClient {
   void load_space(Process&);
   void attend(ActivityRef, bool was_known);
   std::expected<CacheSlot, Failure> prepare_to_run(ActivityRef);
+
+  // disbelief.cpp
+  bool is_bound(const Process&, ActivityRef);
+  bool is_to_run(const Process&, ActivityRef);
+  void put_to_rest(ActivityRef);
+  bool continues_restart_list(CacheSlot, FrameNumber previous);
   void stall_unchosen(ActivityRef, const Failure&);
   void look_around();
   void attempt_out_of_turn(ActivityRef, CacheSlot);

@@ -40,7 +40,9 @@ std::expected<ActivityRef, Outcome> Kernel::prepare_activity(Process& process) {
   if (const Outcome o = prepare_write(found->slot, Need::reserve); o.is_obstacle()) {
     return std::unexpected(o);
   }
-  return ActivityRef::of(found->slot, found->index);
+  const auto activity = ActivityRef::of(found->slot, found->index);
+  if (!is_bound(process, activity)) return std::unexpected(Outcome::refuse(Result::void_capability));
+  return activity;
 }
 
 Commit Kernel::commit() {

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "objects/frame_check.hpp"
 
+#include <cstring>
 #include <span>
 
+#include "objects/frame_life.hpp"
 #include "objects/process.hpp"
+#include "objects/slot_types.hpp"
 
 namespace perdure {
 namespace {
@@ -15,20 +18,44 @@ std::string_view check_capabilities(const Capability* capabilities, size_t count
   return {};
 }
 
+// A capability of the right type for its slot.
+std::string_view check_slot(TypedSlot slot, const Capability& capability, std::string_view otherwise) {
+  const std::string_view wrong = check_capability(capability);
+  if (!wrong.empty()) return wrong;
+  return is_allowed(slot, capability) ? std::string_view{} : otherwise;
+}
+
+std::string_view check_process_slots(const Process& process) {
+  const struct {
+    TypedSlot slot;
+    const Capability& capability;
+    std::string_view otherwise;
+  } slots[] = {
+      {TypedSlot::process_activity, process.control.activity, "a process is bound to what is no activity"},
+      {TypedSlot::process_space, process.space, "a process's space is no memory"},
+      {TypedSlot::process_keeper, process.keeper, "a process's keeper is no program"},
+      {TypedSlot::process_schedule, process.schedule, "a process's schedule is none"},
+      {TypedSlot::process_register_0, process.capability_registers[0], "a process's register 0 is not void"},
+  };
+  for (const auto& slot : slots) {
+    if (const auto wrong = check_slot(slot.slot, slot.capability, slot.otherwise); !wrong.empty()) return wrong;
+  }
+  return {};
+}
+
 std::string_view check_process(const Process& process) {
   if (process.control.state > ProcessState::waiting) return "a process is in no known state";
   if (process.control.fault > FaultCode::other_exception) return "a process has an unknown fault";
   if (process.control.flags & ~ProcessControl::all_flags) return "a process has unknown flags";
-  const std::string_view wrong = check_capabilities(&process.control.activity, 1);
-  if (!wrong.empty()) return wrong;
-  // space, keeper, schedule, brand and the registers stand side by side
-  return check_capabilities(&process.space, 4 + capability_register_count);
+  if (const auto wrong = check_process_slots(process); !wrong.empty()) return wrong;
+  // the brand and the registers stand side by side
+  return check_capabilities(&process.brand, 1 + capability_register_count);
 }
 
 std::string_view check_node(const Node& node) {
   if (node.slot_size > node_slot_size_max) return "a node's slots are too large";
   if (node.flags & ~Node::flag_pocket) return "a node has unknown flags";
-  const std::string_view wrong = check_capabilities(&node.keeper, 1);
+  const std::string_view wrong = check_slot(TypedSlot::node_keeper, node.keeper, "a node's keeper is no program");
   return wrong.empty() ? check_capabilities(node.slots, node_slot_count) : wrong;
 }
 
@@ -40,23 +67,38 @@ std::string_view check_activity(const Activity& activity) {
                                                        : std::string_view{};
 }
 
+std::string_view check_wrapper(const Wrapper& wrapper) {
+  if (wrapper.flags & ~(Wrapper::flag_blocked | Wrapper::flag_hand_over)) return "a wrapper has unknown flags";
+  return check_capabilities(&wrapper.target, 1);
+}
+
+std::string_view check_endpoint(const Endpoint& endpoint) {
+  if (endpoint.flags & ~Endpoint::flag_had_receiver) return "an endpoint has unknown flags";
+  return check_slot(TypedSlot::endpoint_receiver, endpoint.receiver, "an endpoint's receiver is no process");
+}
+
+std::string_view check_notice(const Notice& notice) {
+  if (notice.flags != 0) return "a notice has unknown flags";
+  return check_slot(TypedSlot::notice_receiver, notice.receiver, "a notice's receiver is no process");
+}
+
+std::string_view check_schedule(const Schedule& schedule) {
+  if (schedule.priority > priority_max) return "a schedule's priority is too high";
+  return schedule.slice_ns > slice_ns_max ? "a schedule's slice is too long" : std::string_view{};
+}
+
 std::string_view check_small_object(Kind kind, const std::byte* frame, unsigned index) {
   switch (kind) {
     case Kind::node:
       return check_node(*row_object<Node>(frame, index));
     case Kind::wrapper:
-      if (row_object<Wrapper>(frame, index)->flags & ~(Wrapper::flag_blocked | Wrapper::flag_hand_over)) {
-        return "a wrapper has unknown flags";
-      }
-      return check_capabilities(&row_object<Wrapper>(frame, index)->target, 1);
+      return check_wrapper(*row_object<Wrapper>(frame, index));
     case Kind::endpoint:
-      return check_capabilities(&row_object<Endpoint>(frame, index)->receiver, 1);
+      return check_endpoint(*row_object<Endpoint>(frame, index));
     case Kind::notice:
-      return check_capabilities(&row_object<Notice>(frame, index)->receiver, 1);
+      return check_notice(*row_object<Notice>(frame, index));
     case Kind::schedule:
-      return row_object<Schedule>(frame, index)->priority > priority_max
-                 ? "a schedule's priority is too high"
-                 : std::string_view{};
+      return check_schedule(*row_object<Schedule>(frame, index));
     case Kind::activity:
       return check_activity(*row_object<Activity>(frame, index));
     default:
@@ -112,6 +154,15 @@ std::string_view check_frame(const FrameIdentity& identity, const std::byte* bod
     default:
       return check_row(identity, body);
   }
+}
+
+std::string_view check_stored_frame(const FrameIdentity& identity, const std::byte* body) {
+  const std::string_view wrong = check_frame(identity, body);
+  if (!wrong.empty() || !body) return wrong;
+  if (identity.kind == Kind::page || identity.kind == Kind::empty) return {};
+  alignas(64) std::byte stored[frame_bytes];
+  normalize(identity.kind, body, stored);
+  return std::memcmp(stored, body, frame_bytes) != 0 ? "volatile bytes are stored" : std::string_view{};
 }
 
 }  // namespace perdure

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// What must hold in one frame, whoever wrote it last: checked before a frame is committed, and by
-// the verifier. Relations between frames are not looked at.
+// What must hold in one frame, whoever wrote it last: checked before a frame is committed, after it is
+// fetched, and by the verifier. What the kernel uses as an index, a shift or a length without looking at
+// it again is looked at here. Relations between frames are not.
 #pragma once
 
 #include <cstddef>
@@ -13,6 +14,10 @@ namespace perdure {
 
 // The first thing found wrong, static text; empty if nothing is. `body` null: it reads as zero.
 std::string_view check_frame(const FrameIdentity&, const std::byte* body);
+
+// Of a frame as it stands on a disk, in the form that normalize() gives: check_frame, and what is volatile
+// (hints, links, places in lines) is zero: read back, it would be believed.
+std::string_view check_stored_frame(const FrameIdentity&, const std::byte* body);
 
 // Of one capability: known type, no undefined bits, a version if and only if it names an object.
 std::string_view check_capability(const Capability&);

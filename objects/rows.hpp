@@ -98,6 +98,7 @@ struct Schedule {
   uint8_t spare_2[32] = {};
 };
 inline constexpr uint64_t default_slice_ns = 10'000'000;
+inline constexpr uint64_t slice_ns_max = 1'000'000'000;
 static_assert(sizeof(Schedule) == 64);
 
 // What can run again after a restart. Bound to one process when that is started, for as long

@@ -2,6 +2,7 @@
 //
 // Endpoint (control): says who receives, makes entries, and recognizes its own.
 #include "kernel/kernel.hpp"
+#include "objects/slot_types.hpp"
 
 namespace perdure {
 namespace {
@@ -13,7 +14,7 @@ Endpoint& endpoint_of(Request& request) {
 Outcome set_receiver(Request& request) {
   Kernel& kernel = request.kernel;
   const Capability& receiver = request.sent(0);
-  if (!receiver.is_void() && receiver.type != CapabilityType::process) return Outcome::refuse(Result::wrong_type);
+  if (!is_allowed(TypedSlot::endpoint_receiver, receiver)) return Outcome::refuse(Result::wrong_type);
   if (const Outcome o = kernel.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;
   const Commit committed = kernel.commit();
   Endpoint& endpoint = endpoint_of(request);

@@ -6,6 +6,7 @@
 // all, if several did (node_marks.hpp), whatever the new capability is. Filling a void slot voids nothing:
 // absent entries are never cached.
 #include "kernel/capabilities/slots.hpp"
+#include "objects/slot_types.hpp"
 
 namespace perdure {
 namespace {
@@ -47,11 +48,7 @@ Outcome get(Request& request) {
 }
 
 Outcome set_keeper(Request& request) {
-  const CapabilityType type = request.sent(0).type;
-  if (type != CapabilityType::entry && type != CapabilityType::wrapped &&
-      type != CapabilityType::void_capability) {
-    return Outcome::refuse(Result::wrong_type);
-  }
+  if (!is_allowed(TypedSlot::node_keeper, request.sent(0))) return Outcome::refuse(Result::wrong_type);
   if (const Outcome o = prepare_slot_change(request); o.is_obstacle()) return o;
   const Commit committed = request.kernel.commit();
   node_of(request).keeper = request.sent(0);

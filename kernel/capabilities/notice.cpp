@@ -2,6 +2,7 @@
 //
 // Notice: tells a process something without ever making the sender wait for it.
 #include "kernel/kernel.hpp"
+#include "objects/slot_types.hpp"
 
 namespace perdure {
 namespace {
@@ -14,7 +15,7 @@ Notice& notice_of(Request& request) {
 
 Outcome set(Request& request) {
   const Capability& receiver = request.sent(0);
-  if (!receiver.is_void() && receiver.type != CapabilityType::process) return Outcome::refuse(Result::wrong_type);
+  if (!is_allowed(TypedSlot::notice_receiver, receiver)) return Outcome::refuse(Result::wrong_type);
   if (request.capability.restrictions & post_only) return Outcome::refuse(Result::missing_right);
   if (const Outcome o = request.kernel.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;
   const Commit committed = request.kernel.commit();

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "kernel/kernel.hpp"
+#include "objects/slot_types.hpp"
 
 namespace perdure {
 namespace {
@@ -22,12 +23,10 @@ Capability* slot_of(Process& process, uint64_t index) {
 }
 
 bool is_allowed_in(uint64_t index, const Capability& capability) {
-  if (capability.is_void()) return true;
   switch (index) {
-    case process_slot::space: return capability.is_memory();
-    case process_slot::schedule: return capability.type == CapabilityType::schedule;
-    case process_slot::keeper:
-      return capability.type == CapabilityType::entry || capability.type == CapabilityType::wrapped;
+    case process_slot::space: return is_allowed(TypedSlot::process_space, capability);
+    case process_slot::schedule: return is_allowed(TypedSlot::process_schedule, capability);
+    case process_slot::keeper: return is_allowed(TypedSlot::process_keeper, capability);
     default: return true;
   }
 }
@@ -60,7 +59,7 @@ std::expected<ActivityRef, Outcome> bind_activity(Request& request) {
   if (!process.control.activity.is_void()) return kernel.prepare_activity(process);
   Capability& given = request.sent(0);
   if (given.is_void()) return std::unexpected(Outcome::refuse(Result::void_capability));
-  if (given.type != CapabilityType::activity) return std::unexpected(Outcome::refuse(Result::wrong_type));
+  if (!is_allowed(TypedSlot::process_activity, given)) return std::unexpected(Outcome::refuse(Result::wrong_type));
   const auto found = kernel.find(given);
   if (!found) return std::unexpected(found.error());
   const ActivityRef ref = ActivityRef::of(found->slot, found->index);

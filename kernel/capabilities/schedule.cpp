@@ -7,8 +7,6 @@
 namespace perdure {
 namespace {
 
-constexpr uint64_t slice_ns_max = 1'000'000'000;
-
 Schedule& schedule_of(Request& request) {
   return *row_object<Schedule>(request.kernel.store.bytes(request.object.slot), request.object.index);
 }

@@ -2,10 +2,14 @@
 //
 // Tries to get a frame that breaks an invariant past the check that stands before every commit.
 #include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <random>
 #include <vector>
 
 #include "objects/frame_check.hpp"
 #include "objects/process.hpp"
+#include "objects/slot_types.hpp"
 
 using namespace perdure;
 
@@ -100,4 +104,110 @@ TEST_CASE("a version source that came near its end is refused") {
   CHECK_FALSE(frame.is_sound());
   frame.identity = {{}, {}, Kind::page};
   CHECK_FALSE(frame.is_sound());
+}
+
+namespace {
+// A capability that is good in itself.
+Capability some(CapabilityType type) {
+  return {.type = type, .version = {names_object(type) ? 1u : 0u}, .object = ObjectId::of({7})};
+}
+// A frame with one object, and the typed slot in it.
+struct FrameWithSlot {
+  explicit FrameWithSlot(TypedSlot which) {
+    const Kind kind = which == TypedSlot::node_keeper         ? Kind::node
+                      : which == TypedSlot::endpoint_receiver ? Kind::endpoint
+                      : which == TypedSlot::notice_receiver   ? Kind::notice
+                                                              : Kind::process;
+    if (is_row(kind)) {
+      format_row(frame.identity, frame.bytes, kind, {1});
+      make_in_row(frame.identity, frame.bytes, 1);
+    } else {
+      make_whole(frame.identity, kind, {1});
+    }
+    auto& process = *reinterpret_cast<Process*>(frame.bytes);
+    switch (which) {
+      case TypedSlot::process_activity: slot = &process.control.activity; break;
+      case TypedSlot::process_space: slot = &process.space; break;
+      case TypedSlot::process_keeper: slot = &process.keeper; break;
+      case TypedSlot::process_schedule: slot = &process.schedule; break;
+      case TypedSlot::process_register_0: slot = &process.capability_registers[0]; break;
+      case TypedSlot::node_keeper: slot = &row_object<Node>(frame.bytes, 1)->keeper; break;
+      case TypedSlot::endpoint_receiver: slot = &row_object<Endpoint>(frame.bytes, 1)->receiver; break;
+      case TypedSlot::notice_receiver: slot = &row_object<Notice>(frame.bytes, 1)->receiver; break;
+    }
+  }
+  Frame frame;
+  Capability* slot = nullptr;
+};
+}  // namespace
+
+// All slots, all types: what the table says is what the check of a frame says.
+TEST_CASE("a slot holds only types that it may hold") {
+  using Type = CapabilityType;
+  const std::vector<std::pair<TypedSlot, std::vector<Type>>> expected{
+      {TypedSlot::process_activity, {Type::activity}},
+      {TypedSlot::process_space, {Type::page, Type::capability_page, Type::node}},
+      {TypedSlot::process_keeper, {Type::entry, Type::wrapped}},
+      {TypedSlot::process_schedule, {Type::schedule}},
+      {TypedSlot::process_register_0, {}},
+      {TypedSlot::node_keeper, {Type::entry, Type::wrapped}},
+      {TypedSlot::endpoint_receiver, {Type::process}},
+      {TypedSlot::notice_receiver, {Type::process}}};
+  REQUIRE(expected.size() == typed_slot_count);
+  for (const auto& [slot, types] : expected) {
+    for (unsigned number = 0; number < capability_type_count; ++number) {
+      const Type type = static_cast<Type>(number);
+      const bool allowed = type == Type::void_capability || std::ranges::find(types, type) != types.end();
+      FrameWithSlot with(slot);
+      *with.slot = some(type);
+      INFO("slot " << static_cast<unsigned>(slot) << ", type " << info(type).name);
+      CHECK(is_allowed(slot, *with.slot) == allowed);
+      CHECK(with.frame.is_sound() == allowed);
+    }
+    CHECK_FALSE(is_allowed(slot, {.type = static_cast<Type>(200)}));
+  }
+}
+
+TEST_CASE("numbers out of range are found") {
+  Frame row;
+  format_row(row.identity, row.bytes, Kind::schedule, {1});
+  make_in_row(row.identity, row.bytes, 0);
+  Schedule& schedule = *row_object<Schedule>(row.bytes, 0);
+  schedule.priority = priority_max;
+  schedule.slice_ns = slice_ns_max;
+  CHECK(row.is_sound());
+  ++schedule.priority;
+  CHECK_FALSE(row.is_sound());
+  schedule.priority = 0;
+  ++schedule.slice_ns;
+  CHECK_FALSE(row.is_sound());
+  for (const Kind kind : {Kind::endpoint, Kind::notice}) {
+    format_row(row.identity, row.bytes, kind, {1});
+    make_in_row(row.identity, row.bytes, 0);
+    row.bytes[row_header_bytes + 16] = std::byte{0x80};  // the flags of both
+    CHECK_FALSE(row.is_sound());
+  }
+}
+
+// Byte by byte: it is volatile exactly if normalize() clears it.
+TEST_CASE("what normalize() clears is refused in what was stored") {
+  std::mt19937_64 random(1);
+  for (unsigned number = 1; number < kind_count; ++number) {
+    const Kind kind = static_cast<Kind>(number);
+    Frame frame;
+    if (is_row(kind)) format_row(frame.identity, frame.bytes, kind, {1});
+    else make_whole(frame.identity, kind, {1});
+    REQUIRE(check_stored_frame(frame.identity, frame.bytes).empty());
+    alignas(64) std::byte stored[frame_bytes];
+    for (size_t place = is_row(kind) ? row_header_bytes : 0; place < frame_bytes; ++place) {
+      frame.bytes[place] = static_cast<std::byte>(1 + random() % 255);
+      normalize(kind, frame.bytes, stored);
+      const bool is_volatile = stored[place] == std::byte{0};
+      if (check_frame(frame.identity, frame.bytes).empty()) {
+        INFO(info(kind).name << ", byte " << place);
+        CHECK(check_stored_frame(frame.identity, frame.bytes).empty() != is_volatile);
+      }
+      frame.bytes[place] = std::byte{0};
+    }
+  }
 }

@@ -241,7 +241,20 @@ TEST_CASE("broken capabilities are found, wherever they stand") {
   CHECK(finding_after([](BuiltImage& b) { b.object<Node>(Kind::node).slots[5].type = static_cast<CapabilityType>(99); })
             .find("(node): a capability is of no known type") != std::string::npos);
   CHECK(finding_after([](BuiltImage& b) { b.object<Endpoint>(Kind::endpoint).receiver.type = CapabilityType::page; })
-            .find("receiver: page capability") != std::string::npos);
+            .find("an endpoint's receiver is no process") != std::string::npos);
+  CHECK(finding_after([](BuiltImage& b) { b.object<Notice>(Kind::notice).receiver.type = CapabilityType::page; })
+            .find("a notice's receiver is no process") != std::string::npos);
+  // Well-formed, existing, and of the wrong type for its slot.
+  const auto page_in = [](auto slot_of) {
+    return finding_after([&](BuiltImage& b) {
+      slot_of(process(b, worker_process)) = b.image.capability_to(b.frame_of(Kind::page), 0);
+    });
+  };
+  CHECK(page_in([](Process& p) -> Capability& { return p.schedule; }).find("a process's schedule is none") != std::string::npos);
+  CHECK(page_in([](Process& p) -> Capability& { return p.keeper; }).find("a process's keeper is no program") != std::string::npos);
+  CHECK(page_in([](Process& p) -> Capability& { return p.control.activity; }).find("bound to what is no activity") != std::string::npos);
+  CHECK(page_in([](Process& p) -> Capability& { return p.capability_registers[0]; }).find("register 0 is not void") != std::string::npos);
+  CHECK(page_in([](Process& p) -> Capability& { return p.brand; }) == "");
   CHECK(finding_after([](BuiltImage& b) { process(b, worker_process).space.type = CapabilityType::page; })
             .find("space: page capability") != std::string::npos);
 }

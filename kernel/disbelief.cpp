@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+//
+// What a disk may say that cannot be. One frame by itself was checked when it was fetched
+// (objects/frame_check.hpp); whether two frames agree shows only when both are looked at. A checksum
+// tells that bytes are as they were written, not who wrote them: so no disagreement reaches an
+// assertion (P5). What makes no sense does not run, is told in one line, and the machine goes on.
+#include "kernel/kernel.hpp"
+
+namespace perdure {
+
+// ONE-ACTIVITY: each names the other. Two processes with one activity, or the reverse, would stand in
+// the lines twice.
+bool Kernel::is_bound(const Process& process, ActivityRef ref) {
+  const auto slot = static_cast<CacheSlot>((reinterpret_cast<const std::byte*>(&process) - store.body(0)) /
+                                           static_cast<std::ptrdiff_t>(frame_bytes));
+  const FrameDescriptor& frame = store.descriptor(slot);
+  const Activity& activity = scheduler.at(ref);
+  const Capability& bound = process.control.activity;
+  return activity.process == ObjectId::of(frame.number) && activity.process_version == frame.identity.source &&
+         bound.object == ObjectId::of(store.descriptor(ref.slot()).number, ref.index()) &&
+         bound.version == activity.version;
+}
+
+// ONE-ACTIVITY: who is ready is running, or waits for an answer with a deadline, or waits open and has to
+// look at its line.
+bool Kernel::is_to_run(const Process& process, ActivityRef ref) {
+  const Activity& activity = scheduler.at(ref);
+  const ProcessState state = activity.awaits_deadline ? ProcessState::waiting
+                             : activity.runnable      ? ProcessState::running
+                                                      : ProcessState::receiving;
+  return process.control.state == state && is_bound(process, ref);
+}
+
+// Its process is gone, bound to another activity, or in another state. It is told once, over restarts
+// too: the activity is not runnable any more. What the process says is left alone; whoever holds it may
+// stop and start it.
+void Kernel::put_to_rest(ActivityRef ref) {
+  if (const auto dirty = store.make_dirty(ref.slot(), Need::reserve); !dirty) return stall(ref, dirty.error().until);
+  timers.disarm(ref);
+  Activity& activity = scheduler.at(ref);
+  forget_place(activity);
+  activity.runnable = activity.awaits_deadline = 0;
+  warning("a process makes no sense and does not run; its frame is", activity.process.frame().value);
+}
+
+// A row of activities that names the one before it: so no row can stand in the list twice, and the list
+// ends.
+bool Kernel::continues_restart_list(CacheSlot slot, FrameNumber previous) {
+  if (store.descriptor(slot).identity.kind != Kind::activity) return false;
+  return reinterpret_cast<const RowHeader*>(store.bytes(slot))->previous == previous;
+}
+
+}  // namespace perdure

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: MIT
+"""The delivered image, as an enemy with the disk in hand makes it: fields and capabilities replaced at
+random, all checksums right. Whether `image verify` refuses it or not, no boot of it ends with a kernel
+bug. Which lies: the seed (printed) and the case tell."""
+
+import shutil
+import subprocess
+
+from perdure_host import image
+from perdure_host.console import ConsoleClosed, Unexpected
+from perdure_host.testing import main
+from perdure_host.workplace import BUILD
+
+TIME_LIMIT_SECONDS = 300
+CHAOS = False  # the host's kernel test has many thousand cases
+CASES_TRIED = 6
+SECONDS_WATCHED = 8
+FORGER = BUILD / "test" / "support" / "forge_image"
+
+
+def forge(disk, seed, lies):
+    done = subprocess.run([FORGER, disk, str(seed), str(lies)], stdout=subprocess.PIPE, text=True, check=True)
+    return done.stdout
+
+
+def boot(lab, disk, told):
+    """Until it is refused or shows a prompt, or has had time enough: who serves the prompt may be among the
+    victims."""
+    machine = lab.start(disk, "interval=500")
+    try:
+        machine.expect(r"KERNEL BUG|image refused|perdure> ", SECONDS_WATCHED)
+        machine.type("help\ncheckpoint\n")
+        machine.expect(r"KERNEL BUG|checkpoint \d+ committed", SECONDS_WATCHED // 2)
+    except (ConsoleClosed, Unexpected):
+        pass
+    machine.console.drain(0.5)
+    machine.kill()
+    assert "KERNEL BUG" not in machine.console.text, f"{told}\n{machine.console.text}"
+
+
+def test(lab):
+    honest = lab.new_image()
+    for case in range(CASES_TRIED * (5 if lab.long else 1)):
+        disk = lab.directory / "forged.img"
+        shutil.copy(honest, disk)
+        told = f"seed {lab.seed}, case {case}:\n" + forge(disk, lab.seed * 1000 + case, 1 + case)
+        verified = image.tool("image", "verify", disk).returncode
+        print(told, f"image verify: {verified}", flush=True)
+        boot(lab, disk, told)
+
+
+if __name__ == "__main__":
+    main(test)

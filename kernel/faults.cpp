@@ -5,6 +5,10 @@
 // whose registers are left alone: when the keeper has answered `ok` the access is made again.
 //
 //   space's keeper --refuses--> process's own keeper --refuses, or there is none--> stopped
+//
+// A keeper that cannot be told now (busy, to be fetched, no room in the log) makes the process wait. A
+// fault is then run into again. A trap is not: it is noted in the process before anything is tried, and
+// told before the process runs on (Kernel::try_next), over restarts too (invariant TOLD-ONCE).
 #include "kernel/kernel.hpp"
 
 namespace perdure {
@@ -72,6 +76,7 @@ void Kernel::enter_translation(Process& process, const Trap& trap, const PageRea
 
 void Kernel::exception(const Trap& trap) {
   committed_ = false;
+  if (is_trap(trap.vector)) current().control.untold_trap = trap.vector;
   const FaultCode code = fault_of_vector(trap.vector);
   tell_keeper({.code = code}, code == FaultCode::other_exception ? trap.vector : trap.error_code, false,
               false);
@@ -111,6 +116,7 @@ Outcome Kernel::call_keeper(Process& process, Capability& keeper, const Outgoing
   const Outcome outcome = call_through(process, request.capability, message, &request, 0);
   if (outcome.what != Outcome::What::done) return outcome;
   ProcessControl& control = process.control;
+  control.untold_trap = 0;
   control.fault = code;
   control.fault_address = address;
   control.fault_detail = detail;
@@ -126,6 +132,7 @@ void Kernel::stop_faulted(Process& process, const MemoryFault& fault, uint64_t a
     return;
   }
   const Commit committed = commit();
+  process.control.untold_trap = 0;
   process.control.fault = fault.code;
   process.control.fault_address = address;
   process.control.fault_detail = detail;

@@ -133,7 +133,10 @@ Registers* Kernel::try_next() {
   const Pending pending = machine::take_pending();
   if (pending.is_anything() || !has_current() || options.chaos_seed != 0) [[unlikely]] housekeep(pending);
   while (has_current() || choose()) {
-    if (ready_to_resume()) return &current().registers;
+    if (!ready_to_resume()) continue;
+    const uint32_t trap = current().control.untold_trap;
+    if (trap == 0) [[likely]] return &current().registers;
+    entered({.reason = Trap::Reason::exception, .vector = static_cast<uint8_t>(trap)});
   }
   return nullptr;
 }

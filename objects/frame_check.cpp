@@ -47,6 +47,8 @@ std::string_view check_process(const Process& process) {
   if (process.control.state > ProcessState::waiting) return "a process is in no known state";
   if (process.control.fault > FaultCode::other_exception) return "a process has an unknown fault";
   if (process.control.flags & ~ProcessControl::all_flags) return "a process has unknown flags";
+  const uint32_t trap = process.control.untold_trap;
+  if (trap != 0 && !is_trap(trap)) return "a process has an unknown trap";
   if (const auto wrong = check_process_slots(process); !wrong.empty()) return wrong;
   // the brand and the registers stand side by side
   return check_capabilities(&process.brand, 1 + capability_register_count);

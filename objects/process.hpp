@@ -57,6 +57,10 @@ enum class FaultCode : uint32_t {
   other_exception = 9,     // fault_address: the processor's vector number
 };
 
+// Events of the processor that are no faults: breakpoint, single step, overflow. What raised them is done,
+// and is not done again when the process goes on. By their vector number.
+constexpr bool is_trap(uint32_t vector) { return vector == 1 || vector == 3 || vector == 4; }
+
 struct ProcessControl {
   static constexpr uint32_t flag_fpu = 1 << 0;  // the XSAVE area is valid
   // Whom the present fault is told: first the space's keeper; if that refuses, the process's own.
@@ -79,8 +83,10 @@ struct ProcessControl {
   uint8_t priority = 0;            // its schedule's, as of this stamp (kernel/scheduler.hpp)
   uint8_t waiting_fault = 0;       // the trap with which it waits for a keeper (kernel/lines.cpp)
   uint32_t priority_stamp = 0;
-  uint32_t spare_2 = 0;
-  uint64_t waiting_address = 0;
+  // Vector number of a trap of the processor that nobody has been told of yet (is_trap); 0: none. Stored. The
+  // program counter stands behind the instruction that raised it, so it would not be raised again.
+  uint32_t untold_trap = 0;
+  uint64_t waiting_address = 0;    // volatile, as waiting_fault
   uint64_t waiting_detail = 0;
   uint64_t spare[2] = {};
   Capability activity;           // bound when it is started, for as long as it lives; or void

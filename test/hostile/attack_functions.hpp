@@ -12,6 +12,7 @@ void privileged_instructions();
 void every_register_not_canonical();
 void kernel_addresses();
 void endless_loop();
+void busy_keeper();
 // message_attacks.cpp
 void flood();
 void reply_twice();

@@ -39,6 +39,7 @@ inline constexpr Attack attacks[] = {
     {"random_calls", 500},
     {"residue", 0},
     {"priority_inversion", 100},
+    {"busy_keeper", 0},
 };
 inline constexpr unsigned attack_count = sizeof(attacks) / sizeof(attacks[0]);
 

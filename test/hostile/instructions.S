@@ -114,6 +114,22 @@ return_far:
     pushq $8
     pushq $0
     lretq
+// Traps: what raises them is done when it is told, and is not done again.
+    .globl trap_by_breakpoint, trap_behind_stack_load, trap_by_single_step
+trap_by_breakpoint:
+    int3
+    ud2
+trap_behind_stack_load:
+    movl %ss, %eax
+    movl %eax, %ss
+    int3
+    ud2
+trap_by_single_step:
+    pushfq
+    orq $0x100, (%rsp)
+    popfq
+    nop
+    ud2
 // What rdi says is read, written, or jumped to.
     .globl load_from, store_to, jump_to
 load_from:

@@ -24,6 +24,7 @@ extern const ForbiddenInstruction forbidden_instructions[], forbidden_instructio
 void harmless(uint64_t), spin(uint64_t), call_for_ever(uint64_t);
 void return_by_interrupt(uint64_t), return_far(uint64_t);
 void load_from(uint64_t), store_to(uint64_t), jump_to(uint64_t);
+void trap_by_breakpoint(uint64_t), trap_behind_stack_load(uint64_t), trap_by_single_step(uint64_t);
 }
 
 namespace {
@@ -198,6 +199,55 @@ void endless_loop() {
       const auto status = puppet.process().status();
       if (status && status->state == ProcessState::stopped) puppet.start(load_from, layout::slot_start(5));
     }
+  }
+}
+
+namespace {
+
+// Takes the next fault as the keeper, and gives the answer to the one before.
+FaultCode next_fault(Result answer) {
+  Message message{.words = {static_cast<uint64_t>(answer)}};
+  reply_and_wait(CapabilityRegister{resume_register}, message);
+  require(message.delivery == Delivery::call && message.words[0] == method::keeper_fault);
+  return static_cast<FaultCode>(message.words[1]);
+}
+
+// It has left its first instruction; and we do not listen.
+void await_trap(const Puppet& puppet, PuppetProgram program) {
+  while (true) {
+    const auto status = puppet.process().status();
+    require(status.has_value());
+    if (status->instruction_pointer != reinterpret_cast<uint64_t>(program)) return;
+  }
+}
+
+}  // namespace
+
+// We are the keeper, and do not listen while the puppet, which is more important, traps. Then each trap
+// is told, once: what comes behind it is the instruction that does not exist.
+void busy_keeper() {
+  struct Trapping {
+    PuppetProgram program;
+    FaultCode code;
+  };
+  constexpr Trapping all[] = {{trap_by_breakpoint, FaultCode::breakpoint},
+                              {trap_behind_stack_load, FaultCode::breakpoint},
+                              {trap_by_single_step, FaultCode::other_exception}};
+  constexpr CapabilityRegister own_entry{first_free_register};
+  Puppet puppet = new_puppet();
+  require(endpoint.entry(0, own_entry).has_value());
+  require(puppet.process().store(process_slot::keeper, own_entry).has_value());
+  for (const Trapping& one : all) {
+    puppet.start(one.program, 0);
+    await_trap(puppet, one.program);
+    const FaultCode trap = next_fault(Result::ok);
+    require(trap == one.code);
+    require(next_fault(Result::ok) == FaultCode::invalid_instruction);
+    // Refused: the puppet stops.
+    RawInvocation refusal{.rax = static_cast<uint64_t>(Invocation::send) | uint64_t{resume_register} << 8};
+    refusal.words[0] = static_cast<uint64_t>(Result::bad_argument);
+    perdure_invoke(&refusal);
+    require(ended(puppet.await_fault()));
   }
 }
 

@@ -216,7 +216,8 @@ bool KernelWorld::faults_first(const Registers& registers) {
 }
 
 void KernelWorld::enter(Process& process, Registers& registers) {
-  const bool is_done = registers.rip != rip_of_call && registers.rip != rip_of_load && registers.rip != rip_of_store;
+  const bool is_done = registers.rip != rip_of_call && registers.rip != rip_of_load && registers.rip != rip_of_store &&
+                       registers.rip != rip_of_trap;
   if (is_done) {
     Program& program = programs_[kernel_->store.descriptor(kernel_->current_slot()).number];
     if (program) program(process);
@@ -231,6 +232,10 @@ void KernelWorld::enter(Process& process, Registers& registers) {
       break;
     case rip_of_load: access(registers, false); break;
     case rip_of_store: access(registers, true); break;
+    case rip_of_trap:
+      registers.rip += system_call_instruction_bytes;
+      kernel_->entered({.reason = Trap::Reason::exception, .vector = static_cast<uint8_t>(registers.rdi)});
+      break;
     default:  // it spins, and time passes
       fake_machine().advance(1'000'000);
       kernel_->entered({.reason = Trap::Reason::interrupt});

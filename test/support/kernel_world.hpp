@@ -22,6 +22,7 @@ namespace perdure {
 // Where a guest's program counter stands before it does the thing.
 inline constexpr uint64_t rip_of_call = 0x1000;   // the registers say what is invoked
 inline constexpr uint64_t rip_of_load = 0x2000;   // one byte at [rdi], to rax
+inline constexpr uint64_t rip_of_trap = 0x4000;   // the vector in rdi; raised when it is done, as int3 is
 inline constexpr uint64_t rip_of_store = 0x3000;  // the low byte of rax to [rdi]
 
 struct Guest {

@@ -14,7 +14,7 @@ TIME_LIMIT_SECONDS = 180
 CASES = ("bad_registers", "bad_addresses", "privileged_instructions", "not_canonical",
          "kernel_addresses", "endless_loop", "flood", "reply_twice", "never_receives",
          "silent_keeper", "forged_payload", "bank_destroyed_in_request", "stopped_sender",
-         "deep_nesting", "full_bank", "random_calls", "residue", "priority_inversion")
+         "deep_nesting", "full_bank", "random_calls", "residue", "priority_inversion", "busy_keeper")
 
 HOSTILE = ROOT / "test" / "hostile" / "hostile.description"
 FOLDERS = (image.PROGRAMS, BUILD / "test" / "hostile")

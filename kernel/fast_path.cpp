@@ -216,7 +216,7 @@ Registers* Kernel::fast_path() {
   Process& caller = current();
   const Registers& registers = caller.registers;
   if (!is_words_only(registers) || invoked_register(registers) >= capability_register_count) return nullptr;
-  const Capability& invoked = caller.capability_registers[invoked_register(registers)];
+  const Capability& invoked = invoked_slot(caller);
   if (invocation_kind(registers) == Invocation::reply_and_wait) return reply_fast(caller, invoked);
   return invocation_kind(registers) == Invocation::call ? call_fast(caller, invoked) : nullptr;
 }

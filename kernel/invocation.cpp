@@ -59,7 +59,7 @@ Outcome Kernel::invoke(Process& caller) {
   }
   if (kind == Invocation::reply_and_wait) return reply_and_wait(caller);
 
-  Capability& invoked = caller.capability_registers[invoked_register(registers)];
+  Capability& invoked = invoked_slot(caller);
   Request request{.kernel = *this, .caller = caller, .kind = kind, .capability = invoked, .stored = &invoked};
   if (invoked.type == CapabilityType::wrapped) {
     if (const Outcome o = resolve(request, &invoked); o.is_obstacle()) return o;

@@ -110,7 +110,7 @@ std::optional<uint64_t> random_word();      // hardware randomness, if the proce
 
 // --- floating point ----------------------------------------------------------------------------
 // The XSAVE area: 832 bytes, 64-byte aligned, components x87, SSE, AVX, standard format.
-void fpu_disable();                      // next use by user mode traps as fpu_absent
+void fpu_disable();                      // clears the registers; next use by user mode traps as fpu_absent
 void fpu_enable();
 void fpu_save(std::byte* area);          // from the registers; FPU must be enabled
 void fpu_load(const std::byte* area);    // into the registers; FPU must be enabled

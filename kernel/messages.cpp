@@ -255,7 +255,7 @@ Outcome Kernel::reply_and_wait(Process& caller) {
   if (const Outcome o = probe_own_buffer(caller); o.is_obstacle()) return o;
   const auto message = outgoing(caller);
   if (!message) return message.error();
-  Capability& resume = caller.capability_registers[invoked_register(caller.registers)];
+  Capability& resume = invoked_slot(caller);
   const auto waiting = prepare_waiting(resume, message->bytes.length());
   if (!waiting) return waiting.error();
   const auto own = prepare_activity(caller);

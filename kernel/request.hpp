@@ -38,6 +38,10 @@ inline void set_message_words(Registers& registers, const uint64_t (&words)[mess
 
 inline Invocation invocation_kind(const Registers& r) { return static_cast<Invocation>(r.rax & 0xff); }
 inline unsigned invoked_register(const Registers& r) { return r.rax >> 8 & 0xff; }
+// Whoever asks has compared the number; the processor may guess past the comparison, but not past this.
+inline Capability& invoked_slot(Process& process) {
+  return process.capability_registers[invoked_register(process.registers) % capability_register_count];
+}
 inline unsigned sent_register(const Registers& r, unsigned i) { return r.rbx >> (8 * i) & 31; }
 // Bits of rbx that name no register and move nothing (objects/abi.hpp).
 inline constexpr uint64_t not_a_register = 0xe0e0'e0e0'6060'6060;
@@ -106,7 +110,7 @@ struct Request {
   uint64_t method() const { return caller.registers.rdi; }
   // As it stands in the caller's register. Until the answer.
   const Capability& invoked() const {
-    return caller.capability_registers[invoked_register(caller.registers)];
+    return invoked_slot(caller);
   }
   Capability& sent(unsigned i) {
     return caller.capability_registers[sent_register(caller.registers, i)];

@@ -76,6 +76,20 @@ void build_program() {
   machine::load_root(root);
 }
 
+// The vector registers as they are behind fpu_disable, which hides them: nothing of a program.
+void check_nothing_is_left() {
+  alignas(64) static constinit std::byte left[fpu_area_bytes] = {};
+  for (size_t i = 0; i < 16 * 16; ++i) process->fpu_area[160 + i] = std::byte{0x5a};  // xmm0-15
+  process->fpu_area[512] |= std::byte{3};
+  machine::fpu_load(process->fpu_area);
+  machine::fpu_disable();
+  machine::fpu_enable();
+  machine::fpu_save(left);
+  uint64_t seen = 0;
+  for (size_t i = 0; i < 16 * 16; ++i) seen |= static_cast<uint64_t>(left[160 + i]);
+  check_equal(seen, 0, "vector registers that a program left");
+}
+
 void step_of_fpu() {
   alignas(64) static constinit std::byte initial[fpu_area_bytes] = {};
   machine::fpu_save(process->fpu_area);
@@ -87,6 +101,10 @@ void step_of_fpu() {
   process->fpu_area[519] |= std::byte{0x80};
   process->fpu_area[540] |= std::byte{0x01};
   machine::fpu_load(process->fpu_area);
+  alignas(64) static constinit std::byte before[fpu_area_bytes] = {};
+  machine::fpu_save(before);
+  check_nothing_is_left();
+  machine::fpu_load(before);
 }
 
 void on_system_call(Registers& registers) {

@@ -87,6 +87,7 @@ interrupt_entry:
     testb $3, 24(%rsp)          // cs: from user mode?
     jz interrupt_from_kernel
     swapgs
+    lfence                      // nothing is fetched through gs on a guess that went past SWAPGS
     pushq %rax
     movq %gs:PROCESSOR_REGISTERS, %rax
     movq %rbx, REGISTERS_RBX(%rax)
@@ -122,6 +123,7 @@ interrupt_entry:
 
 // In idle(): a device interrupt, which returns. Anywhere else: an exception, which does not.
 interrupt_from_kernel:
+    lfence                      // ... nor on one that should have taken it
     pushq %rax
     pushq %rcx
     pushq %rdx

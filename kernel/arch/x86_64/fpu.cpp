@@ -46,12 +46,26 @@ void make_acceptable(SavedArea& area) {
   area.mxcsr &= mxcsr_defined_bits;
 }
 
+// XRSTOR leaves the pointers to the last x87 instruction on such a processor: that becomes one of ours.
+void forget_x87_pointers() {
+  static constinit uint32_t nothing = 0;
+  asm volatile("fnclex\n\temms\n\tfildl %0" ::"m"(nothing));
+}
+
 void restore(const std::byte* area) {
+  if (processor_features.keeps_x87_pointers) forget_x87_pointers();
   asm volatile("xrstor64 (%0)" ::"r"(area), "a"(static_cast<uint32_t>(fpu_components)), "d"(0)
                : "memory");
 }
 
 alignas(64) constinit std::byte corrected_area[fpu_area_bytes] = {};
+
+// All components in their initial state: none is present in the area.
+struct alignas(64) InitialArea {
+  SavedArea area = {.x87_control = initial_x87_control, .mxcsr = initial_mxcsr};
+  std::byte rest[fpu_area_bytes - sizeof(SavedArea)] = {};
+};
+constinit InitialArea initial_area;
 
 }  // namespace
 
@@ -59,7 +73,13 @@ uint64_t machine::processor_feature_bits() {
   return processor_features.avx ? processor_feature::avx : 0;
 }
 
-void machine::fpu_disable() { instruction::write_cr0(instruction::read_cr0() | cr0_task_switched); }
+// CR0.TS hides the registers from instructions, not from what the processor guesses ahead
+// (CVE-2018-3665): nothing of a program is left in them.
+void machine::fpu_disable() {
+  instruction::clear_task_switched();
+  restore(reinterpret_cast<const std::byte*>(&initial_area));
+  instruction::write_cr0(instruction::read_cr0() | cr0_task_switched);
+}
 
 void machine::fpu_enable() { instruction::clear_task_switched(); }
 

@@ -58,6 +58,8 @@ inline uint64_t read_cr4() {
   return value;
 }
 inline void write_cr4(uint64_t value) { asm volatile("movq %0, %%cr4" ::"r"(value) : "memory"); }
+// The value of DR7 after a reset: no breakpoint is on.
+inline void disable_debug_registers() { asm volatile("movq %0, %%dr7" ::"r"(uint64_t{0x400})); }
 inline void clear_task_switched() { asm volatile("clts" ::: "memory"); }
 inline void write_xcr0(uint64_t value) {
   asm volatile("xsetbv" ::"c"(0), "a"(static_cast<uint32_t>(value)),

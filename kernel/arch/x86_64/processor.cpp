@@ -93,12 +93,20 @@ void set_up_system_call() {
   instruction::write_msr(msr_efer, instruction::read_msr(msr_efer) | efer_system_call);
 }
 
+// What the firmware may have left: a way in beside SYSCALL, and breakpoints that would strike in the kernel.
+void clear_leftovers() {
+  constexpr uint32_t msr_sysenter_cs = 0x174;  // 0: SYSENTER is a protection fault
+  if (processor_features.sysenter) instruction::write_msr(msr_sysenter_cs, 0);
+  instruction::disable_debug_registers();
+}
+
 void set_up_control_registers() {
-  constexpr uint64_t pae = 1 << 5, pge = 1 << 7, osfxsr = 1 << 9, osxmmexcpt = 1 << 10;
+  constexpr uint64_t pae = 1 << 5, mce = 1 << 6, pge = 1 << 7, osfxsr = 1 << 9, osxmmexcpt = 1 << 10;
   constexpr uint64_t umip = 1 << 11, fsgsbase = 1 << 16, osxsave = 1 << 18, smep = 1 << 20;
   constexpr uint64_t smap = 1 << 21;
   uint64_t cr4 = pae | pge | osfxsr | osxmmexcpt | osxsave;
   // A bit that the processor does not know hangs some emulators instead of faulting.
+  if (processor_features.machine_check) cr4 |= mce;  // else a machine check is a reset, without a word
   if (processor_features.umip) cr4 |= umip;
   if (processor_features.fsgsbase) cr4 |= fsgsbase;
   if (processor_features.smep) cr4 |= smep;
@@ -147,17 +155,25 @@ void check_processor() {
   require(leaf_max >= 0xd && bit(basic.ecx, 26), "XSAVE");
   require(bit(extended.edx, 27), "RDTSCP");
   const auto structured = cpuid(7);
+  const auto vendor = cpuid(0);
+  const uint32_t extended_max = cpuid(0x80000000).eax;
+  const uint32_t extended_features = extended_max >= 0x80000008 ? cpuid(0x80000008).ebx : 0;
   processor_features = {.smep = bit(structured.ebx, 7),
                         .smap = bit(structured.ebx, 20),
                         .umip = bit(structured.ecx, 2),
                         .fsgsbase = bit(structured.ebx, 0),
                         .avx = bit(basic.ecx, 28),
                         .rdrand = bit(basic.ecx, 30),
-                        .gigabyte_pages = bit(extended.edx, 26)};
+                        .gigabyte_pages = bit(extended.edx, 26),
+                        .machine_check = bit(basic.edx, 7),
+                        .sysenter = bit(basic.edx, 11),
+                        .keeps_x87_pointers =
+                            keeps_x87_pointers({vendor.ebx, vendor.edx, vendor.ecx}, extended_features)};
 }
 
 void set_up_processor() {
   set_up_control_registers();
+  clear_leftovers();
   processor.has_fsgsbase = processor_features.fsgsbase ? 1 : 0;
   set_up_system_call();
   set_up_fpu();

@@ -49,7 +49,23 @@ struct ProcessorFeatures {
   bool avx = false;
   bool rdrand = false;
   bool gigabyte_pages = false;
+  bool machine_check = false;
+  bool sysenter = false;
+  bool keeps_x87_pointers = false;  // XRSTOR leaves those of the last x87 instruction as they were
 };
+
+// XRSTOR of AMD's processors before Zen, and of those after it that do not say otherwise, loads the
+// pointers to the last x87 instruction only with a pending exception (CVE-2006-1056). `vendor`: ebx, edx,
+// ecx of CPUID leaf 0; `extended_features`: ebx of leaf 0x80000008.
+constexpr bool keeps_x87_pointers(const uint32_t (&vendor)[3], uint32_t extended_features) {
+  constexpr uint32_t amd[3] = {0x68747541, 0x69746e65, 0x444d4163};    // "AuthenticAMD"
+  constexpr uint32_t hygon[3] = {0x6f677948, 0x6e65476e, 0x656e6975};  // "HygonGenuine"
+  constexpr uint32_t restores_pointers = 1 << 2;
+  const auto is = [&](const uint32_t (&name)[3]) {
+    return vendor[0] == name[0] && vendor[1] == name[1] && vendor[2] == name[2];
+  };
+  return (is(amd) || is(hygon)) && !(extended_features & restores_pointers);
+}
 
 extern Processor processor;
 extern ProcessorFeatures processor_features;

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+//
+// Which processors need which care, by the words of their CPUID.
+#include <catch2/catch.hpp>
+
+#include <string_view>
+
+#include "kernel/arch/x86_64/processor.hpp"
+
+using namespace perdure;
+
+namespace {
+struct Vendor {
+  uint32_t words[3];
+};
+// As CPUID leaf 0 gives it: ebx, edx, ecx.
+Vendor vendor(std::string_view name) {
+  Vendor v{};
+  for (unsigned i = 0; i < 12; ++i) v.words[i / 4] |= static_cast<uint32_t>(static_cast<uint8_t>(name[i])) << 8 * (i % 4);
+  return v;
+}
+}  // namespace
+
+TEST_CASE("who keeps the pointers to the last x87 instruction over XRSTOR") {
+  CHECK(keeps_x87_pointers(vendor("AuthenticAMD").words, 0));
+  CHECK(keeps_x87_pointers(vendor("HygonGenuine").words, 0xffff'fffb));
+  CHECK_FALSE(keeps_x87_pointers(vendor("AuthenticAMD").words, 1 << 2));
+  CHECK_FALSE(keeps_x87_pointers(vendor("GenuineIntel").words, 0));
+  CHECK_FALSE(keeps_x87_pointers(vendor("TCGTCGTCGTCG").words, 0));
+}

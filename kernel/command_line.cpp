@@ -35,6 +35,8 @@ bool apply_word(const CommandLineWord& word, KernelOptions& options) {
     options.check = true;
   } else if (word.name == "slow" && word.value.empty()) {
     options.slow = true;
+  } else if (word.name == "unsafe-processor" && word.value.empty()) {
+    options.unsafe_processor = true;
   } else if (word.name == "interval" && parse_number(word.value, 86'400'000, number)) {
     options.interval_ms = number;
   } else if (word.name == "chaos" && parse_number(word.value, ~uint64_t{0}, number)) {

@@ -46,12 +46,13 @@
 
 namespace perdure {
 
-// From the boot command line: `interval=MS check slow chaos=SEED verdict=N`.
+// From the boot command line: `interval=MS check slow chaos=SEED verdict=N unsafe-processor`.
 struct KernelOptions {
   std::optional<uint64_t> interval_ms;  // between checkpoints; 0: never by the clock; else the image's
   bool slow = false;            // no fast path
   bool check = false;           // whole-state checks before each commit and at kernel exits
   uint64_t chaos_seed = 0;      // drop caches at random; 0: not
+  bool unsafe_processor = false;  // run on one that lets programs read all memory
   uint8_t verdict = 0;          // exit code of an orderly power-off, chosen by a test's host
 };
 

@@ -119,6 +119,9 @@ void fpu_initial_state(std::byte* area); // writes the state of a process that n
 // What programs may have put into the XSAVE area and rely on: bits of processor_feature.
 uint64_t processor_feature_bits();
 
+// A program may read all memory, whatever the page tables say (Meltdown, L1TF).
+bool is_memory_readable_past_rights();
+
 // --- leaving the kernel ------------------------------------------------------------------------
 // Which frame the next entry from user mode saves its registers into, and from which
 // resume_user loads them.

@@ -42,6 +42,10 @@ void say(std::string_view text) { machine::console_write(text); }
     say(word);
     say("\n");
   });
+  if (machine::is_memory_readable_past_rights() && !options.unsafe_processor) {
+    say("perdure: this processor lets every program read all memory (Meltdown, L1TF); boot option unsafe-processor to run on it\n");
+    machine::power_off(exit_code_refused);
+  }
   const std::span<std::byte> memory = largest_region(boot);
   const size_t table_bytes = memory.size() / table_share / frame_bytes * frame_bytes;
   StoreSettings settings{.processor_features = machine::processor_feature_bits(), .check = options.check};

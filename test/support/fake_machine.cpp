@@ -313,6 +313,7 @@ void let_interrupts_in() {
 bool is_timer_pending() { return fake_machine().pending.timer; }
 void console_await() {}
 void console_write(std::string_view text) { fake_machine().console_output += text; }
+bool is_memory_readable_past_rights() { return false; }
 uint64_t processor_feature_bits() { return processor_feature::avx; }
 
 std::optional<char> console_read() {

@@ -6,10 +6,11 @@ kernel itself, given such a disk, refuses too."""
 import hashlib
 import subprocess
 
+from perdure_host import emulator
 from perdure_host.emulator import GUEST_REFUSED, GUEST_UNSUITABLE
 from perdure_host.roots import BLOCK, PLACES
 from perdure_host.testing import main
-from perdure_host.workplace import SCRIPTS
+from perdure_host.workplace import KERNEL, SCRIPTS
 
 TIME_LIMIT_SECONDS = 300
 CHAOS = False
@@ -38,7 +39,24 @@ def test(lab):
     no_disk = lab.start(None)
     no_disk.expect("perdure: ")
     no_disk.expect_end(GUEST_UNSUITABLE)
+    affected_processor(lab, good)
     used_by_another(lab, good)
+
+
+def affected_processor(lab, path):
+    """One of Intel that says nothing of Meltdown, and no emulation. It is refused sooner than a monitor could
+    be asked anything."""
+    before = digest(path)
+    words = [emulator.QEMU, *emulator.machine_words(128, "tcg", "max,vendor=GenuineIntel,-hypervisor"),
+             "-nodefaults", "-serial", "stdio", "-no-reboot", *emulator.disk_words(path)]
+    refused = subprocess.run([*words, *emulator.direct_boot_words(KERNEL, [])], stdin=subprocess.DEVNULL,
+                             stdout=subprocess.PIPE, text=True, timeout=60)
+    assert emulator.guest_number(refused.returncode) == GUEST_REFUSED, refused
+    assert "perdure: this processor lets every program read all memory" in refused.stdout, refused
+    assert "unsafe-processor" in refused.stdout and digest(path) == before, refused
+    for processor, words in (("max,vendor=GenuineIntel,-hypervisor", ["unsafe-processor"]),
+                             ("max,vendor=GenuineIntel", [])):  # the latter is emulated, and says so
+        lab.boot(path, *words, further=["-cpu", processor]).kill()
 
 
 def with_other_version(content):

@@ -184,6 +184,21 @@ void machine::set_boot_mark(uint32_t mark) {
   instruction::write_msr(msr_tsc_aux, mark);
 }
 
+bool machine::is_memory_readable_past_rights() {
+  using instruction::cpuid;
+  constexpr uint32_t msr_architecture = 0x10a;
+  const auto vendor = cpuid(0);
+  ReadingPastRights words{.vendor = {vendor.ebx, vendor.edx, vendor.ecx}};
+  if (bit(cpuid(1).ecx, 31)) {
+    const auto hypervisor = cpuid(0x40000000);
+    words.hypervisor[0] = hypervisor.ebx;
+    words.hypervisor[1] = hypervisor.ecx;
+    words.hypervisor[2] = hypervisor.edx;
+  }
+  if (bit(cpuid(7).edx, 29)) words.architecture = instruction::read_msr(msr_architecture);
+  return is_affected(words);
+}
+
 std::optional<uint64_t> machine::random_word() {
   if (!processor_features.rdrand) return std::nullopt;
   for (int attempt = 0; attempt < 10; ++attempt) {

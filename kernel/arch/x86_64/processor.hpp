@@ -54,17 +54,36 @@ struct ProcessorFeatures {
   bool keeps_x87_pointers = false;  // XRSTOR leaves those of the last x87 instruction as they were
 };
 
-// XRSTOR of AMD's processors before Zen, and of those after it that do not say otherwise, loads the
-// pointers to the last x87 instruction only with a pending exception (CVE-2006-1056). `vendor`: ebx, edx,
-// ecx of CPUID leaf 0; `extended_features`: ebx of leaf 0x80000008.
-constexpr bool keeps_x87_pointers(const uint32_t (&vendor)[3], uint32_t extended_features) {
+// AMD's design. `vendor`: ebx, edx, ecx of CPUID leaf 0.
+constexpr bool is_of_amd(const uint32_t (&vendor)[3]) {
   constexpr uint32_t amd[3] = {0x68747541, 0x69746e65, 0x444d4163};    // "AuthenticAMD"
   constexpr uint32_t hygon[3] = {0x6f677948, 0x6e65476e, 0x656e6975};  // "HygonGenuine"
-  constexpr uint32_t restores_pointers = 1 << 2;
   const auto is = [&](const uint32_t (&name)[3]) {
     return vendor[0] == name[0] && vendor[1] == name[1] && vendor[2] == name[2];
   };
-  return (is(amd) || is(hygon)) && !(extended_features & restores_pointers);
+  return is(amd) || is(hygon);
+}
+
+// XRSTOR of AMD's processors before Zen, and of those after it that do not say otherwise, loads the
+// pointers to the last x87 instruction only with a pending exception (CVE-2006-1056). `vendor` as
+// above; `extended_features`: ebx of leaf 0x80000008.
+constexpr bool keeps_x87_pointers(const uint32_t (&vendor)[3], uint32_t extended_features) {
+  constexpr uint32_t restores_pointers = 1 << 2;
+  return is_of_amd(vendor) && !(extended_features & restores_pointers);
+}
+
+// What tells whether a program may read all memory past its page tables (Meltdown, L1TF): the kernel's is
+// mapped, and nothing else keeps a guess from it.
+struct ReadingPastRights {
+  uint32_t vendor[3] = {};           // as above
+  uint32_t hypervisor[3] = {};       // ebx, ecx, edx of leaf 0x40000000; 0: none
+  uint64_t architecture = 0;         // IA32_ARCH_CAPABILITIES; 0: there is none
+};
+constexpr bool is_affected(const ReadingPastRights& words) {
+  constexpr uint32_t emulation = 0x54474354;  // "TCGT", of "TCGTCGTCGTCG": nothing is guessed there
+  constexpr uint64_t rdcl_no = 1 << 0;        // neither Meltdown nor L1TF
+  if (words.hypervisor[0] == emulation || is_of_amd(words.vendor)) return false;
+  return !(words.architecture & rdcl_no);
 }
 
 extern Processor processor;

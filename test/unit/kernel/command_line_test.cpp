@@ -26,10 +26,11 @@ Parsed parse(std::string_view line) {
 }  // namespace
 
 TEST_CASE("all that the kernel knows") {
-  const Parsed parsed = parse("  check slow interval=0 chaos=18446744073709551615  verdict=127 ");
+  const Parsed parsed = parse("  check unsafe-processor slow interval=0 chaos=18446744073709551615  verdict=127 ");
   CHECK(parsed.unknown.empty());
   CHECK(parsed.options.check);
   CHECK(parsed.options.slow);
+  CHECK(parsed.options.unsafe_processor);
   CHECK(parsed.options.interval_ms == 0);
   CHECK(parsed.options.chaos_seed == ~uint64_t{0});
   CHECK(parsed.options.verdict == 127);

@@ -12,7 +12,8 @@ from perdure_host.testing import main
 from perdure_host.workplace import BUILD
 
 TIME_LIMIT_SECONDS = 300
-CHAOS = False  # the host's kernel test has many thousand cases
+# The host's kernel test has many thousand cases.
+CHAOS = False
 CASES_TRIED = 6
 SECONDS_WATCHED = 8
 FORGER = BUILD / "test" / "support" / "forge_image"

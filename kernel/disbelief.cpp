@@ -11,13 +11,9 @@ namespace perdure {
 // ONE-ACTIVITY: each names the other. Two processes with one activity, or the reverse, would stand in
 // the lines twice.
 bool Kernel::is_bound(const Process& process, ActivityRef ref) {
-  const auto slot = static_cast<CacheSlot>((reinterpret_cast<const std::byte*>(&process) - store.body(0)) /
-                                           static_cast<std::ptrdiff_t>(frame_bytes));
-  const FrameDescriptor& frame = store.descriptor(slot);
   const Activity& activity = scheduler.at(ref);
   const Capability& bound = process.control.activity;
-  return activity.process == ObjectId::of(frame.number) && activity.process_version == frame.identity.source &&
-         bound.object == ObjectId::of(store.descriptor(ref.slot()).number, ref.index()) &&
+  return names(activity, process) && bound.object == ObjectId::of(store.descriptor(ref.slot()).number, ref.index()) &&
          bound.version == activity.version;
 }
 

@@ -13,7 +13,7 @@ namespace perdure {
 bool Kernel::is_bound(const Process& process, ActivityRef ref) {
   const Activity& activity = scheduler.at(ref);
   const Capability& bound = process.control.activity;
-  return names(activity, process) && bound.object == ObjectId::of(store.descriptor(ref.slot()).number, ref.index()) &&
+  return is_activity_of(activity, process) && bound.object == ObjectId::of(store.descriptor(ref.slot()).number, ref.index()) &&
          bound.version == activity.version;
 }
 

@@ -195,9 +195,11 @@ std::expected<CacheSlot, Failure> Kernel::prepare_to_run(ActivityRef ref) {
   Process& process = process_at(found->slot);
   if (!is_to_run(process, ref)) return std::unexpected(Failure::is_void());
   looked_at_slice_ns_ = 0;
-  if (process.schedule.type == CapabilityType::schedule) {
+  if (process.schedule.type == CapabilityType::schedule && process.control.lost_schedule_stamp != scheduler.stamp()) {
     const auto schedule = look_up(store, process.schedule);
     if (!schedule && schedule.error().why == Failure::Why::stall) return std::unexpected(schedule.error());
+    // Not asked for again until some schedule changes: it would be read again, and again in vain.
+    if (!schedule) process.control.lost_schedule_stamp = scheduler.stamp();
     if (schedule) looked_at_slice_ns_ = row_object<Schedule>(store.bytes(schedule->slot), schedule->index)->slice_ns;
   }
   looked_at_ = scheduler.standing(process);

@@ -329,7 +329,7 @@ class Kernel final : public StoreClient {
 
   // disbelief.cpp
   bool is_bound(const Process&, ActivityRef);
-  bool names(const Activity& activity, const Process& process) {
+  bool is_activity_of(const Activity& activity, const Process& process) {
     const auto from_first = reinterpret_cast<uintptr_t>(&process) - reinterpret_cast<uintptr_t>(store.body(0));
     const FrameDescriptor& frame = store.descriptor(static_cast<CacheSlot>(from_first / frame_bytes));
     return activity.process == ObjectId::of(frame.number) && activity.process_version == frame.identity.source;

@@ -41,7 +41,7 @@ std::expected<ActivityRef, Outcome> Kernel::prepare_activity(Process& process) {
     return std::unexpected(o);
   }
   const auto activity = ActivityRef::of(found->slot, found->index);
-  if (!names(scheduler.at(activity), process)) return std::unexpected(Outcome::refuse(Result::void_capability));
+  if (!is_activity_of(scheduler.at(activity), process)) return std::unexpected(Outcome::refuse(Result::void_capability));
   return activity;
 }
 

@@ -69,7 +69,7 @@ Standing Scheduler::standing(Process& process) {
   Standing now{.priority = 0, .is_known = true, .schedule = {}};
   Capability& capability = process.schedule;
   Lookup found;
-  if (capability.type == CapabilityType::schedule) {
+  if (capability.type == CapabilityType::schedule && control.lost_schedule_stamp != stamp_) {
     if (!look_up_hinted<Kind::schedule>(*store_, capability, found)) {
       const CacheSlot slot = store_->find(capability.object.frame());
       if (slot == no_slot) return {std::max(control.priority, highest_of(control.callers_map)), false, {}};
@@ -146,7 +146,7 @@ void Scheduler::move(ActivityRef ref, const Standing& standing) {
 
 // Each goes to the end of the list of peers, so that as many as there were at first are all of them.
 void Scheduler::schedule_changed(CacheSlot slot, unsigned index, bool is_destroyed) {
-  ++stamp_;
+  if (++stamp_ == 0) ++stamp_;  // 0 is no stamp
   const Schedule& schedule = schedule_at(place_of(slot, index));
   uint32_t count = 0;
   for (uint32_t peer = schedule.peers.first; peer != 0 && !(peer & end_mark); peer = at({peer}).peer_next) ++count;

@@ -34,6 +34,7 @@ void forget_volatile(Process& process) {
   control.priority = control.waiting_fault = 0;
   control.priority_stamp = 0;
   control.waiting_address = control.waiting_detail = 0;
+  control.lost_schedule_stamp = 0;
   for (LineEnds& line : process.callers) line = {};
 }
 

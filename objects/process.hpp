@@ -88,7 +88,9 @@ struct ProcessControl {
   uint32_t untold_trap = 0;
   uint64_t waiting_address = 0;    // volatile, as waiting_fault
   uint64_t waiting_detail = 0;
-  uint64_t spare[2] = {};
+  uint32_t lost_schedule_stamp = 0;  // volatile: as of this stamp its schedule cannot be read; 0: it can
+  uint32_t spare_2 = 0;
+  uint64_t spare = 0;
   Capability activity;           // bound when it is started, for as long as it lives; or void
 };
 static_assert(sizeof(ProcessControl) == 128 && offsetof(ProcessControl, activity) == 96);

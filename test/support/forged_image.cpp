@@ -35,7 +35,8 @@ void ForgedImage::read_root() {
     root_ = root;
     root_slot_ = slot;
   }
-  if (root_.store_id == 0 || root_.unmigrated) throw std::runtime_error("no image that is entirely at home");
+  if (root_.store_id == 0 || root_.is_in_log()) throw std::runtime_error("no image that is entirely at home");
+  root_.log_need = LogNeed::nothing;  // the checksums in the log would tell
 }
 
 void ForgedImage::read_frames() {

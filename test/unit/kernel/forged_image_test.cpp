@@ -447,7 +447,6 @@ TEST_CASE("a place in line that is stored is not believed") {
     a.queue_flags = 3;
     a.next = 77;
     a.previous = 78;
-    a.waits_for = 12345;
   });
   guests.world.cut_and_boot();  // all three stand in this row: it is refused as a whole
   guests.run(50);

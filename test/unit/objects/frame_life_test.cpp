@@ -142,8 +142,9 @@ std::array<bool, frame_bytes> volatile_bytes(Kind kind) {
   } else if (kind == Kind::process) {
     const size_t control = offsetof(Process, control);
     mark(control + offsetof(ProcessControl, root_identity),
-         offsetof(ProcessControl, spare_2) - offsetof(ProcessControl, root_identity));
-    mark(control + offsetof(ProcessControl, waiting_address), 2 * sizeof(uint64_t));
+         offsetof(ProcessControl, untold_trap) - offsetof(ProcessControl, root_identity));
+    mark(control + offsetof(ProcessControl, waiting_address),
+         offsetof(ProcessControl, spare_2) - offsetof(ProcessControl, waiting_address));
     mark(offsetof(Process, callers), sizeof(Process::callers));
     mark_hint(offsetof(Process, control) + offsetof(ProcessControl, activity));
     mark_hint(offsetof(Process, space));

@@ -125,7 +125,6 @@ void Store::start_clean_mark() {
   Root root = this->root();
   root.clean = 1;
   root.log_need = LogNeed::nothing;  // what is idle has nothing left to bring home
-  root.next_generation = checkpointer_.next_generation();
   parts_.roots.start(parts_.io, root);
 }
 

@@ -107,7 +107,7 @@ std::optional<MemoryPlan> divide(std::span<std::byte> memory, const Geometry& ge
 
 Root boot_root(const Root& found, uint64_t processor_features) {
   Root root = found;
-  root.processor_features |= processor_features;
+  root.processor_features = processor_features;  // no fewer than before: else it was refused
   root.clean = 0;
   ++root.boots;
   ++root.boots_since_commit;

@@ -32,7 +32,8 @@ struct Plan {
 };
 
 size_t memory_for(const Geometry& geometry, size_t slots) {
-  const size_t fixed = LogWriter::memory_bytes(geometry) + TagCache::memory_bytes + RootWriter::memory_bytes;
+  const size_t fixed = LogWriter::memory_bytes(geometry) + ReportWriter::memory_bytes + TagCache::memory_bytes +
+                       RootWriter::memory_bytes + IoQueue::memory_bytes;
   return fixed + geometry.generation_entries_max() * 80 + (slots + slots / 12 + 40) * block_bytes;
 }
 
@@ -85,6 +86,7 @@ class Run {
     if (machine_->store->anything_dirty()) machine_->declare();
     machine_->run_to_idle();
     expect(oracle_.generations.rbegin()->first == oracle_.reported, "the last generation is committed once the disk works");
+    machine_->expect_pairs_of_tags();
     recover(disk_->cut(random_), 0, {oracle_.reported, 0});
   }
   uint64_t recoveries() const { return recoveries_; }
@@ -153,6 +155,7 @@ class Run {
     if (random_.one_in(2)) machine.run_to_idle();
     machine.compare_with(oracle_.generations.at(found));
     machine.run_to_idle();
+    machine.expect_pairs_of_tags();
     if (random_.one_in(8)) machine.compare_with(oracle_.generations.at(found));
     disk.after_write = {};
     for (const Medium& cut : cuts) recover(cut, depth + 1, {found, 0});

@@ -41,7 +41,7 @@ FAULTS = [
      "if (log_.is_writing(parts.io)) return false;\n      if (log_.has_failed())", "if (log_.has_failed())"),
     ("failed flush of a commit ignored", "checkpointer.cpp",
      "if (flush_failed_) fail(parts); else start_root(parts);", "start_root(parts);"),
-    ("failed flush made again alone", "io_queue.cpp", "!is_flush && ", ""),
+    ("failed flush made again alone", "io_queue.cpp", "if (is_flush(operation.request) || operation.purpose == IoPurpose::probe) return false;", "if (operation.purpose == IoPurpose::probe) return false;"),
     # --- errors
     ("failed write of the log ignored", "log_writer.cpp", "failed_ = failed_ || result.failed;", ""),
     ("failed requests called successful", "io_queue.cpp", "operation.purpose, completion->failed,", "operation.purpose, false,"),
@@ -93,7 +93,7 @@ FAULTS = [
     ("frontier not raised", "migration.cpp", "root.frontier = new_frontier_;", ""),
     # --- tags
     ("account not in the tag", "migration_tags.cpp", "          .account = entry.account,\n", ""),
-    ("older tag copy believed", "tag_cache.cpp", "buffer.copies[1]->sequence > buffer.copies[0]->sequence", "buffer.copies[1]->sequence < buffer.copies[0]->sequence"),
+    ("older tag copy believed", "tag_cache.cpp", "copies[1]->sequence > copies[0]->sequence", "copies[1]->sequence < copies[0]->sequence"),
     ("lost tags become version 0", "migration_tags.cpp", "tag = {.flags = Tag::flag_lost};", "tag = {};"),
     # --- reading
     ("body's checksum not compared", "fetcher.cpp", "if (body_checksum(body, parts.cache[slot].number) != result.context) {", "if (false) {"),
@@ -118,12 +118,10 @@ FAULTS = [
     ("pairs trusted after a failed flush", "migration.cpp", "    trust_pairs_ = false;\n", ""),
     ("releasing root says that the log is not needed", "migration.cpp", "root.log_need = LogNeed::tags;", "root.log_need = LogNeed::nothing;"),
     ("a log that was written over refuses the image", "recovery.cpp", "read.error().error != OpenError::damaged) return read;", "read.error().error != OpenError::damaged || true) return read;"),
-    ("a part of a log that was written over is believed", "recovery.cpp", "  while (!directory.forget_step(1024)) {\n  }\n", ""),
     ("bodies read from a log that may be written over", "fetcher.cpp", "} else if (parts.roots.current().is_in_log()) {", "} else if (parts.roots.current().log_need != LogNeed::nothing) {"),
     ("bodies of a migration not verified", "migration.cpp", "entry.number) == entry.checksum;\n}", "entry.number) != 0;\n}"),
     ("bodies not written again after a failed flush", "migration.cpp", "  batch_ = {};\n  new_frontier_", "  new_frontier_"),
     ("tags not written again after a failed flush", "migration.cpp", "  tag_position_ = 0;\n", ""),
-    ("a changed frame taken for what was committed", "frame_cache.hpp migration.cpp", "descriptor.state == FrameState::clean && has_body ? slot", "has_body ? slot"),
     ("one of a batch not written home", "migration.cpp", "    if (!is_written(i)) continue;\n", "    if (!is_written(i) || (i > 0 && i + 1 == batch_.count)) continue;\n"),
     ("damaged body not brought home", "migration.cpp", "state = arrived ? State::damaged : State::lost;", "state = State::lost;"),
     ("a place that is bad loses its neighbours", "migration.cpp", "batch_.items[i].state = run == 1 ? Item::State::missing : Item::State::in_log;", "batch_.items[i].state = Item::State::missing;"),
@@ -140,7 +138,6 @@ FAULTS = [
     ("reads not made again at the start", "recovery.cpp", "    if (try_to_read(place, memory)) return true;\n    if (!client_) return false;", "    return try_to_read(place, memory);"),
     # --- what stands twice
     ("tag's checksum not compared", "tag_cache.cpp", "buffer.whole[copy] = !result.failed && verify_tag_frame(", "buffer.whole[copy] = !result.failed && 2 > verify_tag_frame("),
-    ("a copy of a tag that did not arrive believed", "tag_cache.cpp", "buffer.whole[copy] = !result.failed && ", "buffer.whole[copy] = "),
     ("second copy of header and summaries not read", "recovery.cpp", "for (unsigned copy = 0; copy < metadata_copies; ++copy) {\n      const BlockIndex place = root_.geometry.log_block(places[copy]);", "for (unsigned copy = 0; copy < 1; ++copy) {\n      const BlockIndex place = root_.geometry.log_block(places[copy]);"),
     ("checksums of header and summaries not compared", "recovery.cpp", "if (verify(block, place, root_.store_id) && is_right(copy)) return {};", "if (is_right(copy)) return {};"),
     ("header of another attempt believed", "recovery.cpp", "header_.checksum == root_.header_checksums[copy] && ", ""),
@@ -161,11 +158,9 @@ FAULTS = [
     ("roots of two stores accepted", "recovery.cpp", "if (survey.contradiction) return", "if (false) return"),
     ("only one copy of a root read back", "root_writer.cpp", "trouble_ = std::memcmp(copy, memory_, block_bytes) != 0;", "trouble_ = result.argument == 0 && std::memcmp(copy, memory_, block_bytes) != 0;"),
     ("number of a failed attempt not in the withdrawing root", "checkpoint_failure.cpp", "  root.next_generation = next_generation_;\n", ""),
-    ("number of a failed attempt not in the clean mark", "store.cpp", "  root.next_generation = checkpointer_.next_generation();\n", ""),
     ("segment sequence begins anew with each generation", "log_writer.cpp", "  reference_count_ = 0;\n  header_built_ = 0;", "  reference_count_ = 0;\n  next_sequence_ = (next_sequence_ >> 32 << 32) | 1;\n  header_built_ = 0;"),
     ("segment sequence begins anew with each boot", "log_writer.cpp", "next_sequence_ = boot_epoch << 32 | 1;", "next_sequence_ = 1;"),
     ("state of the system in header and root may differ", "recovery.cpp", " ||\n        std::memcmp(&header_.system, &root_.system, sizeof(SystemState)) != 0) {", ") {"),
-    ("processor features forgotten", "store_open.cpp", "root.processor_features |= processor_features;", "root.processor_features = processor_features;"),
     # --- waiting
     ("nobody is woken for copy buffers", "checkpointer.cpp", "parts.client->wake(WaitChannel::of(Reason::copy_buffer));", ""),
     ("nobody is woken for log space", "checkpointer.cpp", "parts.client->wake(WaitChannel::of(Reason::log_space));", ""),

@@ -209,6 +209,21 @@ void SimulatedMachine::compare(FrameNumber frame, CacheSlot slot, const FrameTru
   expect(body == (truth.body ? *truth.body : zeroes), named("other contents", frame));
 }
 
+void SimulatedMachine::expect_pairs_of_tags() const {
+  const Root& root = store->root();
+  const Medium medium = disk_.keep_everything();
+  for (uint64_t index = 0; index < root.frontier; ++index) {
+    TagFrame copies[2];
+    for (unsigned copy = 0; copy < 2; ++copy) {
+      const BlockIndex place = root.geometry.tag_block(index, copy);
+      if (medium[place.value]) std::memcpy(static_cast<void*>(&copies[copy]), medium[place.value]->data(), sizeof(TagFrame));
+      expect(verify_tag_frame(copies[copy], place, root.store_id, index), named("a copy of a tag frame is not whole", {index}));
+    }
+    expect((copies[0].sequence ^ copies[1].sequence) == 1 && std::memcmp(copies[0].tags, copies[1].tags, sizeof(copies[0].tags)) == 0,
+           named("the copies of a tag frame differ", {index}));
+  }
+}
+
 unsigned SimulatedMachine::compare_with(const World& world, bool unreadable_allowed) {
   unsigned unreadable_count = 0;
   for (uint64_t number = 0; number < store->frames_in_store(); ++number) {

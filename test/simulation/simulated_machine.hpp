@@ -53,6 +53,9 @@ class SimulatedMachine final : public StoreClient {
   // Every frame is what `world` says; `unreadable_allowed`: or is reported unreadable.
   // → how many were unreadable.
   unsigned compare_with(const World& world, bool unreadable_allowed = false);
+  // Both copies of each tag frame verify, and say the same: so it must be whenever everything is at home
+  // and the disk has neither lost nor damaged anything. (EITHER-TAG-COPY is more than what is read.)
+  void expect_pairs_of_tags() const;
 
   std::unique_ptr<Store> store = std::make_unique<Store>();
   uint64_t now_ns = 0;

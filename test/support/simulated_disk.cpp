@@ -93,6 +93,7 @@ void SimulatedDisk::release_held() {
 
 void SimulatedDisk::carry_out_read(const DiskRequest& request, bool failed) {
   ++counts_.reads;
+  if (failed && random_.one_in(2)) return;
   for (uint32_t i = 0; i < request.block_count; ++i) {
     std::byte* to = request.memory + size_t{i} * block_bytes;
     const uint64_t block = request.block + i;

@@ -13,7 +13,7 @@
 //    itself completes with success;
 //  - a power cut keeps of the volatile writes, of those not yet completed, and of those that
 //    failed and were not overtaken by a durable write of the same block, any subset; each one whole, or any of its sectors; in any order where they overlap;
-//  - a failed read fills the memory with rubbish. A failed write leaves any of its sectors
+//  - a failed read fills the memory with rubbish, or leaves it as it was. A failed write leaves any of its sectors
 //    written. A failed flush may have made durable any of the volatile writes, and may have
 //    *dropped* any of them: the old contents come back at once, and no later flush brings the
 //    write back;

@@ -44,13 +44,16 @@ std::string report_on(const SmallMachine& machine, uint64_t seed) {
   return {reinterpret_cast<const char*>(found.data()), found.size()};
 }
 
-// A generation has committed, its migration has begun to read the log, and the disk takes its time.
+// A generation has committed, its migration, behind a restart, has begun to read the log, and the disk
+// takes its time.
 std::unique_ptr<SmallMachine> with_reads_in_flight(uint64_t seed) {
-  auto machine = std::make_unique<SmallMachine>(SmallMachine::geometry());
+  SmallMachine before(SmallMachine::geometry());
+  REQUIRE(before.opened.has_value());
+  for (uint64_t frame = 1; frame < 30 + seed % 8; ++frame) REQUIRE(before.write_page(frame, 'a'));
+  before.declare();
+  REQUIRE(before.poll_until([&] { return before.store->state() == Store::State::migrating; }));
+  auto machine = std::make_unique<SmallMachine>(before.disk.keep_everything());
   REQUIRE(machine->opened.has_value());
-  for (uint64_t frame = 1; frame < 30 + seed % 8; ++frame) REQUIRE(machine->write_page(frame, 'a'));
-  machine->declare();
-  REQUIRE(machine->poll_until([&] { return machine->store->state() == Store::State::migrating; }));
   const uint64_t reads = machine->disk.counts().reads;
   REQUIRE(machine->poll_until([&] { return !machine->disk.is_idle(); }));
   machine->disk.hold_waiting();

@@ -106,3 +106,54 @@ TEST_CASE("a generation whose header counts more entries than there are is refus
   REQUIRE_FALSE(after.opened.has_value());
   CHECK(after.opened.error().what == "a generation has lost entries");
 }
+
+TEST_CASE("a header that is whole, and not the one that the root names, is refused") {
+  SmallMachine machine(SmallMachine::geometry());
+  for (uint64_t number = 1; number <= 20; ++number) REQUIRE(machine.write_page(number, 'a'));
+  machine.declare();
+  REQUIRE(machine.poll_until([&] { return machine.store->state() == Store::State::migrating; }));
+  Medium medium = machine.disk.keep_everything();
+  for (const uint64_t header_place : machine.store->root().header_places) {
+    const BlockIndex place = SmallMachine::geometry().log_block(header_place);
+    GenerationHeader header;
+    std::memcpy(static_cast<void*>(&header), medium[place.value]->data(), sizeof(header));
+    ++header.parent.value;
+    seal(header, place);
+    medium[place.value] = block_of(header);
+  }
+  SmallMachine after(medium);
+  REQUIRE_FALSE(after.opened.has_value());
+  CHECK(after.opened.error().what == "the generation header");
+}
+
+TEST_CASE("a log that the next attempt has begun to write over is not needed, and refuses nothing") {
+  SmallMachine machine(SmallMachine::geometry(), 4);
+  for (uint64_t number = 1; number <= 40; ++number) REQUIRE(machine.write_page(number, 'a'));
+  REQUIRE(machine.checkpoint());  // segments 0, 1, 2
+  REQUIRE(machine.store->root().log_need == LogNeed::tags);
+  for (uint64_t number = 1; number <= 40; ++number) REQUIRE(machine.write_page(number, 'b'));
+  const uint64_t writes = machine.disk.counts().writes;
+  machine.declare();              // segments 3, 0, 1
+  REQUIRE(machine.poll_until([&] { return machine.disk.counts().writes >= writes + 2; }));
+  REQUIRE(machine.store->root().log_need == LogNeed::tags);
+  SmallMachine after(machine.disk.keep_everything());
+  REQUIRE(after.opened.has_value());
+  for (uint64_t number = 1; number <= 40; ++number) CHECK(after.read_page(number) == 'a');
+  REQUIRE(after.run_to_idle());
+  REQUIRE(after.write_page(1, 'c'));
+  REQUIRE(after.checkpoint());
+  CHECK(after.read_page(1) == 'c');
+}
+
+TEST_CASE("a place of the log that the disk does not give costs its frame, and not those that are read with it") {
+  SmallMachine machine(SmallMachine::geometry());
+  for (uint64_t number = 1; number <= 20; ++number) REQUIRE(machine.write_page(number, 'a'));
+  machine.declare();
+  REQUIRE(machine.poll_until([&] { return machine.store->state() == Store::State::migrating; }));
+  SmallMachine after(machine.disk.keep_everything());
+  REQUIRE(after.opened.has_value());
+  after.disk.set_bad(SmallMachine::geometry().log_block(2).value);  // frame 3
+  REQUIRE(after.run_to_idle());
+  CHECK(after.warnings.size() == 1);
+  for (uint64_t number = 1; number <= 20; ++number) CHECK(after.read_page(number) == (number == 3 ? '\0' : 'a'));
+}

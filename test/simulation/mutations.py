@@ -109,7 +109,7 @@ FAULTS = [
     ("second copies not written again after a root whose flush failed", "migration.cpp",
      "    start_tags(parts, true);\n    trouble(parts, Phase::tagging, \"the root", "    tag_position_ = parts.directory.size();\n    trouble(parts, Phase::tagging, \"the root"),
     ("root behind the second copies tried again alone", "migration.cpp", "constexpr unsigned tries = 1;", "constexpr unsigned tries = 3;"),
-    ("second copies not written", "migration_tags.cpp", "  if (second_pass_ && !tags_only_) return start_release(parts);", "  if (!tags_only_) return second_pass_ ? start_release(parts) : start_flush(parts);\n  if (second_pass_) tag_position_ = parts.directory.size();"),
+    ("second copies not written", "migration_tags.cpp", "  if (index < parts.roots.current().frontier) return", "  if (!second_pass_ && index < parts.roots.current().frontier) return"),
     ("second copies written first", "migration_tags.cpp", "second_pass_ ? second_write(buffer, generation) : first_write(buffer, generation)", "second_write(buffer, generation)"),
     ("only durable copy of a tag written over", "tag_cache.cpp", "if (!buffer.whole[other]) return {other,", "if (!buffer.whole[other]) return {buffer.content,"),
     ("newer copy of a tag written over", "tag_cache.cpp", "if (!was_begun) return {other, first};", "if (!was_begun) return {buffer.content, first};"),

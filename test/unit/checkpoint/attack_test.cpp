@@ -319,3 +319,30 @@ TEST_CASE("who waits for a copy buffer is woken when one is free") {
   CHECK(machine->poll_until([&] { return machine->was_woken(WaitChannel::of(Reason::copy_buffer)); }));
   CHECK(machine->run_to_idle());
 }
+
+TEST_CASE("a second copy of a tag that a failed flush has dropped is written again, also by a start") {
+  const BlockIndex places[] = {SmallMachine::geometry().tag_block(0, 0), SmallMachine::geometry().tag_block(0, 1)};
+  SmallMachine machine(SmallMachine::geometry());
+  const Medium before = machine.disk.keep_everything();
+  REQUIRE(machine.write_page(5, 'a'));
+  REQUIRE(machine.checkpoint());
+  REQUIRE(machine.store->root().log_need == LogNeed::tags);
+  const auto frame_at = [&](const Medium& medium, unsigned copy) {
+    TagFrame frame;
+    std::memcpy(static_cast<void*>(&frame), medium[places[copy].value]->data(), sizeof(frame));
+    return frame;
+  };
+  Medium medium = machine.disk.keep_everything();
+  const unsigned second = frame_at(medium, 0).sequence & 1 ? 0 : 1;
+  medium[places[second].value] = before[places[second].value];  // as if the root had arrived before it
+  for (unsigned waited = 0; waited < 40; ++waited) {
+    SmallMachine after(medium);
+    for (unsigned i = 0; i < waited; ++i) after.disk.poll();  // the disk's dice fall differently
+    const uint64_t flushes = after.disk.counts().flushes;
+    REQUIRE(after.poll_until([&] { return after.disk.counts().flushes > flushes; }));  // behind the first pass
+    after.disk.fail_next(DiskRequest::Operation::flush, 1);
+    REQUIRE(after.run_to_idle());
+    const Medium now = after.disk.keep_everything();
+    CHECK((frame_at(now, 0).sequence ^ frame_at(now, 1).sequence) == 1);
+  }
+}

@@ -94,7 +94,7 @@ TEST_CASE("the tour of the README") {
   has(world.command("start counter c1"), "c1 started, with a bank of 256 frames");
   CHECK(world.command("call c1 add 42") == "42\n");
   CHECK(world.command("call c1 get") == "42\n");
-  CHECK(world.command("checkpoint") == "checkpoint 1 committed\n");
+  CHECK(world.command("checkpoint") == "checkpoint 2 committed\n");
   const std::string banks = world.command("banks");
   CHECK(banks.starts_with("root "));
   has(banks, " of 100000 frames");
@@ -246,7 +246,7 @@ TEST_CASE("tab") {
   World world;
   world.command("start counter counter1");
   world.command("start counter counter2");
-  has(world.type({"chec\t\r"}), "perdure> checkpoint \ncheckpoint 1 committed\n");
+  has(world.type({"chec\t\r"}), "perdure> checkpoint \ncheckpoint 2 committed\n");
   has(world.type({"call co\t1 a\t5\r"}), "perdure> call counter1 add 5\n5\n");
   const std::string list = world.type({"sta\t\r"});
   has(list, "perdure> sta\nstart  status  \nperdure> sta\nerror: ");

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "objects/frame_check.hpp"
 
-#include <cstring>
 #include <span>
 
-#include "objects/frame_life.hpp"
 #include "objects/process.hpp"
 #include "objects/slot_types.hpp"
 
@@ -127,6 +125,61 @@ std::string_view check_row(const FrameIdentity& identity, const std::byte* frame
   return {};
 }
 
+// --- what is volatile: the other side of normalize(), field by field, because each fetch is checked ----
+
+bool holds_hint(const Capability* capabilities, size_t count) {
+  uint32_t hints = 0;
+  for (const Capability& capability : std::span(capabilities, count)) hints |= capability.hint;
+  return hints != 0;
+}
+
+uint32_t ends_of(const LineEnds& line) { return line.first | line.last; }
+
+bool holds_volatile(const Activity& a) {
+  return (a.is_awaited | a.queue_flags | a.timer_tick | a.timer_next | a.timer_previous | a.next | a.previous |
+          a.peer_next | a.peer_previous) != 0;
+}
+
+bool holds_volatile(const Process& process) {
+  const ProcessControl& c = process.control;
+  uint64_t found = c.root_hint | c.root_identity | c.callers_map | c.priority | c.waiting_fault | c.priority_stamp |
+                   c.waiting_address | c.waiting_detail | c.lost_schedule_stamp;
+  for (const LineEnds& line : process.callers) found |= ends_of(line);
+  return found != 0 || holds_hint(&c.activity, 1) || holds_hint(&process.space, 4 + capability_register_count);
+}
+
+bool holds_volatile(Kind kind, const std::byte* frame, unsigned index) {
+  switch (kind) {
+    case Kind::node:
+      return holds_hint(&row_object<Node>(frame, index)->keeper, 1) ||
+             holds_hint(row_object<Node>(frame, index)->slots, node_slot_count);
+    case Kind::wrapper: {
+      const Wrapper& wrapper = *row_object<Wrapper>(frame, index);
+      return (wrapper.target.hint | ends_of(wrapper.waiting)) != 0;
+    }
+    case Kind::endpoint: {
+      const Endpoint& endpoint = *row_object<Endpoint>(frame, index);
+      return (endpoint.receiver.hint | ends_of(endpoint.waiting)) != 0;
+    }
+    case Kind::notice: return row_object<Notice>(frame, index)->receiver.hint != 0;
+    case Kind::schedule: return ends_of(row_object<Schedule>(frame, index)->peers) != 0;
+    case Kind::activity: return holds_volatile(*row_object<Activity>(frame, index));
+    default: return false;
+  }
+}
+
+bool holds_volatile(Kind kind, const std::byte* frame) {
+  if (kind == Kind::process) return holds_volatile(*reinterpret_cast<const Process*>(frame));
+  if (kind == Kind::capability_page) {
+    return holds_hint(reinterpret_cast<const Capability*>(frame), capabilities_per_page);
+  }
+  if (!is_row(kind)) return false;
+  for (unsigned i = 0; i < info(kind).objects_per_frame; ++i) {
+    if (holds_volatile(kind, frame, i)) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 std::string_view check_capability(const Capability& capability) {
@@ -161,10 +214,7 @@ std::string_view check_frame(const FrameIdentity& identity, const std::byte* bod
 std::string_view check_stored_frame(const FrameIdentity& identity, const std::byte* body) {
   const std::string_view wrong = check_frame(identity, body);
   if (!wrong.empty() || !body) return wrong;
-  if (identity.kind == Kind::page || identity.kind == Kind::empty) return {};
-  alignas(64) std::byte stored[frame_bytes];
-  normalize(identity.kind, body, stored);
-  return std::memcmp(stored, body, frame_bytes) != 0 ? "volatile bytes are stored" : std::string_view{};
+  return holds_volatile(identity.kind, body) ? "volatile bytes are stored" : std::string_view{};
 }
 
 }  // namespace perdure

@@ -47,7 +47,7 @@ void IoQueue::submit_waiting() {
     if (operation.state == Operation::State::waiting) {
       if (!disk_->submit(operation.request)) return;
       operation.state = Operation::State::submitted;
-      operation.submitted_ns = now_ns_;
+      operation.seen_ns = 0;
       ++operation.tries;
       --waiting_;
     }
@@ -58,9 +58,11 @@ void IoQueue::submit_waiting() {
 void IoQueue::advance(uint64_t now_ns) {
   now_ns_ = now_ns;
   if (health_.look_is_due(now_ns)) {
-    for (const Operation& operation : operations_) {
+    for (Operation& operation : operations_) {
       if (operation.state != Operation::State::submitted) continue;
-      health_.is_pending(operation.request.operation, operation.submitted_ns, now_ns);
+      // When it was submitted is not known: between two calls of this function any time may pass.
+      if (operation.seen_ns == 0) operation.seen_ns = now_ns;
+      health_.is_pending(operation.request.operation, operation.seen_ns, now_ns);
     }
   }
   if (paused_ == 0) return;

@@ -100,7 +100,7 @@ class IoQueue {
     uint64_t context = 0;
     uint64_t failing_since_ns = 0;  // if rounds > 0
     uint64_t paused_until_ns = 0;
-    uint64_t submitted_ns = 0;
+    uint64_t seen_ns = 0;           // under way, by the first look at it; 0: not looked at since it was submitted
     uint64_t successes_seen = 0;    // of reads, at the end of the last round
     uint32_t argument = 0;
     IoPurpose purpose = IoPurpose::flush;

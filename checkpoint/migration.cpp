@@ -14,6 +14,7 @@ void Migration::begin(StoreParts& parts) {
   require(phase_ == Phase::idle, "one migration at a time");
   tags_only_ = parts.roots.current().log_need == LogNeed::tags;
   trust_pairs_ = tags_only_;
+  lost_tags_ = 0;
   restart(parts);
   phase_ = Phase::sorting;
 }

@@ -4,7 +4,7 @@
 // copy of each tag frame, both in home order; a flush; the other copies; then the root that says so.
 // Interrupted, by whatever, it is done again: nothing here may depend on what an earlier try has
 // written, except that one durable copy of each tag frame is never written over (EITHER-TAG-COPY,
-// checkpoint/tag_cache.hpp).
+// checkpoint/tag_cache.hpp), unless the disk does not give what it took of the other.
 //
 //   sorting -> moving bodies -> first tags -> flush -> second tags -> root that releases the log
 //                  ^                            |          ^                  |         |
@@ -66,6 +66,7 @@ class Migration {
   static constexpr size_t entries_per_step = 128;
   static constexpr unsigned bodies_per_step = 2;  // whose checksums are compared
   static constexpr unsigned reads_max = 4;        // of a body that arrives and does not verify
+  static constexpr unsigned lost_tags_max = 3;    // of one migration
   static constexpr uint64_t pause_ns = 100'000'000;
 
   // One body of a batch: whence it is to be had, or what became of it.
@@ -113,6 +114,7 @@ class Migration {
   void trouble(StoreParts&, Phase resume, std::string_view what);
   void restart(StoreParts&);
   void start_tags(StoreParts&, bool second_pass);
+  bool is_worth_another_try(const TagBuffer&);
   void unpin_tags(StoreParts&);
   const SummaryEntry& entry_of(const StoreParts&, uint32_t item) const;
   std::byte* memory_of(uint32_t item) const { return memory_ + item * block_bytes; }
@@ -130,6 +132,7 @@ class Migration {
   bool tags_only_ = false;         // the bodies were at home before this start (LogNeed::tags)
   bool second_pass_ = false;       // over the tags
   bool any_tag_written_ = false;   // in this pass
+  unsigned lost_tags_ = 0;         // how often a first copy was not there in the second pass
   bool trust_pairs_ = false;       // what was read as a pair is durable: no flush has failed in this boot
   Batch batch_;
   size_t tag_position_ = 0;        // next in home order whose tag is to be written

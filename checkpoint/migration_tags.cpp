@@ -103,8 +103,8 @@ void Migration::fill_in(StoreParts& parts, const TagBuffer& buffer, uint64_t ind
     tag_position_ = behind_tag_frame(parts, index);
     return unpin_tags(parts);
   }
-  if (second_pass_ && buffer.frame().generation() != generation) {
-    // The disk acknowledged the first copy, and has not got it.
+  if (second_pass_ && buffer.frame().generation() != generation && is_worth_another_try(buffer)) {
+    ++lost_tags_;
     restart(parts);
     return trouble(parts, tags_only_ ? Phase::tagging : Phase::moving, "the disk has lost a write; generation");
   }
@@ -115,6 +115,12 @@ void Migration::fill_in(StoreParts& parts, const TagBuffer& buffer, uint64_t ind
   frame.sequence = write.sequence;
   tag_copy_ = write.copy;
   tag_copies_left_ = 1u << write.copy;
+}
+
+// The disk acknowledged the first copy, and has not got it. It is written again; but not for ever, and not
+// in a place that cannot be read.
+bool Migration::is_worth_another_try(const TagBuffer& buffer) {
+  return lost_tags_ < lost_tags_max && !buffer.read_failed[buffer.content ^ 1];
 }
 
 // → the position behind the last entry of this tag frame.

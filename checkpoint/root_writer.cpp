@@ -29,6 +29,7 @@ void RootWriter::write(IoQueue& io) {
   std::memcpy(memory_, &next_, sizeof(next_));
   state_ = State::writing;
   trouble_ = false;
+  not_given_ = 0;
   left_ = root_copies;
   --tries_left_;
   for (const BlockIndex place : root_blocks[slot_ ^ 1]) {
@@ -61,13 +62,15 @@ void RootWriter::try_again(IoQueue& io) {
 }
 
 void RootWriter::ended(IoQueue& io, const IoResult& result) {
-  trouble_ = trouble_ || result.failed;
-  if (!trouble_ && state_ == State::reading) {
+  if (state_ == State::reading && result.failed) ++not_given_;
+  else trouble_ = trouble_ || result.failed;
+  if (!trouble_ && !result.failed && state_ == State::reading) {
     const std::byte* copy = memory_ + (1 + result.argument) * block_bytes;
     trouble_ = std::memcmp(copy, memory_, block_bytes) != 0;
   }
   if (--left_ > 0) return;
-  if (trouble_) return try_again(io);
+  const unsigned tolerated = tries_left_ > 0 ? 0 : root_copies - 1;
+  if (trouble_ || not_given_ > tolerated) return try_again(io);
   if (state_ == State::writing) {
     // The root becomes durable here; all that it names was made durable by an earlier flush.
     state_ = State::flushing;

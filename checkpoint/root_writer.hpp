@@ -4,6 +4,10 @@
 // both copies read back and compared. A try that fails is made again with the next sequence
 // number, in the same slot: the other one is never touched before a newer root is known to stand.
 //
+// One place may be bad: after the last try, one copy that was read back is enough, if both were written
+// and flushed and the disk does not give the other. (A copy that reads as something else is not
+// tolerated: it may be an older root, which would be believed if the good copy rotted.)
+//
 //   idle --start--> writing --> flushing --> reading back --> done (current() is the new one)
 //                      ^------------------------| a few times, then: failed
 //
@@ -31,6 +35,7 @@ class RootWriter {
 
   const Root& current() const { return current_; }  // durable
   State state() const { return state_; }
+  bool stands_once() const { return state_ == State::done && not_given_ > 0; }
   bool is_busy() const {
     return state_ == State::writing || state_ == State::flushing || state_ == State::reading;
   }
@@ -54,6 +59,7 @@ class RootWriter {
   unsigned tries_left_ = 0;
   unsigned left_ = 0;            // operations of this state still running
   bool trouble_ = false;         // one of them failed
+  unsigned not_given_ = 0;       // copies that could not be read back
   State state_ = State::idle;
 };
 

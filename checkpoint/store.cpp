@@ -83,6 +83,7 @@ bool Store::take_completion() {
     case IoPurpose::root_read:
     case IoPurpose::root_flush:
       parts_.roots.ended(parts_.io, *result);
+      if (parts_.roots.stands_once()) parts_.client->warning("the disk does not give one copy of the root; sequence", root().sequence);
       break;
     default:
       checkpointer_.ended(parts_, *result);

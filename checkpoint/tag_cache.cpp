@@ -25,9 +25,11 @@ TagWrite first_write(const TagBuffer& buffer, Generation generation) {
 
 TagWrite second_write(const TagBuffer& buffer, Generation generation) {
   const unsigned other = buffer.content ^ 1u;
-  const bool is_pair = buffer.whole[other] && buffer.copies[other]->generation() == generation;
-  if (is_pair) return {buffer.content, buffer.frame().sequence};  // an earlier try, perhaps in vain
-  return {other, partner_of(buffer.frame().sequence)};
+  const uint64_t second = TagFrame::sequence_of(generation, 1);
+  const bool is_first_there = buffer.frame().generation() == generation;
+  // An earlier try of this pass has written it, perhaps in vain; or it is the only one there is.
+  if (!is_first_there || buffer.frame().sequence == second) return {buffer.content, second};
+  return {other, second};
 }
 
 void TagCache::open(std::byte* memory) {

@@ -59,7 +59,9 @@ struct TagWrite {
 };
 // First pass: never over the only copy that is durable. Second pass, everything that the first one has
 // written being durable: over the other one. Both may be made again after a failure, in this boot or
-// another; they choose the same copies then.
+// another; they choose the same copies then. The first copy may not be there: a disk that acknowledged it
+// does not give it, or has lost it again and again. Then the only copy there is is written over, and not the
+// other for ever in vain; of that one a power cut at this instant would be a second fault.
 TagWrite first_write(const TagBuffer&, Generation);
 TagWrite second_write(const TagBuffer&, Generation);
 

@@ -114,7 +114,10 @@ FAULTS = [
     ("only durable copy of a tag written over", "tag_cache.cpp", "if (!buffer.whole[other]) return {other,", "if (!buffer.whole[other]) return {buffer.content,"),
     ("newer copy of a tag written over", "tag_cache.cpp", "if (!was_begun) return {other, first};", "if (!was_begun) return {buffer.content, first};"),
     ("first write of a tag not made again where it was", "tag_cache.cpp", "return {buffer.content, is_pair ?", "return {other, is_pair ?"),
-    ("second write of a tag not made again where it was", "tag_cache.cpp", "if (is_pair) return {buffer.content, buffer.frame().sequence};", "if (is_pair) return {other, buffer.frame().sequence};"),
+    ("second write of a tag not made again where it was", "tag_cache.cpp", "if (!is_first_there || buffer.frame().sequence == second) return", "if (!is_first_there) return"),
+    ("second write of a tag beside the only copy there is", "tag_cache.cpp", "if (!is_first_there || buffer.frame().sequence == second) return", "if (buffer.frame().sequence == second) return"),
+    ("a lost write of a tag made again for ever", "migration_tags.cpp", "lost_tags_ < lost_tags_max && ", ""),
+    ("a copy of a tag that is not given written again", "migration_tags.cpp", " && !buffer.read_failed[buffer.content ^ 1]", ""),
     ("pairs trusted after a failed flush", "migration.cpp", "    trust_pairs_ = false;\n", ""),
     ("releasing root says that the log is not needed", "migration.cpp", "root.log_need = LogNeed::tags;", "root.log_need = LogNeed::nothing;"),
     ("a log that was written over refuses the image", "recovery.cpp", "read.error().error != OpenError::damaged) return read;", "read.error().error != OpenError::damaged || true) return read;"),
@@ -134,6 +137,7 @@ FAULTS = [
     ("a bad place waited for for ever", "io_queue.cpp", "if (!is_bad_place(operation)) return true;", "return true;"),
     ("a bad place told without another that succeeds", "io_queue.cpp", "operation.rounds_alone >= bad_place_rounds &&", "operation.rounds >= bad_place_rounds &&"),
     ("nobody probes an ill disk", "io_queue.cpp", "if (is_read(operation.request)) probe();", ""),
+    ("a request timed from the last look before it", "io_queue.cpp", "if (operation.seen_ns == 0) operation.seen_ns = now_ns;", "if (operation.seen_ns == 0) operation.seen_ns = 1;"),
     ("an ill disk not told", "disk_health.hpp io_queue.cpp", "if (now_ns - side.since_ns >= failing_ns) tell(side, operation);", ""),
     ("reads not made again at the start", "recovery.cpp", "    if (try_to_read(place, memory)) return true;\n    if (!client_) return false;", "    return try_to_read(place, memory);"),
     # --- what stands twice
@@ -156,6 +160,8 @@ FAULTS = [
     # --- roots and numbers, each by itself
     ("a root slot that cannot be read accepted", "recovery.cpp", "    if (survey.read_failed) return failure(OpenError::disk_failed, \"a root slot cannot be read\");\n    return damaged(\"both copies of a root\");", "    if (!survey.read_failed) return damaged(\"both copies of a root\");"),
     ("roots of two stores accepted", "recovery.cpp", "if (survey.contradiction) return", "if (false) return"),
+    ("one bad place of a root stops all commits", "root_writer.cpp", "tries_left_ > 0 ? 0 : root_copies - 1", "0"),
+    ("a copy of a root that reads as something else tolerated", "root_writer.cpp", "trouble_ = std::memcmp(copy, memory_, block_bytes) != 0;", "not_given_ += std::memcmp(copy, memory_, block_bytes) != 0;"),
     ("only one copy of a root read back", "root_writer.cpp", "trouble_ = std::memcmp(copy, memory_, block_bytes) != 0;", "trouble_ = result.argument == 0 && std::memcmp(copy, memory_, block_bytes) != 0;"),
     ("number of a failed attempt not in the withdrawing root", "checkpoint_failure.cpp", "  root.next_generation = next_generation_;\n", ""),
     ("segment sequence begins anew with each generation", "log_writer.cpp", "  reference_count_ = 0;\n  header_built_ = 0;", "  reference_count_ = 0;\n  next_sequence_ = (next_sequence_ >> 32 << 32) | 1;\n  header_built_ = 0;"),

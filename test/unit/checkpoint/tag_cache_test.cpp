@@ -159,6 +159,21 @@ TEST_CASE("the second pass writes the other copy, and the same one again when it
   }
 }
 
+TEST_CASE("the second pass writes over the copy there is, if the first one is not there") {
+  for (unsigned copy : {0u, 1u}) {
+    Fixture fixture;
+    const unsigned other = copy ^ 1;
+    fixture.put(other, first, true);
+    SECTION("for the first time") { fixture.put(copy, old_sequence + 1); }
+    SECTION("again: what an earlier try has written may be there in vain") { fixture.put(copy, second); }
+    SECTION("the other is an old one, the disk having lost the write") {
+      fixture.put(copy, old_sequence + 1);
+      fixture.put(other, old_sequence);
+    }
+    check(second_write(fixture.load(), generation), copy, second);
+  }
+}
+
 TEST_CASE("what was written takes part at once") {
   Fixture fixture;
   fixture.put(0, old_sequence + 1);

@@ -163,7 +163,10 @@ void Migration::tags_written(StoreParts& parts) {
     return;
   }
   TagBuffer& buffer = parts.tags[*tag_buffer_];
-  if (tag_copy_ == both_copies) {
+  // After the second copy as well, nothing is believed of what the disk acknowledged: the next migration that
+  // touches this tag frame writes over the older copy there *is*. If that one were the only one that is true,
+  // a lost write and a power cut would bring old versions back.
+  if (tag_copy_ == both_copies || second_pass_) {
     buffer.state = TagBuffer::State::empty;
     --buffer.pins;
     tag_buffer_.reset();

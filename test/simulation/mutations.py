@@ -23,7 +23,7 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
 TESTS = {  # how each is linked and run
-    "simulation": ("test/simulation/crash_simulation", ["--runs", "40"], []),
+    "simulation": ("test/simulation/crash_simulation", ["--runs", "80"], []),
     "unit": ("test/unit/checkpoint/checkpoint_test", [], [BUILD / "test/libcatch_main.a"]),
 }
 TIME_LIMIT_S = 120
@@ -116,6 +116,7 @@ FAULTS = [
     ("first write of a tag not made again where it was", "tag_cache.cpp", "return {buffer.content, is_pair ?", "return {other, is_pair ?"),
     ("second write of a tag not made again where it was", "tag_cache.cpp", "if (!is_first_there || buffer.frame().sequence == second) return", "if (!is_first_there) return"),
     ("second write of a tag beside the only copy there is", "tag_cache.cpp", "if (!is_first_there || buffer.frame().sequence == second) return", "if (buffer.frame().sequence == second) return"),
+    ("a tag that was written believed without reading it", "migration_tags.cpp", "if (tag_copy_ == both_copies || second_pass_) {", "if (tag_copy_ == both_copies) {"),
     ("a lost write of a tag made again for ever", "migration_tags.cpp", "lost_tags_ < lost_tags_max && ", ""),
     ("a copy of a tag that is not given written again", "migration_tags.cpp", " && !buffer.read_failed[buffer.content ^ 1]", ""),
     ("pairs trusted after a failed flush", "migration.cpp", "    trust_pairs_ = false;\n", ""),

@@ -59,11 +59,37 @@ void SimulatedMachine::run_to_idle() {
   }
 }
 
+void SimulatedMachine::park(const Stall& stall) {
+  parked_.insert(stall.until);
+  ++stalls;
+}
+
+void SimulatedMachine::expect_everybody_woken() {
+  constexpr unsigned polls_max = 60'000;  // each a millisecond
+  for (unsigned i = 0; !parked_.empty(); ++i) {
+    if (i == polls_max) {
+      throw SimulationFailure("nobody wakes who waits for reason " + std::to_string(unsigned(parked_.begin()->reason())) +
+                              ", key " + std::to_string(parked_.begin()->key()));
+    }
+    if (store->can_declare() && store->due(now_ns)) declare();
+    poll(1'000'000);
+  }
+}
+
+void SimulatedMachine::flood(Random& random, unsigned stalls_wanted) {
+  const unsigned until = stalls + stalls_wanted;
+  const uint64_t frames = store->frames_in_store(), first = random.next();
+  for (uint64_t i = 0; i < 400 && stalls < until; ++i) {
+    write({1 + (first + i / 2) % (frames - 1)}, random);
+    for (unsigned polls = 0; polls < 3; ++polls) poll(10'000);
+  }
+}
+
 CacheSlot SimulatedMachine::obtain(FrameNumber frame) {
   const auto slot = store->obtain(frame);
   if (slot) return *slot;
-  expect(reads_may_fail || slot.error().why == Absent::Why::stall, named("unreadable, and no read has failed", frame));
-  ++stalls;
+  expect(reads_may_fail || slot.error().why == Absent::Why::stall, named("unreadable, and nothing was damaged", frame));
+  if (slot.error().why == Absent::Why::stall) park(slot.error().stall);
   return no_slot;
 }
 
@@ -81,9 +107,9 @@ CacheSlot SimulatedMachine::obtain_waiting(FrameNumber frame, bool* unreadable) 
 }
 
 bool SimulatedMachine::make_dirty(CacheSlot slot, Random& random) {
-  if (store->make_dirty(slot, random.one_in(4) ? Need::reserve : Need::ordinary)) return true;
-  ++stalls;
-  return false;
+  const auto done = store->make_dirty(slot, random.one_in(4) ? Need::reserve : Need::ordinary);
+  if (!done) park(done.error());
+  return done.has_value();
 }
 
 // The oracle's copy is made by its own, obvious way: nothing of the store is asked.
@@ -133,7 +159,10 @@ void SimulatedMachine::write(FrameNumber frame, Random& random) {
 
 void SimulatedMachine::make_anew(FrameNumber frame, Random& random) {
   const auto slot = store->obtain_identity(frame);
-  if (!slot) return void(++stalls);
+  if (!slot) {
+    if (slot.error().why == Absent::Why::stall) park(slot.error().stall);
+    return;
+  }
   if (!make_dirty(*slot, random)) return;
   FrameIdentity& identity = store->descriptor(*slot).identity;
   if (identity.kind != Kind::empty) rescind(identity);

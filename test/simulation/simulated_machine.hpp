@@ -6,6 +6,7 @@
 
 #include <cstdlib>
 #include <memory>
+#include <set>
 #include <stdexcept>
 #include <string>
 
@@ -46,6 +47,10 @@ class SimulatedMachine final : public StoreClient {
 
   // One random thing, mostly to one of a few frames, or to any. Needs an oracle.
   void act(Random&, bool anywhere);
+  // Writes to one frame after the other, until so many have had to wait: for the log, for copies, for the cache.
+  void flood(Random&, unsigned stalls_wanted);
+  // On a disk that is well: everybody who was told to wait is woken. Takes the checkpoints that this needs.
+  void expect_everybody_woken();
   // Until nothing is pending and everything is at home.
   void run_to_idle();
   void poll(uint64_t ns);
@@ -64,9 +69,13 @@ class SimulatedMachine final : public StoreClient {
   unsigned failed_commits = 0;
   unsigned stalls = 0;
   unsigned operations = 0;
+  WaitChannel last_wake;
   bool reads_may_fail = false;  // the disk was told so
 
-  void wake(WaitChannel channel) override { last_wake = channel; }
+  void wake(WaitChannel channel) override {
+    last_wake = channel;
+    parked_.erase(channel);
+  }
   void unmap(CacheSlot) override {}
   void committed(Generation, bool failed) override;
   void warning(std::string_view, uint64_t) override { ++warnings; }
@@ -74,9 +83,9 @@ class SimulatedMachine final : public StoreClient {
   void disk_is_well(DiskRequest::Operation, uint64_t) override { ++well; }
   uint64_t clock_ns() override { return now_ns += 100'000; }
   void bug(std::string_view what, FrameNumber) override { throw SimulationFailure("bug: " + std::string(what)); }
-  WaitChannel last_wake;
 
  private:
+  void park(const Stall&);
   CacheSlot obtain(FrameNumber);  // no_slot: stalled, or unreadable
   CacheSlot obtain_waiting(FrameNumber, bool* unreadable);
   bool make_dirty(CacheSlot, Random&);
@@ -89,6 +98,7 @@ class SimulatedMachine final : public StoreClient {
   SimulatedDisk& disk_;
   std::span<std::byte> memory_;
   Oracle* oracle_;
+  std::set<WaitChannel> parked_;  // on which somebody waits
   bool withdrawing_ = false;
   bool hints_refreshed_ = false;  // then what stands in the cache is compared without hints
 };

@@ -152,6 +152,8 @@ TEST_CASE("who waits for room in the cache is woken when a fetch has ended") {
     machine->poll();
     if (store.descriptor(slot).state == FrameState::clean) store.drop(slot);
   }
+  REQUIRE(machine->read_page(1) == 'a');  // their tag frame is in memory, so that all wait for bodies
+  REQUIRE(store.drop(store.find({1})));
   for (uint64_t number = 1; number <= slots; ++number) REQUIRE_FALSE(store.obtain({number}).has_value());
   machine->disk.hold_waiting();
   const auto refused = store.obtain({slots + 1});

@@ -122,7 +122,7 @@ TEST_CASE("one lost write of a tag frame, and power cuts in the next generation:
       REQUIRE(machine.write_page(100, 'b'));
       machine.declare();
       machine.disk.after_write = [&] {
-        for (unsigned i = 0; i < 8; ++i) {
+        for (unsigned i = 0; i < 40; ++i) {
           SmallMachine next(machine.disk.cut(random), 1 << 20);
           REQUIRE(next.opened);
           CHECK(next.read_page(1) == 'b');

@@ -68,7 +68,7 @@ void Migration::prepare_new_tag_frame(StoreParts& parts, uint64_t index, const T
 
 bool Migration::prepare_tag_frame(StoreParts& parts, uint64_t index) {
   if (!tag_buffer_) {
-    tag_buffer_ = parts.tags.request(parts.io, parts.geometry, index);
+    tag_buffer_ = parts.tags.request(parts.io, parts.geometry, index, Need::reserve);
     if (!tag_buffer_) return false;
     ++parts.tags[*tag_buffer_].pins;
   }

@@ -43,7 +43,7 @@ void TagCache::open(std::byte* memory) {
   }
 }
 
-std::optional<unsigned> TagCache::request(IoQueue& io, const Geometry& geometry, uint64_t index) {
+std::optional<unsigned> TagCache::request(IoQueue& io, const Geometry& geometry, uint64_t index, Need need) {
   for (unsigned i = 0; i < buffer_count; ++i) {
     TagBuffer& buffer = buffers_[i];
     if (buffer.state != TagBuffer::State::empty && buffer.index == index) {
@@ -51,7 +51,7 @@ std::optional<unsigned> TagCache::request(IoQueue& io, const Geometry& geometry,
       return i;
     }
   }
-  const auto chosen = choose_buffer();
+  const auto chosen = choose_buffer(need);
   if (!chosen) return {};
   TagBuffer& buffer = buffers_[*chosen];
   buffer.state = TagBuffer::State::loading;
@@ -71,8 +71,8 @@ std::optional<unsigned> TagCache::request(IoQueue& io, const Geometry& geometry,
   return chosen;
 }
 
-std::optional<unsigned> TagCache::choose_buffer() {
-  if (loading_ >= loads_max) return {};
+std::optional<unsigned> TagCache::choose_buffer(Need need) {
+  if (loading_ >= (need == Need::reserve ? loads_max : loads_max - 1)) return {};
   for (unsigned i = 0; i < 2 * buffer_count; ++i) {
     const unsigned candidate = hand_;
     hand_ = (hand_ + 1) % buffer_count;

@@ -75,8 +75,9 @@ class TagCache {
   void open(std::byte* memory);
   TagBuffer& operator[](unsigned buffer) { return buffers_[buffer]; }
 
-  // The buffer for tag frame `index`, which may be loading now. None: try again later.
-  std::optional<unsigned> request(IoQueue&, const Geometry&, uint64_t index);
+  // The buffer for tag frame `index`, which may be loading now. None: try again later. The last of the loads
+  // at once is for the migration: however many wait for tags, it gets its own, and the log is freed.
+  std::optional<unsigned> request(IoQueue&, const Geometry&, uint64_t index, Need need = Need::ordinary);
   // A tag_read has ended. True if the buffer is no longer loading: serve its waiters.
   bool read_ended(const IoResult&, const Geometry&, const Root&);
   bool has_room_for_waiter(unsigned buffer) const { return buffers_[buffer].waiter_count < waiters_max; }
@@ -86,7 +87,7 @@ class TagCache {
   static void was_written(TagBuffer&, unsigned copy, const TagFrame& content);
 
  private:
-  std::optional<unsigned> choose_buffer();
+  std::optional<unsigned> choose_buffer(Need);
   static void judge(TagBuffer&);
 
   std::array<TagBuffer, buffer_count> buffers_{};

@@ -170,6 +170,7 @@ FAULTS = [
     ("state of the system in header and root may differ", "recovery.cpp", " ||\n        std::memcmp(&header_.system, &root_.system, sizeof(SystemState)) != 0) {", ") {"),
     # --- waiting
     ("nobody is woken for copy buffers", "checkpointer.cpp", "parts.client->wake(WaitChannel::of(Reason::copy_buffer));", ""),
+    ("the migration has no load of tags of its own", "migration_tags.cpp", ", index, Need::reserve);", ", index);"),
     ("nobody is woken for log space", "checkpointer.cpp", "parts.client->wake(WaitChannel::of(Reason::log_space));", ""),
     ("nobody is woken for room in the cache", "fetcher.cpp", "parts.client->wake(WaitChannel::of(Reason::cache_space));", ""),
 ]

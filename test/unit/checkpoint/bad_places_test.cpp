@@ -113,6 +113,23 @@ TEST_CASE("one copy of a root that is never given stops no checkpoint and no sta
   }
 }
 
+TEST_CASE("however many wait for tags, the migration gets its own") {
+  const Geometry geometry = SmallMachine::geometry(3 * tag_frames);
+  SmallMachine machine(geometry, 3 * tag_frames);
+  touch_every_tag_frame(machine, 'a');
+  const Generation generation = machine.declare();
+  // Between any two steps somebody asks for another tag frame.
+  uint64_t asked = 0;
+  REQUIRE(machine.poll_until([&] {
+    for (unsigned i = 0; i < 2 * TagCache::loads_max; ++i) {
+      const FrameNumber number{(tag_frames + asked++ % (2 * tag_frames)) * tags_per_frame + 2};
+      if (const auto slot = machine.store->obtain(number)) machine.store->drop(*slot);
+    }
+    return machine.store->can_declare();
+  }));
+  CHECK(machine.store->committed_generation() == generation);
+}
+
 TEST_CASE("a request after a long time of nothing to do does not call the disk ill") {
   SmallMachine machine(SmallMachine::geometry());
   REQUIRE(machine.write_page(1, 'a'));

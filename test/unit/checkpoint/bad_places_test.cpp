@@ -149,3 +149,17 @@ TEST_CASE("a start late by the clock does not call a disk ill that answers at on
   REQUIRE(machine.open({}));
   CHECK(machine.ill == 0);
 }
+
+TEST_CASE("whichever one block is never given, checkpoints are made") {
+  const Geometry geometry = SmallMachine::geometry();
+  for (uint64_t place = 0; place < geometry.disk_blocks; ++place) {
+    SmallMachine machine(geometry, 2, 1 << 20);
+    machine.disk.set_bad(place);
+    INFO("block " << place);
+    for (char fill : {'a', 'b'}) {
+      for (uint64_t number : {1, 2, 200}) REQUIRE(machine.write_page(number, fill));
+      REQUIRE(machine.checkpoint());
+    }
+    CHECK(machine.read_page(1) == 'b');
+  }
+}

@@ -83,6 +83,7 @@ void Kernel::look_at_deadline(ActivityRef ref, CacheSlot slot) {
   Process& process = process_at(slot);
   const uint64_t deadline_ns = process.registers.r15;
   committed_ = false;
+  scheduler.forget_wake(ref);
   if (!has_passed(deadline_ns)) return timers.arm(ref, boot_time_of(deadline_ns));
   const auto activity = prepare_activity(process);
   const Outcome outcome = activity ? prepare_write(slot, Need::reserve) : activity.error();

@@ -29,7 +29,7 @@ Outcome Kernel::answer_all(Capability* capabilities, size_t count) {
 }
 
 // Whoever destroys itself is stopped last: until then it is there to wait for what is on the disk.
-Outcome Kernel::retire_process(CacheSlot slot, ObjectId id) {
+Outcome Kernel::retire_process(CacheSlot slot) {
   Process& process = process_at(slot);
   if (slot != current_slot_) {
     if (const Outcome o = stop_process(slot, process); o.is_obstacle()) return o;
@@ -50,7 +50,7 @@ Outcome Kernel::retire_process(CacheSlot slot, ObjectId id) {
     }
     process.control.activity = {};
   }
-  scheduler.wake_all(channel(WaitChannel::Reason::receiver, id));
+  scheduler.wake_callers(slot);
   return Outcome::prepared();
 }
 
@@ -112,7 +112,7 @@ Outcome Kernel::retire_object(CacheSlot slot, unsigned index, FrameNumber frame)
     case Kind::endpoint: {
       const Endpoint& endpoint = *row_object<Endpoint>(store.bytes(slot), index);
       scheduler.wake_all(channel(WaitChannel::Reason::endpoint, id));
-      scheduler.wake_all(channel(WaitChannel::Reason::receiver, endpoint.receiver.object));
+      scheduler.wake_callers(endpoint.receiver);
       return Outcome::prepared();
     }
     case Kind::activity:
@@ -137,7 +137,7 @@ Outcome Kernel::retire_frame(CacheSlot slot, FrameNumber frame) {
     case Kind::capability_page:
       return answer_all(reinterpret_cast<Capability*>(store.bytes(slot)), capabilities_per_page);
     case Kind::process:
-      return retire_process(slot, ObjectId::of(frame));
+      return retire_process(slot);
     case Kind::activity:
       return retire_activity_row(slot);
     default:

@@ -234,7 +234,7 @@ class Kernel final : public StoreClient {
 
   // destruction.cpp
   Outcome answer_all(Capability*, size_t count);
-  Outcome retire_process(CacheSlot, ObjectId);
+  Outcome retire_process(CacheSlot);
   Outcome retire_activity(ActivityRef);
   Outcome retire_activity_row(CacheSlot);
   struct Neighbours {  // of a row in the restart list, writable; null: there is none

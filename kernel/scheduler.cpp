@@ -145,19 +145,22 @@ void Scheduler::move(ActivityRef ref, const Standing& standing) {
 }
 
 // Each goes to the end of the list of peers, so that as many as there were at first are all of them.
+// One that is destroyed is left by all: also by a receiver that was moved before one of its callers was,
+// and joined again when its priority changed by that. None does so twice for the same caller.
 void Scheduler::schedule_changed(CacheSlot slot, unsigned index, bool is_destroyed) {
   if (++stamp_ == 0) ++stamp_;  // 0 is no stamp
   const Schedule& schedule = schedule_at(place_of(slot, index));
   uint32_t count = 0;
   for (uint32_t peer = schedule.peers.first; peer != 0 && !(peer & end_mark); peer = at({peer}).peer_next) ++count;
-  for (; count > 0 && !schedule.peers.is_empty(); --count) {
+  for (uint32_t done = 0; (is_destroyed || done < count) && !schedule.peers.is_empty(); ++done) {
     const ActivityRef ref{schedule.peers.first};
     const CacheSlot process = store_->find(at(ref).process.frame());
     const uint8_t inherited = process == no_slot ? 0 : highest_of(process_in(process).control.callers_map);
     if (is_destroyed) move(ref, {inherited, true, {}});
     else move(ref, {std::max(schedule.priority, inherited), true, ActivityRef::of(slot, index)});
-    if (count % steps_between_interrupts == 0) machine::let_interrupts_in();
+    if ((done + 1) % steps_between_interrupts == 0) machine::let_interrupts_in();
   }
+  if (is_destroyed) ++stamp_;  // its priority has been looked at meanwhile
 }
 
 ActivityRef Scheduler::activity_of(Process& process) {
@@ -425,18 +428,28 @@ void Scheduler::wake_some_for_store() {
   wake_some(Reason::disk_queue);
 }
 
+// A process that nobody has looked at yet only reads as zero: its body may hold anything.
+unsigned Scheduler::wake_callers(CacheSlot slot) {
+  if (!store_->descriptor(slot).is_readable()) return 0;
+  unsigned count = 0;
+  for (unsigned p = priority_count; p-- > 0;) count += wake_line(process_in(slot).callers[p]);
+  return count;
+}
+
+unsigned Scheduler::wake_callers(const Capability& receiver) {
+  if (receiver.type != CapabilityType::process) return 0;
+  const CacheSlot slot = store_->find(receiver.object.frame());
+  if (slot == no_slot) return 0;
+  const FrameIdentity& identity = store_->descriptor(slot).identity;
+  const bool is_there = identity.kind == Kind::process && names(receiver, ObjectId::of(receiver.object.frame()), identity.source);
+  return is_there ? wake_callers(slot) : 0;
+}
+
 unsigned Scheduler::wake_all(WaitChannel channel) {
   if (store_ == nullptr) return 0;  // the store is being opened
   const Reason reason = channel.reason();
   const ObjectId object{channel.key()};
   switch (reason) {
-    case Reason::receiver: {
-      const CacheSlot slot = store_->find(object.frame());
-      unsigned count = 0;
-      if (slot == no_slot || store_->descriptor(slot).identity.kind != Kind::process) return 0;
-      for (unsigned p = priority_count; p-- > 0;) count += wake_line(process_in(slot).callers[p]);
-      return count;
-    }
     case Reason::endpoint:
     case Reason::wrapper: {
       const CacheSlot slot = store_->find(object.frame());

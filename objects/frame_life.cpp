@@ -31,9 +31,8 @@ void forget_volatile(Process& process) {
   control.root_hint = 0;
   control.root_identity = 0;
   control.callers_map = 0;
-  control.priority = control.waiting_fault = 0;
+  control.priority = 0;
   control.priority_stamp = 0;
-  control.waiting_address = control.waiting_detail = 0;
   control.lost_schedule_stamp = 0;
   for (LineEnds& line : process.callers) line = {};
 }

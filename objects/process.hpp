@@ -81,12 +81,14 @@ struct ProcessControl {
   // Volatile, too: bit p: callers of priority p wait for it (Process::callers).
   uint16_t callers_map = 0;
   uint8_t priority = 0;            // its schedule's, as of this stamp (kernel/scheduler.hpp)
-  uint8_t waiting_fault = 0;       // the trap with which it waits for a keeper (kernel/lines.cpp)
-  uint32_t priority_stamp = 0;
+  // The trap with which it waits for a keeper (kernel/lines.cpp), read only while it does. Stored: its
+  // frame may go to the disk meanwhile.
+  uint8_t waiting_fault = 0;
+  uint32_t priority_stamp = 0;     // volatile
   // Vector number of a trap of the processor that nobody has been told of yet (is_trap); 0: none. Stored. The
   // program counter stands behind the instruction that raised it, so it would not be raised again.
   uint32_t untold_trap = 0;
-  uint64_t waiting_address = 0;    // volatile, as waiting_fault
+  uint64_t waiting_address = 0;
   uint64_t waiting_detail = 0;
   uint32_t lost_schedule_stamp = 0;  // volatile: as of this stamp its schedule cannot be read; 0: it can
   uint32_t spare_2 = 0;

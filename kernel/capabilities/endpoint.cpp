@@ -18,11 +18,11 @@ Outcome set_receiver(Request& request) {
   if (const Outcome o = kernel.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;
   const Commit committed = kernel.commit();
   Endpoint& endpoint = endpoint_of(request);
-  const ObjectId before = endpoint.receiver.object;
+  const Capability before = endpoint.receiver;
   endpoint.receiver = receiver;
   if (!receiver.is_void()) endpoint.flags |= Endpoint::flag_had_receiver;
   // Who waits for the old receiver, or for there to be one, looks again.
-  kernel.scheduler.wake_all(WaitChannel::of(WaitChannel::Reason::receiver, before.value));
+  kernel.scheduler.wake_callers(before);
   kernel.scheduler.wake_all(WaitChannel::of(WaitChannel::Reason::endpoint, request.capability.object.value));
   return request.answer(committed);
 }

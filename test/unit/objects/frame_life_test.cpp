@@ -142,9 +142,9 @@ std::array<bool, frame_bytes> volatile_bytes(Kind kind) {
   } else if (kind == Kind::process) {
     const size_t control = offsetof(Process, control);
     mark(control + offsetof(ProcessControl, root_identity),
-         offsetof(ProcessControl, untold_trap) - offsetof(ProcessControl, root_identity));
-    mark(control + offsetof(ProcessControl, waiting_address),
-         offsetof(ProcessControl, spare_2) - offsetof(ProcessControl, waiting_address));
+         offsetof(ProcessControl, waiting_fault) - offsetof(ProcessControl, root_identity));
+    mark(control + offsetof(ProcessControl, priority_stamp), sizeof(uint32_t));
+    mark(control + offsetof(ProcessControl, lost_schedule_stamp), sizeof(uint32_t));
     mark(offsetof(Process, callers), sizeof(Process::callers));
     mark_hint(offsetof(Process, control) + offsetof(ProcessControl, activity));
     mark_hint(offsetof(Process, space));

@@ -214,3 +214,154 @@ TEST_CASE("who waits for an answer with a deadline is not counted as woken for e
   run_checked(world, 60);
   CHECK(world.kernel().scheduler.woken_count() == 0);
 }
+
+// --- the shortcuts around a line ---------------------------------------------------------------------------
+
+// The receiver waits open, nobody is in line, and all frames of the call are at hand: but one that stood in
+// line before the restart is still on the disk.
+TEST_CASE("the fast path passes nobody who stood in line before a restart, and is taken again afterwards") {
+  KernelWorld world;
+  world.use_fast_path = true;
+  bool serves = false, calls = false;
+  std::vector<uint64_t> order;
+  const Guest busy = world.new_guest(noting_server(serves, order, 1));
+  world.open_new_rows();
+  const Guest marked = world.new_guest(steps({call(5, {1, 1})}));
+  world.open_new_rows();
+  const Guest latecomer = world.new_guest([&](Process& p) {
+    if (calls) call(5, {1, 9})(p);
+  });
+  // More important than the one that stood in line: it is not kept waiting, and the receiver is looked at.
+  // It wakes the latecomer itself: at no moment does nobody run, so the disk has no time to give anything.
+  unsigned early_calls = 0;
+  const Guest early = world.new_guest([&](Process& p) {
+    if (early_calls > 0) call(early_calls-- == 2 ? 5 : 7, {1, 5})(p);
+    else call(6, {method::clock_wait_until, 1'000'000 * ms})(p);
+  }, 5);
+  world.process(early).capability_registers[6] = {.type = CapabilityType::clock};
+  world.process(early).capability_registers[7] = KernelWorld::entry(latecomer);
+  for (const Guest& guest : {marked, latecomer, early}) world.process(guest).capability_registers[5] = KernelWorld::entry(busy);
+  world.start();
+  run_checked(world, 60);
+  REQUIRE(world.object<Activity>(marked.activity).stood_in != 0);
+  world.let_receive(busy);
+  world.let_receive(latecomer);
+  world.take_checkpoint();
+  world.cut_and_boot();
+  for (const Guest& guest : {busy, latecomer, early}) {
+    for (const Capability& object : {guest.process, guest.activity, guest.endpoint, world.process(guest).schedule}) {
+      world.write(object);
+    }
+  }
+  serves = calls = true;
+  early_calls = 2;
+  world.process(latecomer).capability_registers[5].hint = slot_of(world, busy.endpoint);  // as after its first call
+  world.write(early.process);
+  world.process(early).registers.r15 = 0;
+  world.process(early).registers.rip = rip_of_call + system_call_instruction_bytes;  // it does not sleep
+  run_checked(world, 200);
+  REQUIRE(order.size() > 3);
+  CHECK(order[0] == 5);
+  CHECK(order[1] == 1);
+  CHECK(world.fast_count > 0);
+}
+
+// The least important caller of an important server sends a long message; somebody in between is ready.
+TEST_CASE("a long message that is taken gives way to nobody who is less important than its receiver") {
+  KernelWorld world;
+  bool serves = false, spins = false;
+  unsigned ticks = 0;
+  std::vector<uint64_t> order;
+  const Guest busy = world.new_guest({}, 1);
+  world.set_program(busy, [&](Process& p) {
+    if (!serves) return;
+    const bool is_call = (p.registers.rax & 0xff) == static_cast<uint64_t>(Delivery::call);
+    if (is_call) order.push_back(p.registers.rsi);
+    KernelWorld::invoke(p, Invocation::reply_and_wait, is_call ? resume_register : 0, {}, 0, 0, 0, 0, 2 * frame_bytes,
+                        Guest::memory);
+  });
+  std::vector<Guest> callers;
+  for (uint64_t i = 1; i <= 2; ++i) {
+    callers.push_back(world.new_guest(steps({[i](Process& p) {
+      KernelWorld::invoke(p, Invocation::call, 5, {1, i}, 0, 0, 2 * frame_bytes, Guest::memory);
+    }}), 1));
+    world.process(callers.back()).capability_registers[5] = KernelWorld::entry(busy);
+  }
+  world.new_guest([](Process&) {}, 1);
+  const Guest between = world.new_guest([&](Process& p) {
+    if (!spins) call(6, {method::clock_wait_until, world.kernel().machine_time_ns() + 2 * ms})(p);
+  }, 3);
+  world.process(between).capability_registers[6] = {.type = CapabilityType::clock};
+  world.start();
+  run_checked(world, 80);
+  for (const Guest& caller : callers) {
+    REQUIRE(world.kernel().scheduler.reason(activity_of(world, caller)) == WaitChannel::Reason::receiver);
+  }
+  const Capability schedule = world.process(busy).schedule;
+  world.object<Schedule>(schedule).priority = 6;
+  world.kernel().scheduler.schedule_changed(slot_of(world, schedule), schedule.object.index(), false);
+  fake_machine().on_interrupt_window = [&] {
+    Kernel& kernel = world.kernel();
+    const bool copies = kernel.has_current() && kernel.is_current(world.process(callers[0]));
+    if (!copies || !serves) return;
+    ++ticks;
+    fake_machine().pending.timer = true;
+  };
+  spins = serves = true;
+  run_checked(world, 200);
+  CHECK(ticks > 0);
+  REQUIRE(!order.empty());
+  CHECK(order[0] == 1);
+}
+
+// A completion wakes some, because there may be room for no more; the disk may have nothing else to do then.
+TEST_CASE("those who wait for the disk or the cache are woken at ticks, all of them in the end") {
+  for (const auto reason : {WaitChannel::Reason::disk_queue, WaitChannel::Reason::cache_space}) {
+    constexpr unsigned count = 40;
+    KernelWorld world;
+    unsigned ran[count] = {};
+    std::vector<Guest> waiting;
+    for (unsigned i = 0; i < count; ++i) waiting.push_back(world.new_guest([&ran, i](Process&) { ++ran[i]; }, static_cast<uint8_t>(i % 3)));
+    const Guest calm = world.new_guest([&](Process& p) {
+      call(6, {method::clock_wait_until, world.kernel().machine_time_ns() + ms})(p);
+    }, 8);
+    world.process(calm).capability_registers[6] = {.type = CapabilityType::clock};
+    world.start();
+    run_checked(world, 100);
+    Scheduler& scheduler = world.kernel().scheduler;
+    for (const Guest& guest : waiting) {
+      const ActivityRef ref = activity_of(world, guest);
+      if (ref == world.kernel().current_activity()) continue;
+      scheduler.remove(ref);
+      scheduler.stall(ref, WaitChannel::of(reason), false);
+    }
+    for (unsigned i = 0; i < 200; ++i) {
+      fake_machine().now_ns += ms;
+      fake_machine().pending.timer = true;
+      world.step();
+    }
+    for (const Guest& guest : waiting) CHECK(scheduler.reason(activity_of(world, guest)) == WaitChannel::Reason::none);
+  }
+}
+
+// The old receiver never serves again.
+TEST_CASE("who stands in line for a receiver goes to the new one when the endpoint is given another") {
+  KernelWorld world;
+  bool serves = true, now = false;
+  std::vector<uint64_t> order;
+  const Guest stuck = world.new_guest([](Process&) {});
+  const Guest other = world.new_guest(noting_server(serves, order, 1));
+  for (uint64_t i = 1; i <= 3; ++i) {
+    const Guest caller = world.new_guest(steps({call(5, {1, i})}));
+    world.process(caller).capability_registers[5] = KernelWorld::entry(stuck);
+  }
+  const Guest owner = world.new_guest([&](Process& p) { act_when(now, p, call(5, {method::endpoint_set_receiver}, 6)); });
+  world.process(owner).capability_registers[5] = stuck.endpoint;
+  world.process(owner).capability_registers[6] = other.process;
+  world.start();
+  run_checked(world, 100);
+  REQUIRE(order.empty());
+  now = true;
+  run_checked(world, 200);
+  CHECK(order == std::vector<uint64_t>{1, 2, 3});
+}

@@ -24,7 +24,6 @@ _start:
         xorl    %r12d, %r12d
         movabsq $seed_word, %r13
         xorl    %r14d, %r14d
-        movabsq $spinner_mark, %r15
         pxor    %xmm1, %xmm1
         pxor    %xmm2, %xmm2
         movq    %r13, %xmm3
@@ -33,6 +32,7 @@ _start:
         movq    %rax, %xmm4
         punpcklqdq %xmm4, %xmm3
         pcmpeqd %xmm0, %xmm0            /* all ones: -1 in both halves, for good */
+        movabsq $spinner_mark, %r15     /* last: from here on all of them hold */
 
 step:   incq    %rbx
         addq    %rbx, %r12

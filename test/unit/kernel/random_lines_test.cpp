@@ -27,7 +27,7 @@ class RandomLines {
  public:
   explicit RandomLines(uint64_t seed)
       : random_(seed),
-        world_({.chaos_seed = seed % 2 ? seed : 0}, seed % 3 == 0 ? WorldSize{.store_pages = 250} : WorldSize{}) {
+        world_({.chaos_seed = seed % 2 ? seed : 0}, seed % 3 == 0 ? WorldSize{.store_pages = 290} : WorldSize{}) {
     world_.open_new_rows();
     for (unsigned i = 0; i < small_count; ++i) {
       schedules_.push_back(world_.make(Kind::schedule));
@@ -262,7 +262,9 @@ class RandomLines {
     unsigned in_lines = 0, waiting = 0;
     for (const Guest& guest : guests_) {
       in_lines += length(world_.object<Endpoint>(guest.endpoint).waiting);
-      const auto reason = world_.kernel().scheduler.reason(activity(guest));
+      const ActivityRef ref = activity(guest);
+      if (ref.is_none()) continue;  // not in memory, so it waits for nothing
+      const auto reason = world_.kernel().scheduler.reason(ref);
       waiting += reason == WaitChannel::Reason::endpoint || reason == WaitChannel::Reason::wrapper;
     }
     for (const Capability& control : controls_) in_lines += length(world_.object<Wrapper>(control).waiting);

@@ -232,7 +232,7 @@ TEST_CASE("a trap whose keeper is destroyed while it waits stops the program") {
     world.set_trap();
     world.run_until_raised();
     world.world.destroy(world.keeper.endpoint);
-    world.world.kernel().wake(WaitChannel::of(WaitChannel::Reason::receiver, world.keeper.process.object.value));
+    world.world.kernel().scheduler.wake_callers(world.keeper.process);  // as its destruction by a program does
     CHECK_FALSE(world.has_gone_on());
     CHECK(world.told == 0);
     CHECK(world.fault() == code_of(vector));

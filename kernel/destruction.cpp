@@ -57,9 +57,7 @@ Outcome Kernel::retire_process(CacheSlot slot) {
 // A process that loses its activity stops. One that cannot be read leaves at least its line.
 Outcome Kernel::retire_activity(ActivityRef ref) {
   Activity& activity = scheduler.at(ref);
-  Capability bound{.type = CapabilityType::process,
-                   .version = activity.process_version,
-                   .object = activity.process};
+  Capability bound = process_of(activity);
   if (activity.process.value == 0) {
     // Bought and never bound.
   } else if (const auto found = find(bound)) {

@@ -28,7 +28,7 @@ bool Kernel::is_to_run(const Process& process, ActivityRef ref) {
 }
 
 // Its process is gone, bound to another activity, or in another state. It is told once, over restarts
-// too: the activity is not runnable any more. What the process says is left alone; whoever holds it may
+// too: the activity is not runnable any more. What the process says is left alone; a program that holds it may
 // stop and start it.
 void Kernel::put_to_rest(ActivityRef ref) {
   if (const auto dirty = store.make_dirty(ref.slot(), Need::reserve); !dirty) return stall(ref, dirty.error().until);

@@ -187,9 +187,7 @@ void Kernel::stall_unchosen(ActivityRef ref, const Failure& failure) {
 // one that cannot be read, runs at the lowest priority.
 std::expected<CacheSlot, Failure> Kernel::prepare_to_run(ActivityRef ref) {
   const Activity& activity = scheduler.at(ref);
-  Capability bound{.type = CapabilityType::process,
-                   .version = activity.process_version,
-                   .object = activity.process};
+  Capability bound = process_of(activity);
   const auto found = look_up(store, bound);
   if (!found) return std::unexpected(found.error());
   Process& process = process_at(found->slot);

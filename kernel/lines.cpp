@@ -126,9 +126,7 @@ void Kernel::look_at_line(ActivityRef ref, CacheSlot slot) {
 // The frames without which the attempt of one that stands in line cannot be made.
 std::expected<CacheSlot, WaitChannel> Kernel::prepare_caller(ActivityRef ref) {
   const Activity& activity = scheduler.at(ref);
-  Capability bound{.type = CapabilityType::process,
-                   .version = activity.process_version,
-                   .object = activity.process};
+  Capability bound = process_of(activity);
   const auto found = look_up(store, bound);
   if (!found && found.error().why == Failure::Why::stall) return std::unexpected(found.error().stall.until);
   if (!found) {

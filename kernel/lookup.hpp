@@ -60,6 +60,11 @@ bool look_up_hinted(Store& store, const Capability& capability, Lookup& found) {
   return names(capability, ObjectId::of(frame.number, index), version);
 }
 
+// The process that an activity is bound to, to be looked up.
+inline Capability process_of(const Activity& activity) {
+  return {.type = CapabilityType::process, .version = activity.process_version, .object = activity.process};
+}
+
 inline std::expected<Lookup, Failure> look_up(Store& store, Capability& capability) {
   const Kind kind = info(capability.type).object_kind;
   if (kind == Kind::empty) return std::unexpected(Failure::is_void());

@@ -38,7 +38,7 @@ inline void set_message_words(Registers& registers, const uint64_t (&words)[mess
 
 inline Invocation invocation_kind(const Registers& r) { return static_cast<Invocation>(r.rax & 0xff); }
 inline unsigned invoked_register(const Registers& r) { return r.rax >> 8 & 0xff; }
-// Whoever asks has compared the number; the processor may guess past the comparison, but not past this.
+// The caller of this function has compared the number; the processor may guess past the comparison, but not past this.
 inline Capability& invoked_slot(Process& process) {
   return process.capability_registers[invoked_register(process.registers) % capability_register_count];
 }

@@ -77,7 +77,7 @@ class Scheduler {
   // All who wait there become ready. Answers how many.
   unsigned wake_all(WaitChannel);
   // All who wait for this process to receive. By a capability: only if it still names the process, for
-  // what has the same place now has callers of its own. (Whoever is waited for is in memory.)
+  // what has the same place now has callers of its own. (A process that is waited for is in memory.)
   unsigned wake_callers(const Capability& receiver);
   unsigned wake_callers(CacheSlot process);
   // The most important of those who wait for a frame of the cache, or for the disk; no more than there

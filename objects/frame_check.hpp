@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What must hold in one frame, whoever wrote it last: checked before a frame is committed, after it is
+// What must hold in one frame, written by this kernel or by another program: checked before a frame is committed, after it is
 // fetched, and by the verifier. What the kernel uses as an index, a shift or a length without looking at
 // it again is looked at here. Relations between frames are not.
 #pragma once

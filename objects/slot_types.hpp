@@ -3,7 +3,7 @@
 // Which types of capability may stand in a slot that means something to the kernel. One table, asked
 // by the kernel's operations before they store, by the check of a frame before it is committed and after
 // it is fetched, and by the verifier: so what the kernel finds in a slot is of a type that it expects,
-// whoever wrote the disk. A void capability may stand in each.
+// whatever program wrote the disk. A void capability may stand in each.
 //
 // Slots that are not listed here (capability registers, slots of capability pages and nodes, a process's
 // brand, a wrapper's target) may hold anything: the kernel looks at the type at each use.

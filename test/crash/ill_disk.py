@@ -3,10 +3,14 @@
 costs time and nothing else. Programs in memory run on; one line says that it is ill, one that it is
 well; what is reported committed is on the disk; and the image verifies and boots.
 
-What turns it red: an error of a read taken for damage (checkpoint/io_queue.cpp is_waited_out), a log that
-is released over it, a generation that is reported before its commit."""
+What turns it red: callers that wait for a commit woken by one that failed (kernel/kernel.cpp committed). An
+error of a read that is taken for damage (checkpoint/io_queue.hpp is_waited_out) does not: which frames have
+to be read in the outage is not in the hand of this test; test/unit/checkpoint/io_queue_test.cpp shows that."""
+
+import re
 
 from perdure_host import image
+from perdure_host.roots import committed_generation
 from perdure_host.sick_disk import SickDisk
 from perdure_host.testing import main
 
@@ -93,11 +97,7 @@ def writes(lab, disk):
     machine = boot(lab, disk)
     value = start_counter(machine)
     for _ in range(3):
-        disk.begin("write")
-        machine.type("checkpoint\r")
-        machine.expect("a checkpoint could not be written|the disk takes nothing", PATIENCE_SECONDS)
-        disk.end("write")
-        committed_behind(machine)
+        checkpoint_while_ill(machine, disk, "write", "a checkpoint could not be written|the disk takes nothing")
         machine.run("call c1 add 1")
         value += 1
         machine.checkpoint()
@@ -112,11 +112,7 @@ def flushes(lab, disk):
     machine = boot(lab, disk)
     value = start_counter(machine)
     for _ in range(2):
-        disk.begin("flush")
-        machine.type("checkpoint\r")
-        machine.expect("a checkpoint could not be written", PATIENCE_SECONDS)
-        disk.end("flush")
-        committed_behind(machine)
+        checkpoint_while_ill(machine, disk, "flush", "a checkpoint could not be written")
         value = served(machine, value)
         # The warning that was told is not told again so soon; the next round's comes after a restart.
         machine.checkpoint()
@@ -159,10 +155,16 @@ def served(machine, value):
     return value
 
 
-def committed_behind(machine):
-    """The checkpoint that was asked for is committed in the end, under a number that is in the image."""
-    text = machine.await_prompt(PATIENCE_SECONDS)
-    assert " committed" in text, text
+def checkpoint_while_ill(machine, disk, kind, told):
+    """It is not reported while it fails, and committed in the end, under a number of its own."""
+    before = committed_generation(disk.image)
+    disk.begin(kind)
+    machine.type("checkpoint\r")
+    machine.expect(told, PATIENCE_SECONDS)
+    disk.end(kind)
+    reported = re.search(r"checkpoint (\d+) committed", machine.await_prompt(PATIENCE_SECONDS))
+    assert reported, machine.console.tail()
+    assert before < int(reported[1]) <= committed_generation(disk.image), f"reported {reported[1]}, before it {before}"
 
 
 if __name__ == "__main__":

@@ -98,7 +98,7 @@ class SimulatedMachine final : public StoreClient {
   SimulatedDisk& disk_;
   std::span<std::byte> memory_;
   Oracle* oracle_;
-  std::set<WaitChannel> parked_;  // on which somebody waits
+  std::set<WaitChannel> parked_;  // on which an actor waits
   bool withdrawing_ = false;
   bool hints_refreshed_ = false;  // then what stands in the cache is compared without hints
 };

@@ -118,7 +118,7 @@ TEST_CASE("however many wait for tags, the migration gets its own") {
   SmallMachine machine(geometry, 3 * tag_frames);
   touch_every_tag_frame(machine, 'a');
   const Generation generation = machine.declare();
-  // Between any two steps somebody asks for another tag frame.
+  // Between any two steps a program asks for another tag frame.
   uint64_t asked = 0;
   REQUIRE(machine.poll_until([&] {
     for (unsigned i = 0; i < 2 * TagCache::loads_max; ++i) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Tries to have an error of the disk that passes taken for damage, an error that stays hidden for ever,
-// a place that is bad taken for an outage, and somebody never served.
+// a place that is bad taken for an outage, and a request never made.
 #include <catch2/catch.hpp>
 #include <vector>
 

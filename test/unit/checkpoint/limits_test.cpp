@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Tries to get more into a generation than fits, to take what is reserved for processes, and to leave
-// somebody waiting behind an attempt that failed.
+// a caller waiting behind an attempt that failed.
 #include <catch2/catch.hpp>
 
 #include "test/unit/checkpoint/small_machine.hpp"
@@ -67,7 +67,7 @@ TEST_CASE("the last copy buffers are for processes, not for pages") {
   machine->declare();
   const uint64_t page = use_up_copies(*machine, Need::ordinary);
   REQUIRE(page < last);
-  CHECK(make_dirty(*machine, page, Need::reserve));  // somebody more important
+  CHECK(make_dirty(*machine, page, Need::reserve));  // a process's frame may
   const uint64_t process = use_up_copies(*machine, Need::reserve);
   CHECK(process > page);
   CHECK(process <= last);

@@ -266,7 +266,7 @@ TEST_CASE("the fast path passes nobody who stood in line before a restart, and i
   CHECK(world.fast_count > 0);
 }
 
-// The least important caller of an important server sends a long message; somebody in between is ready.
+// The least important caller of an important server sends a long message; a process in between is ready.
 TEST_CASE("a long message that is taken gives way to nobody who is less important than its receiver") {
   KernelWorld world;
   bool serves = false, spins = false;

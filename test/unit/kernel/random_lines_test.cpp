@@ -153,7 +153,7 @@ class RandomLines {
     return ran;
   }
 
-  // Everybody is stopped, or waits for somebody who never comes: the operator steps in, before a boot.
+  // Everybody is stopped, or waits for a server that never comes: the operator steps in, before a boot.
   void revive() {
     idle_ = 0;
     world_.take_checkpoint();

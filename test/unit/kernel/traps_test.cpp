@@ -49,7 +49,7 @@ class TrapWorld {
     run();
     return counted > 10;
   }
-  // What its status says, told to whoever looks.
+  // What its status says, told to its owner.
   FaultCode fault() { return world.process(victim).control.fault; }
   ProcessState state() { return world.process(victim).control.state; }
   Result call_by_owner(uint64_t method_of_process) {

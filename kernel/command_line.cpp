@@ -43,6 +43,9 @@ bool apply_word(const CommandLineWord& word, KernelOptions& options) {
     options.chaos_seed = number;
   } else if (word.name == "verdict" && parse_number(word.value, 127, number)) {
     options.verdict = static_cast<uint8_t>(number);
+  } else if (word.name == "leave-stopped" && options.leave_stopped_count < leave_stopped_max &&
+             parse_number(word.value, ~uint64_t{0} >> ObjectId::index_bits, number)) {
+    options.leave_stopped[options.leave_stopped_count++] = {number};
   } else {
     return false;
   }

@@ -48,6 +48,7 @@ void Kernel::start(const KernelOptions& chosen, std::span<std::byte> table_memor
   machine::set_boot_mark(static_cast<uint32_t>(boot_epoch));
   trace.add(TraceEntry::Event::boot, 0, boot_epoch);
   find_what_ran();
+  for (unsigned i = 0; i < options.leave_stopped_count; ++i) leave_stopped(options.leave_stopped[i]);
 }
 
 // Until it has done something. By itself, so that a profile tells the waiting from the work.
@@ -56,16 +57,22 @@ void Kernel::start(const KernelOptions& chosen, std::span<std::byte> table_memor
   }
 }
 
-// Reads the restart list. Nothing runs yet, so it may wait for the disk.
+// Nothing runs yet, so it may wait for the disk.
+static std::expected<CacheSlot, Absent> obtain_at_start(Store& store, FrameNumber frame) {
+  auto slot = store.obtain(frame);
+  while (!slot && slot.error().why == Absent::Why::stall) {
+    await_disk(store);
+    slot = store.obtain(frame);
+  }
+  return slot;
+}
+
+// Reads the restart list.
 void Kernel::find_what_ran() {
   ActivityRef list;
   FrameNumber previous;
   for (FrameNumber row = store.system().activity_rows; row.value != 0;) {
-    auto slot = store.obtain(row);
-    while (!slot && slot.error().why == Absent::Why::stall) {
-      await_disk(store);
-      slot = store.obtain(row);
-    }
+    const auto slot = obtain_at_start(store, row);
     if (!slot) {
       machine::console_write("perdure: a row of activities cannot be read; what stood in it does not run\n");
       break;
@@ -86,6 +93,21 @@ void Kernel::find_what_ran() {
     row = header.next;
   }
   scheduler.make_all_ready(list);
+}
+
+// The boot command line says so: a process that keeps a person from the prompt. In later boots it does
+// not go on either, until a program that holds it starts it.
+void Kernel::leave_stopped(FrameNumber frame) {
+  for (;;) {
+    const auto slot = obtain_at_start(store, frame);
+    if (!slot || store.descriptor(*slot).identity.kind != Kind::process) break;
+    const Outcome stopped = stop_process(*slot, process_at(*slot));
+    release_held();
+    if (!stopped.is_obstacle()) return say_with_number("perdure: left stopped: the process in frame", frame.value, "\n");
+    if (stopped.what == Outcome::What::refused) break;
+    await_disk(store);
+  }
+  say_with_number("perdure: no process can be left stopped in frame", frame.value, "\n");
 }
 
 void Kernel::entered(const Trap& trap) {

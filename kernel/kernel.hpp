@@ -46,13 +46,18 @@
 
 namespace perdure {
 
-// From the boot command line: `interval=MS check slow chaos=SEED verdict=N unsafe-processor`.
+inline constexpr unsigned leave_stopped_max = 8;
+
+// From the boot command line: `interval=MS check slow chaos=SEED verdict=N unsafe-processor
+// leave-stopped=FRAME`, the last one up to eight times.
 struct KernelOptions {
   std::optional<uint64_t> interval_ms;  // between checkpoints; 0: never by the clock; else the image's
   bool slow = false;            // no fast path
   bool check = false;           // whole-state checks before each commit and at kernel exits
   uint64_t chaos_seed = 0;      // drop caches at random; 0: not
   bool unsafe_processor = false;  // run on one that lets programs read all memory
+  FrameNumber leave_stopped[leave_stopped_max];  // of processes that are not to go on
+  unsigned leave_stopped_count = 0;
   uint8_t verdict = 0;          // exit code of an orderly power-off, chosen by a test's host
 };
 
@@ -348,6 +353,7 @@ class Kernel final : public StoreClient {
   void maybe_power();
   void make_chaos();
   void find_what_ran();
+  void leave_stopped(FrameNumber);
   uint64_t random();
 
   CacheSlot current_slot_ = no_slot;

@@ -155,9 +155,13 @@ inline constexpr uint64_t wrapper_unblock = method_code("wrapper.unblock");
 inline constexpr uint64_t notice_set = method_code("notice.set");  // w1 bits, c0 process
 inline constexpr uint64_t notice_reduce = method_code("notice.reduce");  // → c0 may only post
 inline constexpr uint64_t notice_post = method_code("notice.post");
-// schedule
-inline constexpr uint64_t schedule_get = method_code("schedule.get");  // → w1 priority, w2 slice in ns
-inline constexpr uint64_t schedule_set = method_code("schedule.set");  // w1 priority, w2 slice in ns
+// schedule. A new one has the ceiling 0
+inline constexpr uint64_t schedule_get = method_code("schedule.get");  // → w1 priority, w2 slice in ns, w3 ceiling
+// w1 priority, w2 slice in ns. limit_reached: the priority is above the ceiling.
+inline constexpr uint64_t schedule_set = method_code("schedule.set");
+// Raises the ceiling of the schedule c0 to w1, or to this one's ceiling if that is lower → w1 c0's
+// ceiling. It is never lowered.
+inline constexpr uint64_t schedule_derive = method_code("schedule.derive");
 // range. Frames are counted from the start of the range
 inline constexpr uint64_t range_size = method_code("range.size");  // → w1 frames
 inline constexpr uint64_t range_sub = method_code("range.sub");  // w1 first, w2 count → c0

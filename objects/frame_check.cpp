@@ -83,7 +83,8 @@ std::string_view check_notice(const Notice& notice) {
 }
 
 std::string_view check_schedule(const Schedule& schedule) {
-  if (schedule.priority > priority_max) return "a schedule's priority is too high";
+  if (schedule.ceiling > priority_max) return "a schedule's ceiling is too high";
+  if (schedule.priority > schedule.ceiling) return "a schedule's priority is above its ceiling";
   return schedule.slice_ns > slice_ns_max ? "a schedule's slice is too long" : std::string_view{};
 }
 

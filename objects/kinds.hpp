@@ -55,7 +55,7 @@ inline constexpr std::array<KindInfo, kind_count> kind_table{{
     {"wrapper", 64, 63, true, true, 1},
     {"endpoint", 64, 63, true, true, 1},
     {"notice", 64, 63, true, true, 1},
-    {"schedule", 64, 63, true, true, 1},  // holds links that must not be stored
+    {"schedule", 64, 63, true, true, 2},  // holds links that must not be stored
     {"activity", 64, 63, true, true, 2},  // holds links that must not be stored
 }};
 

@@ -88,11 +88,13 @@ struct Notice {
 };
 static_assert(sizeof(Notice) == 64);
 
-// How a process competes for the processor.
+// How a process competes for the processor. Nothing lowers a ceiling, so what derives from a schedule
+// never exceeds it (invariant CEILING).
 struct Schedule {
   Version version;
-  uint8_t priority = 0;  // 0 lowest … priority_max
-  uint8_t spare[7] = {};
+  uint8_t priority = 0;  // 0 lowest … ceiling
+  uint8_t ceiling = 0;   // … priority_max
+  uint8_t spare[6] = {};
   uint64_t slice_ns = 0; // how long before an equal gets its turn; 0: the default
   LineEnds peers;           // volatile: who stands in line by this schedule (kernel/scheduler.hpp)
   uint8_t spare_2[32] = {};

@@ -79,6 +79,7 @@ struct BankRecord {
   static constexpr uint8_t flag_dying = 1 << 1;      // this one was asked to be destroyed
   static constexpr uint8_t flag_has_asker = 1 << 2;  // its facets frame keeps who asked
   static constexpr uint8_t flag_dissolving = 1 << 3; // what it has passes to the bank above it
+  static constexpr uint8_t flag_patient = 1 << 4;    // its end takes turns with programs (bank_server.hpp)
 
   Bank parent = Bank::none;
   Bank first_child = Bank::none;

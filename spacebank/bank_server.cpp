@@ -21,6 +21,8 @@ constexpr CapabilityRegister asker{15};
 constexpr unsigned resume_slot = 0;  // of own_page and of asker pages
 
 constexpr RangeCapability range_capability{{{bank_register::range}}};
+constexpr ScheduleCapability sweeper_schedule{{{bank_register::sweeper_schedule}}};
+constexpr ScheduleCapability sold_schedule{{{bank_register::sold_schedule}}};
 constexpr EndpointCapability endpoint_capability{{{bank_register::endpoint}}};
 constexpr CapabilityRegister given = registers::argument[0];
 
@@ -160,8 +162,12 @@ std::optional<Result> BankServer::allocate(const BankRequest& request, Message& 
   range_.deliver_into(sold[0]);
   const auto done =
       logic_.allocate(request.bank, static_cast<Kind>(kind), std::span(places, count));
-  if (done) std::copy_n(sold, count, answer.sent);
-  return result_of(done);
+  if (!done) return done.error();
+  std::copy_n(sold, count, answer.sent);
+  if (static_cast<Kind>(kind) == Kind::schedule) {
+    for (unsigned i = 0; i < count; ++i) (void)sold_schedule.derive({{sold[i]}});
+  }
+  return Result::ok;
 }
 
 // What it is is asked of the kernel; it is never invoked.
@@ -194,6 +200,8 @@ std::optional<Result> BankServer::create_sub_bank(const BankRequest& request, Me
   range_.deliver_into(facet_control);
   const auto made = logic_.create_sub_bank(request.bank, request.words[1]);
   if (!made) return made.error();
+  const bool is_tenant = request.restrictions & bank_restriction::may_not_destroy;
+  if (is_tenant || is_patient(request.bank)) arena_.at(made->bank).flags |= BankRecord::flag_patient;
   answer.words[1] = number(made->bank);
   return pass_facet(made->bank, made->facet, answer);
 }
@@ -303,7 +311,7 @@ std::optional<Result> BankServer::destroy_and_answer(const BankRequest& request,
     return Result::ok;
   }
   const Result kept = keep_asker(request.bank, given);
-  wake_sweeper();
+  wake_sweeper(request.bank);
   return kept;
 }
 
@@ -318,11 +326,11 @@ bool BankServer::ends_at_once(Bank bank) {
 std::optional<Result> BankServer::end_and_answer_caller(const BankRequest& request) {
   if (ends_at_once(request.bank)) return Result::ok;
   if (!request.is_call) {
-    wake_sweeper();
+    wake_sweeper(request.bank);
     return Result::ok;
   }
   const Result kept = keep_asker(request.bank, registers::resume);
-  wake_sweeper();
+  wake_sweeper(request.bank);
   if (kept != Result::ok) return kept;
   return {};
 }
@@ -360,7 +368,17 @@ bool BankServer::finish_and_answer(Bank bank) {
   return result == Result::ok;
 }
 
-void BankServer::wake_sweeper() {
+bool BankServer::is_patient(Bank bank) const { return arena_.at(bank).flags & BankRecord::flag_patient; }
+
+void BankServer::set_sweeper_priority(bool hurries) {
+  const auto settings = sweeper_schedule.get();
+  if (!settings) return;  // it runs without one
+  const uint64_t priority = hurries ? settings->ceiling : sweeper_priority_;
+  must_succeed(sweeper_schedule.set({.priority = priority, .slice_ns = settings->slice_ns}));
+}
+
+void BankServer::wake_sweeper(Bank ending) {
+  if (!is_patient(ending)) set_sweeper_priority(true);
   if (!sweeper_is_kept_) return;
   if (!CapabilityPageCapability{{{own_page}}}.fetch(resume_slot, asker)) return;
   sweeper_is_kept_ = false;
@@ -372,6 +390,7 @@ void BankServer::wake_sweeper() {
 std::optional<Result> BankServer::serve_sweeper(bool is_call) {
   if (!is_call) return {};
   if (sweep_one_step()) return Result::ok;
+  set_sweeper_priority(false);
   must_succeed(CapabilityPageCapability{{{own_page}}}.store(resume_slot, registers::resume));
   sweeper_is_kept_ = true;
   return {};
@@ -385,30 +404,20 @@ Answer<> BankServer::buy_for_itself(Kind kind, CapabilityRegister into) {
   return bought ? Answer<>{} : unexpected(bought.error());
 }
 
-// Half the server's priority: what is swept for one must not hold up the programs of others.
-Answer<> BankServer::make_sweeper_schedule(ScheduleCapability schedule) {
-  Answer<> done = buy_for_itself(Kind::schedule, schedule.at);
-  if (!done) return done;
-  const auto own = ScheduleCapability{{{bank_register::schedule}}}.get();
-  if (!own) return unexpected(own.error());
-  return schedule.set({.priority = own->priority / 2, .slice_ns = own->slice_ns});
-}
-
 Answer<> BankServer::begin(uint64_t sweeper_instruction, uint64_t sweeper_stack) {
   const CapabilityRegister activity = sold[0];
   const ProcessCapability sweeper{{sold[1]}};
-  const ScheduleCapability schedule{{sold[2]}};
   Registers values;
   values.rip = sweeper_instruction;
   values.rsp = sweeper_stack;
 
+  if (const auto settings = sweeper_schedule.get()) sweeper_priority_ = settings->priority;
   Answer<> done = buy_for_itself(Kind::capability_page, own_page);
   if (done) done = buy_for_itself(Kind::activity, activity);
   if (done) done = buy_for_itself(Kind::process, sweeper.at);
-  if (done) done = make_sweeper_schedule(schedule);
   if (done) done = sweeper.set_registers(values);
   if (done) done = sweeper.store(process_slot::space, {bank_register::space});
-  if (done) done = sweeper.store(process_slot::schedule, schedule.at);
+  if (done) done = sweeper.store(process_slot::schedule, sweeper_schedule.at);
   if (done) done = endpoint_capability.entry(sweeper_entry_payload, facet_client);
   if (done) done = sweeper.store(sweeper_entry_register.number, facet_client);
   if (done) done = sweeper.start(activity);

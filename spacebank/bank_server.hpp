@@ -11,8 +11,13 @@
 // Destruction goes on while others are served, by the *sweeper*: a second process of the bank
 // that does nothing but call the bank, for ever. Each of its calls is one step of the sweep, and
 // stands in line with the calls of all others; while there is nothing to sweep, its call is kept
-// and not answered. It has half the server's priority, so that whoever wants to call the bank
-// gets to run meanwhile. A small bank is gone before the asker's own call returns.
+// and not answered. A small bank is gone before the asker's own call returns.
+//
+// The sweeper takes turns with programs, so that they run meanwhile; but for a bank whose owner may
+// destroy the bank above it, too, it hurries: its schedule has its ceiling then, above all that a
+// person starts, so that no program keeps itself from being destroyed. A bank that is made by a
+// capability that may not destroy, as a program has of its own bank, and every bank below such a one,
+// is *patient*: nobody waits for what programs do in their own banks.
 //
 // The books are ordinary persistent memory: after a power cut the server goes on in the middle
 // of whatever it was doing, and needs no code for that.
@@ -88,7 +93,6 @@ class BankServer {
   std::optional<Result> list(const BankRequest&, Message& answer);
 
   Answer<> buy_for_itself(Kind, CapabilityRegister into);
-  Answer<> make_sweeper_schedule(ScheduleCapability);
   // Puts the client capability of a facet into the register that answers send. The wrapper's
   // control is in the register for it if the facet is fresh.
   Result pass_facet(Bank, const Facet&, Message& answer);
@@ -102,7 +106,9 @@ class BankServer {
   bool ends_at_once(Bank);
   std::optional<Result> end_and_answer_caller(const BankRequest&);
   Result keep_asker(Bank, CapabilityRegister);
-  void wake_sweeper();
+  bool is_patient(Bank) const;
+  void set_sweeper_priority(bool hurries);
+  void wake_sweeper(Bank ending);
   // → was there something to do, and was it done?
   bool sweep_one_step();
   bool finish_and_answer(Bank);
@@ -112,6 +118,7 @@ class BankServer {
   BankLogic logic_;
   BankSweep sweep_;
   bool sweeper_is_kept_ = false;  // its call waits to be answered
+  uint64_t sweeper_priority_ = 0; // while it does not hurry
 };
 
 }  // namespace perdure::bank

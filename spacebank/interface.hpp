@@ -18,13 +18,15 @@ namespace perdure {
 namespace method {
 // Buys w2 (1 to 3) objects of Kind w1, all or nothing → c0 … c2: the first, strongest
 // capability to each, all zero. limit_reached: this bank's limit or that of one above it;
-// exhausted: no frame is left.
+// exhausted: no frame is left. The ceiling of a schedule is that of the image's schedule for what
+// banks sell (bank_register::sold_schedule).
 inline constexpr uint64_t bank_allocate = method_code("bank.allocate");
 // Destroys the object c0 and takes its storage back. Only what exactly this bank bought
 // (not_found), named by its strongest capability: not an entry, resume or wrapped one (wrong_type).
 inline constexpr uint64_t bank_free = method_code("bank.free");
 // A new bank below this one, limited to w1 frames (bank_unlimited: only by the banks above) → c0,
-// w1 its account. Costs this bank two frames: its record and a row for its capabilities.
+// w1 its account. Costs this bank two frames: its record and a row for its capabilities. Made by a
+// capability that may not destroy, its own end will take turns with programs instead of going before them.
 inline constexpr uint64_t bank_create_sub_bank = method_code("bank.create_sub_bank");
 // w1: the new limit of this bank in frames. May be below what is used: then nothing more is sold.
 inline constexpr uint64_t bank_set_limit = method_code("bank.set_limit");
@@ -99,8 +101,9 @@ namespace bank_register {
 inline constexpr unsigned range = 3;         // over all frames of the store, from frame 0
 inline constexpr unsigned endpoint = 4;      // control of the server's endpoint, which names it
 inline constexpr unsigned distinguished = 5; // entry of that endpoint, payload bank_entry_payload
-inline constexpr unsigned schedule = 6;      // its own schedule
+inline constexpr unsigned sweeper_schedule = 6;  // its ceiling is for when the sweeper hurries
 inline constexpr unsigned space = 7;         // its own address space
+inline constexpr unsigned sold_schedule = 16;  // schedules that are sold derive from it; void: ceiling 0
 }  // namespace bank_register
 inline constexpr uint64_t bank_arena_address = 0x10'0000'0000;  // layout::arena_start
 

@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: MIT
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "objects/process.hpp"
 #include "objects/rows.hpp"
+#include "spacebank/interface.hpp"
 #include "tools/commands.hpp"
 #include "tools/image_view.hpp"
+#include "userland/runtime/layout.hpp"
+#include "userland/runtime/recipe.hpp"
 
 namespace perdure {
 namespace {
@@ -34,15 +39,74 @@ std::string named(const Capability& capability) {
   return name_of_object(info(capability.type).object_kind, capability.object);
 }
 
-// What one wants to know first of an object of each kind.
-std::string describe(Kind kind, const void* object) {
-  switch (kind) {
-    case Kind::process: {
-      constexpr std::string_view states[] = {"stopped", "running", "receiving", "waiting"};
-      const auto& control = static_cast<const Process*>(object)->control;
-      const auto state = static_cast<uint32_t>(control.state);
-      return std::string(state < std::size(states) ? states[state] : "in an unknown state");
+// Which program a process runs: that of the recipe whose text stands in its space. Nothing else in an
+// image says so, and a process need not have been made from a recipe. Believed is what the root bank has
+// paid for: a program could make a page that looks like a recipe.
+class ProgramNames {
+ public:
+  explicit ProgramNames(const ImageView& view) : view_(view) {
+    for (uint64_t n = 0; n < view.frontier(); ++n) {
+      const FrameIdentity& identity = view.identity({n});
+      const bool may_be_recipe = identity.kind == Kind::capability_page && identity.account.value == bank_root_account;
+      if (may_be_recipe && view.bytes({n})) read_recipe(view.bytes({n}));
     }
+  }
+
+  std::string of(const Process& process) const {
+    const std::byte* row = row_of(process.space, Kind::node);
+    if (!row) return "";
+    const Capability& text = row_object<Node>(row, process.space.object.index())->slots[layout::text_slot];
+    const auto found = names_.find(text.object.value);
+    return found == names_.end() || found->second.version != text.version ? "" : found->second.name;
+  }
+
+ private:
+  struct Text {
+    Version version;
+    std::string name;
+  };
+
+  void read_recipe(const std::byte* page) {
+    const auto* slots = reinterpret_cast<const Capability*>(page);
+    if (slots[recipe::revision_slot].type != CapabilityType::number ||
+        slots[recipe::revision_slot].payload != recipe::revision_word) {
+      return;
+    }
+    std::string name;
+    for (unsigned i = 0; i < recipe::name_length_max; ++i) {
+      name += static_cast<char>(slots[recipe::name_slot + i / 8].payload >> 8 * (i % 8));
+    }
+    name.resize(std::min(name.find('\0'), name.size()));
+    const Capability& text = slots[recipe::text_slot];
+    names_[text.object.value] = {text.version, name};
+  }
+
+  const std::byte* row_of(const Capability& capability, Kind kind) const {
+    if (!names_object(capability.type) || info(capability.type).object_kind != kind) return nullptr;
+    const FrameNumber frame = capability.object.frame();
+    const unsigned index = capability.object.index();
+    if (frame.value >= view_.frontier() || index >= info(kind).objects_per_frame) return nullptr;
+    const FrameIdentity& identity = view_.identity(frame);
+    const std::byte* bytes = identity.kind == kind ? view_.bytes(frame) : nullptr;
+    return bytes && version_of(identity, bytes, index) == capability.version ? bytes : nullptr;
+  }
+
+  const ImageView& view_;
+  std::map<uint64_t, Text> names_;  // by the object of the text
+};
+
+std::string describe(const Process& process, const ProgramNames& programs) {
+  constexpr std::string_view states[] = {"stopped", "running", "receiving", "waiting"};
+  const auto state = static_cast<uint32_t>(process.control.state);
+  const std::string program = programs.of(process);
+  return fmt::format("{}{}{}", state < std::size(states) ? states[state] : "in an unknown state",
+                     program.empty() ? "" : ", program ", program);
+}
+
+// What one wants to know first of an object of each kind.
+std::string describe(Kind kind, const void* object, const ProgramNames& programs) {
+  switch (kind) {
+    case Kind::process: return describe(*static_cast<const Process*>(object), programs);
     case Kind::node: {
       const auto& node = *static_cast<const Node*>(object);
       return fmt::format("slot size {}{}", node.slot_size, node.keeper.is_void() ? "" : ", keeper " + named(node.keeper));
@@ -62,7 +126,7 @@ std::string describe(Kind kind, const void* object) {
     }
     case Kind::schedule: {
       const auto& schedule = *static_cast<const Schedule*>(object);
-      return fmt::format("priority {}, slice {} ns", schedule.priority, schedule.slice_ns);
+      return fmt::format("priority {} of {}, slice {} ns", schedule.priority, schedule.ceiling, schedule.slice_ns);
     }
     case Kind::activity: {
       const auto& activity = *static_cast<const Activity*>(object);
@@ -74,7 +138,7 @@ std::string describe(Kind kind, const void* object) {
 
 class List {
  public:
-  List(const ImageView& view, const ListOptions& options) : view_(view), options_(options) {
+  List(const ImageView& view, const ListOptions& options) : view_(view), options_(options), programs_(view) {
     if (!options.kind.empty()) kind_ = kind_option(options.kind);
   }
 
@@ -94,7 +158,7 @@ class List {
       const Version version = version_of(identity, bytes, i);
       if (version.is_none()) continue;
       const size_t offset = is_row(identity.kind) ? row_header_bytes + i * info(identity.kind).object_bytes : 0;
-      object(identity, ObjectId::of(number, i), version, describe(identity.kind, bytes + offset));
+      object(identity, ObjectId::of(number, i), version, describe(identity.kind, bytes + offset, programs_));
     }
   }
 
@@ -110,6 +174,7 @@ class List {
 
   const ImageView& view_;
   const ListOptions& options_;
+  ProgramNames programs_;
   std::optional<Kind> kind_;
   nlohmann::json json_ = nlohmann::json::array();
 };

@@ -43,6 +43,7 @@ struct ScheduleDescription {
   std::string name;
   int line = 0;
   uint8_t priority = 0;
+  std::optional<uint8_t> ceiling;  // absent: the priority
   uint64_t slice_ns = 0;  // 0: the kernel's default
 };
 

@@ -18,6 +18,7 @@ class Check {
 
   void everything() const {
     banks();
+    for (const auto& s : image_.schedules) schedule(s);
     for (const auto& e : image_.endpoints) owned(e), exists(image_.processes, e.receiver, "process");
     for (const auto& n : image_.notices) owned(n), exists(image_.processes, n.receiver, "process");
     for (const auto& w : image_.wrappers) owned(w), wrapper(w);
@@ -76,6 +77,12 @@ class Check {
       fail(wrapper.target.line, "'" + wrapper.name + "' cannot be its own target");
     }
     capability(wrapper.target);
+  }
+
+  void schedule(const ScheduleDescription& schedule) const {
+    if (schedule.priority > schedule.ceiling.value_or(schedule.priority)) {
+      fail(schedule.line, "'" + schedule.name + "' has a priority above its ceiling");
+    }
   }
 
   void process(const ProcessDescription& process) const {

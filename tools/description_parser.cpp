@@ -28,6 +28,7 @@ struct Statement {
 
 constexpr Statement<ScheduleDescription> schedule_statements[] = {
     {"priority", [](auto& s, Words& w) { s.priority = static_cast<uint8_t>(w.number("priority", priority_max)); }},
+    {"ceiling", [](auto& s, Words& w) { s.ceiling = static_cast<uint8_t>(w.number("ceiling", priority_max)); }},
     {"slice", [](auto& s, Words& w) { s.slice_ns = w.duration_ns("slice"); }},
 };
 

@@ -146,6 +146,7 @@ void Genesis::fill_objects() {
   for (const auto& s : description_.schedules) {
     Schedule& schedule = image_.object<Schedule>(schedules_.at(s.name));
     schedule.priority = s.priority;
+    schedule.ceiling = s.ceiling.value_or(s.priority);
     schedule.slice_ns = s.slice_ns;
   }
   for (const auto& e : description_.endpoints) {

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
 // Schedule: how processes compete for the processor. A change of the priority counts at once for all
-// who are ready, or wait for a receiver; for all others when they next are, or are called.
+// that are ready, or wait for a receiver; for all others when they next are, or are called. No priority
+// is above the ceiling, and a ceiling comes from a schedule that has it (decision 0023).
+#include <algorithm>
+
 #include "kernel/kernel.hpp"
 
 namespace perdure {
@@ -15,6 +18,7 @@ Outcome set(Request& request) {
   const uint64_t priority = request.word(1);
   const uint64_t slice_ns = request.word(2);
   if (priority > priority_max || slice_ns > slice_ns_max) return Outcome::refuse(Result::bad_argument);
+  if (priority > schedule_of(request).ceiling) return Outcome::refuse(Result::limit_reached);
   if (const Outcome o = request.kernel.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;
   const Commit committed = request.kernel.commit();
   const uint8_t before = schedule_of(request).priority;
@@ -24,6 +28,21 @@ Outcome set(Request& request) {
   return request.answer(committed);
 }
 
+Outcome derive(Request& request) {
+  Capability& given = request.sent(0);
+  if (given.is_void()) return Outcome::refuse(Result::void_capability);
+  if (given.type != CapabilityType::schedule) return Outcome::refuse(Result::wrong_type);
+  if (request.word(1) > priority_max) return Outcome::refuse(Result::bad_argument);
+  Kernel& kernel = request.kernel;
+  const auto found = kernel.find(given);
+  if (!found) return found.error();
+  if (const Outcome o = kernel.prepare_write(found->slot, Need::reserve); o.is_obstacle()) return o;
+  const Commit committed = kernel.commit();
+  uint8_t& ceiling = row_object<Schedule>(kernel.store.bytes(found->slot), found->index)->ceiling;
+  ceiling = std::max(ceiling, std::min(static_cast<uint8_t>(request.word(1)), schedule_of(request).ceiling));
+  return request.answer(committed, ceiling);
+}
+
 }  // namespace
 
 Outcome invoke_schedule(Request& request) {
@@ -31,8 +50,9 @@ Outcome invoke_schedule(Request& request) {
     case method::schedule_set: return set(request);
     case method::schedule_get: {
       const Schedule& schedule = schedule_of(request);
-      return request.answer(request.kernel.commit(), schedule.priority, schedule.slice_ns);
+      return request.answer(request.kernel.commit(), schedule.priority, schedule.slice_ns, schedule.ceiling);
     }
+    case method::schedule_derive: return derive(request);
     default: return Outcome::refuse(Result::unknown_method);
   }
 }

@@ -306,6 +306,7 @@ Result FakeUserlandKernel::call_system(const FakeCapability& target, Message& me
       message.words[2] = 0;
       return Result::ok;
     case method::schedule_set: return Result::ok;
+    case method::schedule_derive: message.words[1] = 7; return Result::ok;
     case method::clock_now:
       message.words[1] = now_ns_ += 1'000'000;
       message.words[2] = 0;

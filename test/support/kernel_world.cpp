@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "test/support/kernel_world.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "checkpoint/layout.hpp"
@@ -25,7 +26,9 @@ void KernelWorld::open() {
 
 void KernelWorld::start() { kernel_->start(options_, fake_machine().take_pages(size_.table_pages)); }
 
-void KernelWorld::cut_and_boot() {
+void KernelWorld::cut_and_boot(std::initializer_list<FrameNumber> leave_stopped) {
+  options_.leave_stopped_count = static_cast<unsigned>(leave_stopped.size());
+  std::ranges::copy(leave_stopped, options_.leave_stopped);
   kernel_.reset();
   disk_.forget_completions();
   open();
@@ -101,6 +104,7 @@ Capability KernelWorld::make_small(Kind kind) {
   make_writable(slot);
   const unsigned index = next_index_[kind]++;
   make_in_row(store.descriptor(slot).identity, store.bytes(slot), index);
+  if (kind == Kind::schedule) row_object<Schedule>(store.bytes(slot), index)->ceiling = priority_max;
   return fabricate(store.descriptor(slot).identity, store.bytes(slot), number, index);
 }
 
@@ -304,9 +308,11 @@ void KernelWorld::take_checkpoint() {
 }
 
 void KernelWorld::page_out(std::initializer_list<Capability> objects) {
+  if (unwritable_is_watched) check_unwritable();
   take_checkpoint();
   Store& store = kernel_->store;
   while (!store.can_declare()) poll();
+  unwritable_.clear();  // what is read again is of the same epoch as it was before its last change
   for (const Capability& object : objects) {
     const CacheSlot slot = store.find(object.object.frame());
     if (slot == no_slot) continue;

@@ -85,7 +85,8 @@ class KernelWorld {
   bool step();               // one kernel entry by whoever is chosen; false: nobody can run now
   void run(unsigned steps);  // at most
   void take_checkpoint();    // and wait for it
-  void cut_and_boot();       // everything in memory is lost
+  // Everything in memory is lost.
+  void cut_and_boot(std::initializer_list<FrameNumber> leave_stopped = {});
   // Everything is on the disk, in its home, and the frames of these are only there.
   void page_out(std::initializer_list<Capability>);
 

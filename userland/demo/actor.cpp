@@ -94,6 +94,14 @@ Answer<uint64_t> count(NoState&, const Request&) {
 
 }  // namespace
 
+bool buy_urgent_schedule(Stage& stage, BankCapability bank, ScheduleCapability schedule) {
+  const auto programs = demo_register::schedule.get();
+  return stage.done(programs, "looking at a schedule") &&
+         stage.done(bank.allocate(Kind::schedule, schedule.at), "a schedule") &&
+         stage.done(demo_register::schedule.derive(schedule), "its ceiling") &&
+         stage.done(schedule.set({.priority = programs->priority + 1}), "its priority");
+}
+
 bool start_actor(Stage& stage, const ActorStart& start) {
   return stage.done(bring_on(start), "bringing on an actor");
 }

@@ -46,6 +46,9 @@ constexpr ActorStart actor_in(unsigned first, BankCapability bank, void (*body)(
 
 bool start_actor(Stage&, const ActorStart&);
 
+// A schedule by which an actor runs before all programs that a person starts.
+bool buy_urgent_schedule(Stage&, BankCapability, ScheduleCapability);
+
 // --- a server that answers a number, and visitors that ask for it --------------------------------
 
 struct Host {

@@ -191,12 +191,14 @@ bool show_schedule(Stage& stage) {
   start.schedule = schedule;
   start.argument = 3;
   if (!buy(stage, Kind::schedule, bought) ||
-      !stage.done(schedule.set({.priority = 6, .slice_ns = 1'000'000}), "a schedule's settings") ||
+      !stage.require(schedule.set({.priority = priority_max}).error() == Result::limit_reached,
+                     "what a bank sells may be of any priority") ||
+      !stage.done(schedule.set({.priority = 3, .slice_ns = 1'000'000}), "a schedule's settings") ||
       !start_actor(stage, start) || !host_says(stage, start.entry, 3)) {
     return false;
   }
   const auto settings = schedule.get();
-  return stage.require(settings && settings->priority == 6, "a schedule forgets") &&
+  return stage.require(settings && settings->priority == 3, "a schedule forgets") &&
          sell(stage, start.process.at, "process") && sell(stage, start.endpoint.at, "endpoint") &&
          sell(stage, start.activity, "activity") && sell(stage, bought, "schedule") &&
          all_is_gone(stage, bought, "schedule");

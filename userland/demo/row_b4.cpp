@@ -113,8 +113,7 @@ Answer<uint64_t> glance(Notes&, const Request&) {
 
 // Runs before the time server from now on; the clients, too.
 bool run_early(Stage& stage) {
-  return stage.done(home.allocate(Kind::schedule, early.at), "a schedule") &&
-         stage.done(early.set({.priority = 7}), "its priority") &&
+  return buy_urgent_schedule(stage, home, early) &&
          stage.done(demo_register::own_process.store(process_slot::schedule, early.at), "taking it");
 }
 

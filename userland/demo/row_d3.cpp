@@ -203,8 +203,7 @@ bool set_up(Stage& stage) {
   const ScheduleCapability schedule{storms_schedule};
   return stage.done(own_bank.create_sub_bank(bank_unlimited, home.at), "a bank") &&
          start_actor(stage, new_bulk) && start_actor(stage, host) && hire_healer(stage) &&
-         stage.done(home.allocate(Kind::schedule, schedule.at), "a schedule") &&
-         stage.done(schedule.set({.priority = 6}), "its priority") && make_buffer(stage, nodes[0]) &&
+         buy_urgent_schedule(stage, home, schedule) && make_buffer(stage, nodes[0]) &&
          make_buffer(stage, nodes[1]) && stage.map(nodes[0].at, shown_place) &&
          stage.say("messages of ", uint64_t{length}, " bytes; the storm's seed is ", row.seed);
 }

@@ -180,11 +180,18 @@ Answer<> NoticeCapability::post() const {
 Answer<ScheduleCapability::Settings> ScheduleCapability::get() const {
   WordMessage message = request(method::schedule_get);
   if (auto done = checked(call(at, message)); !done) return std::unexpected(done.error());
-  return Settings{.priority = message.words[1], .slice_ns = message.words[2]};
+  return Settings{.priority = message.words[1], .slice_ns = message.words[2], .ceiling = message.words[3]};
 }
 
 Answer<> ScheduleCapability::set(Settings settings) const {
   return call_for_nothing(at, request(method::schedule_set, settings.priority, settings.slice_ns));
+}
+
+Answer<uint64_t> ScheduleCapability::derive(ScheduleCapability other, uint64_t ceiling) const {
+  WordMessage message = request(method::schedule_derive, ceiling);
+  message.sent[0] = other.at;
+  if (auto done = checked(call(at, message)); !done) return std::unexpected(done.error());
+  return message.words[1];
 }
 
 Answer<uint64_t> RangeCapability::size() const {

@@ -117,9 +117,12 @@ struct ScheduleCapability : AnyCapability {
   struct Settings {
     uint64_t priority = 0;
     uint64_t slice_ns = 0;
+    uint64_t ceiling = 0;  // `set` leaves it alone
   };
   Answer<Settings> get() const;
   Answer<> set(Settings) const;
+  // Raises the ceiling of another to `ceiling`, at most to this one's. → the other's ceiling.
+  Answer<uint64_t> derive(ScheduleCapability other, uint64_t ceiling = priority_max) const;
 };
 
 struct RangeCapability : AnyCapability {

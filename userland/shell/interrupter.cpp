@@ -21,6 +21,12 @@ void sleep(ClockCapability clock, uint64_t length_ns) {
   if (const auto now = clock.now()) (void)clock.wait_until(now->machine_ns + length_ns, now->boot_epoch);
 }
 
+Answer<> run_at_ceiling_of(ScheduleCapability from, ScheduleCapability schedule) {
+  const auto ceiling = from.derive(schedule);
+  if (!ceiling) return std::unexpected(ceiling.error());
+  return schedule.set({.priority = *ceiling});
+}
+
 }  // namespace
 
 Answer<> Interrupter::begin(const Parts& parts) {
@@ -28,8 +34,6 @@ Answer<> Interrupter::begin(const Parts& parts) {
   const ProcessCapability process{parts.scratch[0]};
   const CapabilityRegister activity = parts.scratch[1];
   const ScheduleCapability schedule{parts.scratch[2]};
-  const auto callers = parts.schedule.get();
-  if (!callers) return std::unexpected(callers.error());
   Registers values;
   values.rip = reinterpret_cast<uint64_t>(&Interrupter::run);
   values.rdi = reinterpret_cast<uint64_t>(this);
@@ -40,8 +44,7 @@ Answer<> Interrupter::begin(const Parts& parts) {
   Answer<> done = parts.bank.allocate(Kind::process, process.at);
   if (done) done = parts.bank.allocate(Kind::activity, activity);
   if (done) done = parts.bank.allocate(Kind::schedule, schedule.at);
-  const uint64_t priority = std::min<uint64_t>(callers->priority + 1, priority_max);
-  if (done) done = schedule.set({.priority = priority, .slice_ns = callers->slice_ns});
+  if (done) done = run_at_ceiling_of(parts.schedule, schedule);
   if (done) done = process.set_registers(values);
   if (done) done = process.store(process_slot::space, parts.space.at);
   if (done) done = process.store(process_slot::schedule, schedule.at);

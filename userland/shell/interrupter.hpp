@@ -29,7 +29,7 @@ class Interrupter {
     BankCapability bank;       // pays
     NodeCapability space;      // of both
     ProcessCapability caller;  // whose calls are ended
-    ScheduleCapability schedule;  // the caller's; the interrupter is one step more urgent
+    ScheduleCapability schedule;  // its ceiling is the interrupter's priority, above the caller's
     DevicesCapability devices;
     ClockCapability clock;
     CapabilityRegister scratch[3];

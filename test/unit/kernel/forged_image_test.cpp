@@ -91,7 +91,7 @@ class ForgedWorld {
     constexpr uint64_t methods[] = {
         method::type, method::fetch, method::store, method::node_set_keeper, method::process_start,
         method::process_stop, method::process_interrupt, method::endpoint_set_receiver, method::wrapper_block,
-        method::wrapper_unblock, method::notice_set, method::notice_post, method::schedule_set, method::schedule_get,
+        method::wrapper_unblock, method::notice_set, method::notice_post, method::schedule_set, method::schedule_derive, method::schedule_get,
         method::range_make, method::range_rescind, method::range_rescind_object, method::range_recap,
         method::clock_wait_until, method::process_set_registers};
     const uint64_t dice = random_() % 16;

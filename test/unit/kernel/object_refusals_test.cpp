@@ -31,6 +31,11 @@ Maker of_kind(Kind kind, uint8_t restrictions = 0) {
     return made;
   };
 }
+Capability of_ceiling_3(Trial& trial) {
+  const Capability made = trial.world.make(Kind::schedule);
+  trial.world.object<Schedule>(made).ceiling = 3;
+  return made;
+}
 Capability itself(Trial& trial) { return trial.guest.process; }
 Capability own_activity(Trial& trial) { return trial.guest.activity; }
 Capability own_entry(Trial& trial) { return KernelWorld::entry(trial.guest); }
@@ -137,6 +142,12 @@ const Case cases[] = {
 
     {"the highest priority", schedule, {method::schedule_set, priority_max, 1'000'000'000}, nothing, ok},
     {"a higher one", schedule, {method::schedule_set, priority_max + 1, 0}, nothing, bad},
+    {"the highest that a low one allows", of_ceiling_3, {method::schedule_set, 3, 0}, nothing, ok},
+    {"a higher one than that", of_ceiling_3, {method::schedule_set, 4, 0}, nothing, Result::limit_reached},
+    {"a page, derived", schedule, {method::schedule_derive, 1}, page, wrong},
+    {"nothing, derived", schedule, {method::schedule_derive, 1}, nothing, Result::void_capability},
+    {"a schedule, derived", schedule, {method::schedule_derive, priority_max}, schedule, ok},
+    {"a schedule, derived higher than there is", schedule, {method::schedule_derive, priority_max + 1}, schedule, bad},
     {"a longer slice than a second", schedule, {method::schedule_set, 0, 1'000'000'001}, nothing, bad},
 
     {"a call to who waits for an answer", own_resume, {0}, nothing, bad},

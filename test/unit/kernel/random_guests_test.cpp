@@ -23,7 +23,7 @@ constexpr uint64_t methods[] = {
     method::process_get_registers, method::endpoint_set_receiver, method::endpoint_set_id, method::endpoint_entry,
     method::endpoint_identify, method::wrapper_client, method::wrapper_get, method::wrapper_set_target,
     method::wrapper_set_payload, method::wrapper_set_hand_over, method::wrapper_block, method::wrapper_unblock,
-    method::notice_set, method::notice_post, method::schedule_get, method::schedule_set, method::range_make,
+    method::notice_set, method::notice_post, method::schedule_get, method::schedule_set, method::schedule_derive, method::range_make,
     method::range_recap, method::range_rescind, method::range_rescind_object, method::range_set_account, method::range_identify,
     method::checkpoint_take, method::clock_now, method::clock_wait_until, method::process_interrupt,
     method::discriminator_classify, method::discriminator_same};

@@ -92,7 +92,7 @@ class RandomLines {
       case 0: case 1: case 2: case 3: call(entries + another)(p); break;
       case 4: call(wrapped + one)(p); break;
       case 5: KernelWorld::invoke(p, Invocation::send, entries + another); break;
-      case 6: call(schedules + one, {method::schedule_set, pick(5), 0})(p); break;
+      case 6: set_or_raise(p, schedules + one); break;
       case 7: call(processes + another, {method::store, process_slot::schedule}, pick(8) ? schedules + one : 0)(p); break;
       case 8: administer(p, processes + another); break;
       case 9: call(endpoints + another, {method::endpoint_set_receiver}, pick(6) ? processes + static_cast<unsigned>(pick(5)) : 0)(p); break;
@@ -105,6 +105,12 @@ class RandomLines {
     }
     const bool may_be_late = p.registers.rip == rip_of_call && invocation_kind(p.registers) == Invocation::call;
     if (may_be_late && pick(4) == 0) p.registers.r15 = world_.kernel().machine_time_ns() + pick(30) * ms;
+  }
+
+  // One that was bought again has the ceiling 0, until it derives from another.
+  void set_or_raise(Process& p, unsigned schedule) {
+    if (pick(4) == 0) return call(schedule, {method::schedule_derive, priority_max}, schedules + static_cast<unsigned>(pick(small_count)))(p);
+    call(schedule, {method::schedule_set, pick(5), 0})(p);
   }
 
   void administer(Process& p, unsigned process) {

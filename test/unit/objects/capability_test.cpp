@@ -119,7 +119,7 @@ TEST_CASE("method codes are the standard FNV-1a, and no two methods share one") 
       method::wrapper_client, method::wrapper_get, method::wrapper_set_target,
       method::wrapper_set_payload, method::wrapper_set_hand_over, method::wrapper_block,
       method::wrapper_unblock, method::notice_set, method::notice_reduce, method::notice_post,
-      method::schedule_get, method::schedule_set, method::range_size, method::range_sub,
+      method::schedule_get, method::schedule_set, method::schedule_derive, method::range_size, method::range_sub,
       method::range_make, method::range_recap, method::range_rescind, method::range_rescind_object,
       method::range_identify, method::checkpoint_take, method::checkpoint_status,
       method::checkpoint_generations, method::checkpoint_power_off, method::checkpoint_reboot,

@@ -173,10 +173,12 @@ TEST_CASE("numbers out of range are found") {
   format_row(row.identity, row.bytes, Kind::schedule, {1});
   make_in_row(row.identity, row.bytes, 0);
   Schedule& schedule = *row_object<Schedule>(row.bytes, 0);
-  schedule.priority = priority_max;
+  schedule.priority = schedule.ceiling = priority_max;
   schedule.slice_ns = slice_ns_max;
   CHECK(row.is_sound());
-  ++schedule.priority;
+  ++schedule.ceiling;
+  CHECK(!check_frame(row.identity, row.bytes).empty());
+  schedule.ceiling = priority_max - 1;  // below the priority
   CHECK_FALSE(row.is_sound());
   schedule.priority = 0;
   ++schedule.slice_ns;

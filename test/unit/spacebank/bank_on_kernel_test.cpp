@@ -34,7 +34,10 @@ class BankOnKernel {
                                        .payload = bank_frames};
     registers[bank_register::endpoint] = server_.endpoint;
     registers[bank_register::distinguished] = KernelWorld::entry(server_, bank_entry_payload);
-    registers[bank_register::schedule] = world.process(server_).schedule;
+    registers[bank_register::sweeper_schedule] = world.make(Kind::schedule);
+    world.object<Schedule>(registers[bank_register::sweeper_schedule]).priority = 2;  // the clients'
+    world.object<Schedule>(registers[bank_register::sweeper_schedule]).ceiling = 3;
+    registers[bank_register::sold_schedule] = world.make(Kind::schedule);
     registers[bank_register::space] = server_.root;
     run_program(server_, [this] { serve(); });
   }
@@ -301,12 +304,15 @@ TEST_CASE("on the kernel: a small and a large bank are destroyed, and nothing is
   CHECK(system.problem() == "");
 }
 
-TEST_CASE("on the kernel: others are served while a large bank is swept") {
+// → how often another one was served meanwhile.
+unsigned served_while_swept(uint64_t restrictions_of_maker) {
   Wrongs wrongs;
   BankOnKernel system;
   Meanwhile meanwhile;
   system.add_client([&] {
-    wrongs.expect(root_bank.create_sub_bank(bank_unlimited, sub_bank.at).has_value(), "sub-bank");
+    const BankCapability maker{CapabilityRegister{12}};
+    wrongs.expect(root_bank.reduce(restrictions_of_maker, maker.at).has_value(), "reduce");
+    wrongs.expect(maker.create_sub_bank(bank_unlimited, sub_bank.at).has_value(), "sub-bank");
     for (int i = 0; i < 900; ++i) {
       wrongs.expect(sub_bank.allocate(i % 2 ? Kind::page : Kind::process, scratch).has_value(), "allocate");
     }
@@ -317,8 +323,16 @@ TEST_CASE("on the kernel: others are served while a large bank is swept") {
   system.add_client([&] { buy_meanwhile(wrongs, meanwhile, 1); });
   system.run_to_the_end();
   report(wrongs);
-  CHECK(meanwhile.served > 10);
   CHECK(system.problem() == "");
+  return meanwhile.served;
+}
+
+TEST_CASE("on the kernel: others are served while a tenant's large bank is swept") {
+  CHECK(served_while_swept(bank_restriction::may_not_destroy) > 10);
+}
+
+TEST_CASE("on the kernel: a large bank of who may destroy the one above it is swept before others go on") {
+  CHECK(served_while_swept(0) < 3);
 }
 
 TEST_CASE("on the kernel: while the bank is stopped allocations wait and all else runs; then all proceed") {

@@ -17,8 +17,7 @@ namespace bank {
 TEST_CASE("server: it begins with a sweeper whose call is kept while there is nothing to do") {
   ServedStore store;
   CHECK(store.kernel.started_processes == 1);
-  CHECK(store.kernel.priority_set == 4);
-  CHECK(store.used(store.root()) == 5);  // facets; page, activity, process, schedule
+  CHECK(store.used(store.root()) == 4);  // facets; page, activity, process
   CHECK(!store.call_of_sweeper().result);
   CHECK(store.problem() == "");
 }
@@ -54,6 +53,50 @@ TEST_CASE("server: buys, frees, says what is used and who paid") {
         Result::void_capability);
   CHECK(store.used(bank) == 2);
   CHECK(store.problem() == "");
+}
+
+TEST_CASE("server: each schedule that it sells derives from the image's, nothing else does") {
+  ServedStore store;
+  const Capability bank = store.new_bank(store.root(), 10);
+  REQUIRE(store.call(bank, method::bank_allocate, static_cast<uint64_t>(Kind::page), 2).result == Result::ok);
+  CHECK(store.kernel.derived.empty());
+  const Answered sold = store.call(bank, method::bank_allocate, static_cast<uint64_t>(Kind::schedule), 3);
+  REQUIRE(sold.result == Result::ok);
+  REQUIRE(store.kernel.derived.size() == 3);
+  for (int i = 0; i < 3; ++i) CHECK(store.kernel.derived[i].object == sold.capabilities[i].object);
+  const Answered page = store.call(bank, method::bank_allocate, static_cast<uint64_t>(Kind::page), 20);
+  CHECK(page.result != Result::ok);
+  CHECK(store.kernel.derived.size() == 3);
+}
+
+// A large bank: more than ends within the asker's call.
+TEST_CASE("server: the sweeper hurries, until it rests, but not for what a tenant made") {
+  const auto priority_of_sweep = [](std::initializer_list<uint64_t> restrictions_of_makers) {
+    ServedStore store;
+    store.call_of_sweeper();
+    Capability bank = store.root();
+    for (const uint64_t restrictions : restrictions_of_makers) {
+      const Capability maker = store.call(bank, method::bank_reduce, restrictions).capabilities[0];
+      bank = store.new_bank(maker, bank_unlimited);
+    }
+    for (int i = 0; i < 900; ++i) {
+      const Kind kind = i % 2 ? Kind::page : Kind::process;
+      REQUIRE(store.call(bank, method::bank_allocate, static_cast<uint64_t>(kind), 1).result == Result::ok);
+    }
+    CHECK(store.kernel.sweepers_priority == 4);
+    CHECK(!store.call(bank, method::bank_destroy).result);
+    const uint64_t priority = store.kernel.sweepers_priority;
+    while (store.call_of_sweeper().result) {}
+    CHECK(store.kernel.sweepers_priority == 4);
+    return priority;
+  };
+  constexpr uint64_t tenant = bank_restriction::may_not_destroy;
+  CHECK(priority_of_sweep({0}) == KernelModel::sweepers_ceiling);
+  CHECK(priority_of_sweep({0, 0}) == KernelModel::sweepers_ceiling);
+  CHECK(priority_of_sweep({tenant}) == 4);
+  CHECK(priority_of_sweep({tenant, 0}) == 4);
+  CHECK(priority_of_sweep({0, tenant, 0}) == 4);
+  CHECK(priority_of_sweep({bank_restriction::may_not_free}) == KernelModel::sweepers_ceiling);
 }
 
 TEST_CASE("server: every wrong argument has its refusal") {

@@ -29,9 +29,13 @@ class KernelModel {
     registers[bank_register::range] = {.type = CapabilityType::range, .payload = frames};
     registers[bank_register::endpoint] = endpoint;
     registers[bank_register::distinguished] = entry(bank_entry_payload);
-    registers[bank_register::schedule] = {.type = CapabilityType::schedule};
+    registers[bank_register::sweeper_schedule] = {.type = CapabilityType::schedule, .payload = sweepers_mark};
+    registers[bank_register::sold_schedule] = {.type = CapabilityType::schedule, .payload = sold_mark};
     registers[bank_register::space] = number_capability(2);
   }
+
+  static constexpr uint64_t sold_mark = 0x736f6c64, sweepers_mark = 0x73776570;
+  static constexpr uint64_t sweepers_ceiling = 5;
 
   // Outside of what the tests' arenas sell: set aside by whoever founds the bank.
   static constexpr uint64_t endpoint_frame = 0;
@@ -64,14 +68,14 @@ class KernelModel {
   std::vector<Reply> replies;
   unsigned invocations_of_strangers = 0;
   unsigned started_processes = 0;
-  uint64_t priority = 9;      // of the server
-  uint64_t priority_set = 0;  // of whatever schedule was set
+  std::vector<Capability> derived;  // from the schedule for what is sold
+  uint64_t sweepers_priority = 4;
 
  private:
   uint64_t word(unsigned i) const { return raw_->words[i]; }
 
   Result perform(const Capability& invoked) {
-    if (invoked.type == CapabilityType::schedule) return perform_schedule();
+    if (invoked.type == CapabilityType::schedule) return perform_schedule(invoked);
     if (names_object(invoked.type) && invoked.type != CapabilityType::resume && range.is_void(invoked)) {
       return Result::void_capability;
     }
@@ -168,11 +172,14 @@ class KernelModel {
     return perform_slots(invoked, capability_register_count, offsetof(Process, capability_registers));
   }
 
-  Result perform_schedule() {
-    if (word(0) == method::schedule_get) return words_[1] = priority, Result::ok;
-    if (word(0) != method::schedule_set) return Result::unknown_method;
-    priority_set = word(1);
-    return Result::ok;
+  Result perform_schedule(const Capability& invoked) {
+    if (word(0) == method::schedule_derive && invoked.payload == sold_mark) {
+      return derived.push_back(sent_[0]), Result::ok;
+    }
+    if (invoked.payload != sweepers_mark) return Result::unknown_method;
+    if (word(0) == method::schedule_get) return words_ = {0, sweepers_priority, 0, sweepers_ceiling, 0, 0}, Result::ok;
+    if (word(0) == method::schedule_set) return sweepers_priority = word(1), Result::ok;
+    return Result::unknown_method;
   }
 
   Result perform_endpoint() {

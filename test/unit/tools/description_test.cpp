@@ -4,6 +4,10 @@
 // line and words, and nothing that is right may be refused.
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+
 #include "objects/capability.hpp"
 #include "spacebank/interface.hpp"
 #include "tools/description.hpp"
@@ -172,4 +176,42 @@ TEST_CASE("numbers and durations") {
   CHECK(describe_bytes(uint64_t{3} << 30) == "3 GiB");
   CHECK(describe_bytes(uint64_t{1536} << 20) == "1536 MiB");
   CHECK(describe_bytes(100) == "100 bytes");
+}
+
+TEST_CASE("a schedule's ceiling is its priority, or what is said") {
+  const ImageDescription image = parse_description("d", idle + "schedule a\n  priority 3\n  ceiling 9\nschedule b\n  ceiling 2\n");
+  CHECK(!image.schedules[0].ceiling);
+  CHECK(image.schedules[1].ceiling == 9);
+  CHECK(image.schedules[2].priority == 0);
+  CHECK(refusal(idle + "schedule a\n  priority 3\n  ceiling 2\n") == "d:8: 'a' has a priority above its ceiling");
+  CHECK(refusal(idle + "schedule a\n  ceiling 16\n").starts_with("d:9: "));
+}
+
+// Decision 0023: what a person needs to end a program goes before all programs.
+TEST_CASE("in the delivered image no program reaches what ends programs") {
+  std::ifstream file(DELIVERED_DESCRIPTION);
+  const std::string text(std::istreambuf_iterator<char>(file), {});
+  const ImageDescription image = parse_description("image.description", text);
+  const auto schedule = [&](const std::string& name) { return *find_named(image.schedules, name); };
+  const auto process = [&](const std::string& name) -> const ProcessDescription& { return *find_named(image.processes, name); };
+  const auto priority_of = [&](const std::string& name) { return schedule(process(name).schedule.name).priority; };
+  const auto held_by = [&](const std::string& name, unsigned number) {
+    for (const auto& [at, capability] : process(name).registers) {
+      if (at == number) return schedule(capability.name);
+    }
+    FAIL("no schedule in that register");
+    return schedule("sold");
+  };
+  constexpr unsigned shells_for_programs = 11;
+  const uint8_t sold = held_by("bank", bank_register::sold_schedule).ceiling.value_or(held_by("bank", bank_register::sold_schedule).priority);
+  const uint8_t programs = std::max(sold, held_by("shell", shells_for_programs).priority);
+  CHECK(sold == held_by("shell", shells_for_programs).priority);
+  for (const char* name : {"bank", "keeper", "log", "shell"}) {
+    CAPTURE(name);
+    CHECK(priority_of(name) > programs);
+  }
+  CHECK(held_by("bank", bank_register::sweeper_schedule).ceiling.value_or(0) > programs);
+  CHECK(held_by("bank", bank_register::sweeper_schedule).priority == programs);
+  CHECK(held_by("shell", shells_for_programs).ceiling.value_or(0) > priority_of("shell"));
+  CHECK(priority_of("bank") > held_by("shell", shells_for_programs).ceiling.value_or(0));
 }

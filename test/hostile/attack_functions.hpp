@@ -20,6 +20,7 @@ void never_receives();
 void silent_keeper();
 void stopped_sender();
 void priority_inversion();
+void highest_priority();
 // storage_attacks.cpp
 void forged_payload();
 void bank_destroyed_in_request();

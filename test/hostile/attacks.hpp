@@ -15,8 +15,8 @@ namespace perdure::hostile {
 
 struct Attack {
   std::string_view name;
-  unsigned rounds;  // 0: it ends with a verdict of its own; else it goes on until it is destroyed,
-                    // after the honest client was served so many times
+  unsigned rounds;  // 0: it ends with a verdict of its own; else it goes on, over a power cut, until it
+                    // is destroyed, after the honest client was served so many times in each boot
   constexpr bool ends() const { return rounds == 0; }
 };
 
@@ -40,6 +40,7 @@ inline constexpr Attack attacks[] = {
     {"residue", 0},
     {"priority_inversion", 100},
     {"busy_keeper", 0},
+    {"highest_priority", 100},
 };
 inline constexpr unsigned attack_count = sizeof(attacks) / sizeof(attacks[0]);
 

@@ -18,7 +18,7 @@ constexpr void (*functions[])() = {
     kernel_addresses, endless_loop, flood,          reply_twice,
     never_receives, silent_keeper, forged_payload,  bank_destroyed_in_request,
     stopped_sender, deep_nesting,  full_bank,       random_calls,
-    residue,       priority_inversion, busy_keeper};
+    residue,       priority_inversion, busy_keeper, highest_priority};
 static_assert(std::size(functions) == attack_count);
 
 }  // namespace

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
 // The honest client. It uses the target and the bank while the attack goes on, and has to get every
-// answer, and the right one. When the attack has ended, or for a certain number of rounds, it looks
-// at what the attacker says, destroys the attacker's bank under it, is served once more, and powers
-// the machine off. One line for the host:
+// answer, and the right one: until the attack has ended, or, if that goes on, for a certain number of
+// rounds before a power cut and behind it. Then it looks at what the attacker says, destroys the attacker's bank under it, is served once more, and powers
+// the machine off. Lines for the host:
 //
+//   hostile NAME: to be cut         (an attack that goes on: waits for it)
 //   hostile NAME: ok
 //   hostile NAME: failed: REASON
 #include "test/hostile/attacks.hpp"
@@ -35,12 +36,18 @@ constexpr unsigned rounds_afterwards = 10;
 
 const Attack* attack = nullptr;
 
-[[noreturn]] void end(std::string_view reason, uint64_t number = 0) {
+void tell(std::string_view what) {
   TextBuffer<160> line;
-  line << "hostile " << attack->name << ": ";
-  if (reason.empty()) line << "ok\n";
-  else line << "failed: " << reason << " " << number << "\n";
+  line << "hostile " << attack->name << ": " << what << "\n";
+  (void)devices.console(console.at);  // that of this boot
   (void)console.write(line.text());
+}
+
+[[noreturn]] void end(std::string_view reason, uint64_t number = 0) {
+  TextBuffer<120> verdict;
+  if (reason.empty()) verdict << "ok";
+  else verdict << "failed: " << reason << " " << number;
+  tell(verdict.text());
   (void)checkpoint.power_off(0, 0);
   wait_for_ever();
 }
@@ -55,6 +62,10 @@ void be_served(uint64_t& sum) {
     end("the bank refuses a page", static_cast<uint64_t>(page.error()));
   }
   if (!bank.free(scratch)) end("the bank does not take it back");
+}
+
+void be_served(uint64_t& sum, unsigned rounds) {
+  for (unsigned round = 0; round < rounds; ++round) be_served(sum);
 }
 
 bool has_ended() {
@@ -72,6 +83,23 @@ void judge_ending() {
   if (registers->rdi != 0) end("not as promised, line", registers->rdi);
 }
 
+void outlast_attack(uint64_t& sum) {
+  for (unsigned round = 0; !has_ended(); ++round) {
+    be_served(sum);
+    if (round == rounds_max) end("the attack does not end");
+  }
+  judge_ending();
+}
+
+// It must not end by itself. The line is told again if the cut has made it unsaid.
+void outlive_attack(uint64_t& sum) {
+  be_served(sum, attack->rounds);
+  tell("to be cut");
+  while (console.take_interrupt().error() != Result::restarted) be_served(sum);
+  be_served(sum, attack->rounds);
+  if (has_ended()) judge_ending(), end("the attack has ended early");
+}
+
 // The attacker's bank goes, with all its processes in the middle of what they do.
 void destroy_attacker() {
   if (const auto done = attackers_bank.destroy(); !done) end("its bank is not destroyed", static_cast<uint64_t>(done.error()));
@@ -84,17 +112,12 @@ void destroy_attacker() {
 
 void program(uint64_t argument) {
   attack = &hostile::attacks[argument];
-  if (!devices.console(console.at)) wait_for_ever();
   uint64_t sum = 0;
-  for (unsigned round = 0; attack->ends() ? !has_ended() : round < attack->rounds; ++round) {
-    be_served(sum);
-    if (round == rounds_max) end("the attack does not end");
-  }
-  if (attack->ends()) judge_ending();
-  else if (has_ended()) judge_ending(), end("the attack has ended early");
-  for (unsigned round = 0; round < rounds_afterwards; ++round) be_served(sum);
+  if (attack->ends()) outlast_attack(sum);
+  else outlive_attack(sum);
+  be_served(sum, rounds_afterwards);
   destroy_attacker();
-  for (unsigned round = 0; round < rounds_afterwards; ++round) be_served(sum);
+  be_served(sum, rounds_afterwards);
   end("");
 }
 

@@ -82,6 +82,38 @@ void priority_inversion() {
   while (true) burn(1'000'000);
 }
 
+// --- priorities ---------------------------------------------------------------------------------
+
+namespace {
+
+void spin(uint64_t) {
+  while (true) burn(1'000'000);
+}
+
+// Raised by all that is there to derive from, and then as far as it goes.
+void buy_most_important(ScheduleCapability schedule) {
+  require(bank.allocate(Kind::schedule, schedule.at).has_value());
+  const ScheduleCapability held{equal_schedule};
+  for (const ScheduleCapability from : {held, schedule, ScheduleCapability{own(0)}}) (void)from.derive(schedule);
+  (void)schedule.derive(held);
+  uint64_t priority = priority_max;
+  while (!schedule.set({.priority = priority, .slice_ns = slice_ns_max})) --priority;
+  require(!held.set({.priority = priority + 1}).has_value());
+}
+
+}  // namespace
+
+// What the bank sells and what we hold together get no more of the processor than anybody's program.
+void highest_priority() {
+  for (unsigned i = 0; i < puppets_max; ++i) {
+    const ScheduleCapability schedule{own(i)};
+    buy_most_important(schedule);
+    Puppet(i).buy(schedule.at);
+  }
+  for (unsigned i = 0; i < puppets_max; ++i) Puppet(i).start(spin, 0);
+  spin(0);
+}
+
 // --- replies --------------------------------------------------------------------------------
 
 namespace {

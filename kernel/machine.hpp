@@ -119,7 +119,7 @@ void fpu_initial_state(std::byte* area); // writes the state of a process that n
 // What programs may have put into the XSAVE area and rely on: bits of processor_feature.
 uint64_t processor_feature_bits();
 
-// A program may read all memory, whatever the page tables say (Meltdown, L1TF).
+// A program may read what is not its own, whatever the page tables say (Meltdown, L1TF, MDS, TAA).
 bool is_memory_readable_past_rights();
 
 // --- leaving the kernel ------------------------------------------------------------------------

@@ -43,7 +43,7 @@ void say(std::string_view text) { machine::console_write(text); }
     say("\n");
   });
   if (machine::is_memory_readable_past_rights() && !options.unsafe_processor) {
-    say("perdure: this processor lets every program read all memory (Meltdown, L1TF); boot option unsafe-processor to run on it\n");
+    say("perdure: this processor lets programs read what is not theirs (Meltdown, L1TF, MDS or TAA); boot option unsafe-processor to run on it\n");
     machine::power_off(exit_code_refused);
   }
   const std::span<std::byte> memory = largest_region(boot);

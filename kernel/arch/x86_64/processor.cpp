@@ -195,6 +195,7 @@ bool machine::is_memory_readable_past_rights() {
     words.hypervisor[1] = hypervisor.ecx;
     words.hypervisor[2] = hypervisor.edx;
   }
+  words.has_transactions = bit(cpuid(7).ebx, 11);
   if (bit(cpuid(7).edx, 29)) words.architecture = instruction::read_msr(msr_architecture);
   return is_affected(words);
 }

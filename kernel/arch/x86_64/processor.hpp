@@ -72,18 +72,21 @@ constexpr bool keeps_x87_pointers(const uint32_t (&vendor)[3], uint32_t extended
   return is_of_amd(vendor) && !(extended_features & restores_pointers);
 }
 
-// What tells whether a program may read all memory past its page tables (Meltdown, L1TF): the kernel's is
-// mapped, and nothing else keeps a guess from it.
+// What tells whether a program may read past its page tables: all memory (Meltdown, L1TF), for the
+// kernel's is mapped, and nothing else keeps a guess from it; or what the processor has just handled for
+// others (MDS, TAA), for its buffers are not overwritten on the way to a program.
 struct ReadingPastRights {
   uint32_t vendor[3] = {};           // as above
   uint32_t hypervisor[3] = {};       // ebx, ecx, edx of leaf 0x40000000; 0: none
   uint64_t architecture = 0;         // IA32_ARCH_CAPABILITIES; 0: there is none
+  bool has_transactions = false;     // RTM
 };
 constexpr bool is_affected(const ReadingPastRights& words) {
   constexpr uint32_t emulation = 0x54474354;  // "TCGT", of "TCGTCGTCGTCG": nothing is guessed there
-  constexpr uint64_t rdcl_no = 1 << 0;        // neither Meltdown nor L1TF
+  constexpr uint64_t rdcl_no = 1 << 0, mds_no = 1 << 5, taa_no = 1 << 8;  // RDCL: Meltdown and L1TF
   if (words.hypervisor[0] == emulation || is_of_amd(words.vendor)) return false;
-  return !(words.architecture & rdcl_no);
+  const uint64_t wanted = rdcl_no | mds_no | (words.has_transactions ? taa_no : 0);
+  return (words.architecture & wanted) != wanted;
 }
 
 extern Processor processor;

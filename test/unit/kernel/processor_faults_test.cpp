@@ -29,17 +29,22 @@ TEST_CASE("who keeps the pointers to the last x87 instruction over XRSTOR") {
   CHECK_FALSE(keeps_x87_pointers(vendor("TCGTCGTCGTCG").words, 0));
 }
 
-TEST_CASE("on whom a program may read all memory") {
-  const auto on = [](std::string_view name, uint64_t architecture, uint32_t hypervisor = 0) {
+TEST_CASE("on whom a program may read what is not its own") {
+  const auto on = [](std::string_view name, uint64_t architecture, uint32_t hypervisor = 0, bool has_transactions = false) {
     const Vendor v = vendor(name);
     return is_affected({.vendor = {v.words[0], v.words[1], v.words[2]},
                         .hypervisor = {hypervisor, 0, 0},
-                        .architecture = architecture});
+                        .architecture = architecture,
+                        .has_transactions = has_transactions});
   };
   constexpr uint32_t emulation = 0x54474354, kvm = 0x4b4d564b;
   CHECK(on("GenuineIntel", 0));
   CHECK(on("GenuineIntel", ~uint64_t{1}));
-  CHECK_FALSE(on("GenuineIntel", 1));
+  CHECK(on("GenuineIntel", ~uint64_t{0x20}));
+  CHECK(on("GenuineIntel", 1));
+  CHECK_FALSE(on("GenuineIntel", 0x21));
+  CHECK_FALSE(on("GenuineIntel", 0x121, 0, true));
+  CHECK(on("GenuineIntel", 0x21, 0, true));
   CHECK(on("CentaurHauls", 0));  // who says nothing is not believed
   CHECK_FALSE(on("AuthenticAMD", 0));
   CHECK_FALSE(on("HygonGenuine", 0));

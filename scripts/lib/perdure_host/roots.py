@@ -18,6 +18,12 @@ def committed_generation(path):
     return max(root for root in roots if root)[1]
 
 
+def newest_sequence(path):
+    """Of the last root that was written, by a commit or by a boot."""
+    with open(path, "rb") as file:
+        return max(root for root in (root_at(file, place) for place in PLACES) if root)[0]
+
+
 def root_at(file, place):
     """(sequence, newest generation), or None where there is no root."""
     file.seek(place)

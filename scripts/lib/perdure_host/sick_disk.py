@@ -32,8 +32,8 @@ class SickDisk:
         words += self._plugin()
         for kind, name in (("read", "pread"), ("write", "pwrite")):
             words += [f"error-{name}={self._error}", f"error-{name}-rate=100%", f"error-{name}-file={self._triggers[kind]}"]
-        seconds = self._delay_seconds
-        return words + ([f"rdelay={seconds}", f"wdelay={seconds}"] if seconds else [])
+        delay = f"{round(self._delay_seconds * 1000)}ms"
+        return words + ([f"rdelay={delay}", f"wdelay={delay}"] if self._delay_seconds else [])
 
     def _plugin(self):
         if not self._can_fail_flushes:

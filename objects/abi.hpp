@@ -121,7 +121,7 @@ inline constexpr uint64_t memory_reduce = method_code("memory.reduce");  // w1 r
 // page
 inline constexpr uint64_t page_copy_from = method_code("page.copy_from");  // c0 page: all 4096 bytes
 // capability page (w1 0-127), node (w1 0-15), process (w1 0-31 registers, then process_slot)
-inline constexpr uint64_t fetch = method_code("fetch");  // w1 index → c0
+inline constexpr uint64_t fetch = method_code("fetch");  // w1 index → c0. Not a process's schedule
 inline constexpr uint64_t store = method_code("store");  // w1 index, c0
 // node
 inline constexpr uint64_t node_set = method_code("node.set");  // w1 slot size, w2 flags

@@ -31,9 +31,12 @@ bool is_allowed_in(uint64_t index, const Capability& capability) {
   }
 }
 
+// But for the schedule: who can change what a process does need not be who says how important it is. A
+// program gets at its own process by its bank (bank.recap), and shares that schedule with others.
 Outcome fetch(Request& request) {
   const Capability* slot = slot_of(process_of(request), request.word(1));
   if (slot == nullptr) return Outcome::refuse(Result::bad_argument);
+  if (request.word(1) == process_slot::schedule) return Outcome::refuse(Result::missing_right);
   const Commit committed = request.kernel.commit();
   request.answer_capability(committed, 0, *slot);
   return request.answer(committed);

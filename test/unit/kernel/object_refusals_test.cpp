@@ -127,6 +127,8 @@ const Case cases[] = {
     {"an entry as a process's keeper", process, {method::store, process_slot::keeper}, own_entry, ok},
     {"a wrapped entry as a process's keeper", process, {method::store, process_slot::keeper}, wrapped_entry, ok},
     {"no schedule", process, {method::store, process_slot::schedule}, nothing, ok},
+    {"the schedule that a process runs by, fetched", process, {method::fetch, process_slot::schedule}, nothing, no_right},
+    {"the space that a process runs in, fetched", process, {method::fetch, process_slot::space}, nothing, ok},
     {"a page as a process's keeper", process, {method::store, process_slot::keeper}, page, wrong},
     {"a register that is always void", process, {method::store, 0}, page, bad},
     {"the last register", process, {method::store, capability_register_count - 1}, page, ok},

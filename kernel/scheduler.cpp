@@ -194,11 +194,10 @@ void Scheduler::set_callers_map(CacheSlot slot, uint16_t map) {
 }
 
 // Who leaves a line, or joins one, may change the priority of the receiver, which may itself stand in
-// another line, and so on. Further than that a priority that was inherited may outlast its reason, until
-// the process next runs; nobody is kept waiting by it who would not be by that caller.
+// another line, and so on to the end: else the last in a row would for ever be as important as one who
+// called the first and has left. Each leaves its line by this, so they are no more than stood in one.
 void Scheduler::follow_changes() {
-  constexpr unsigned receivers_max = 8;
-  for (unsigned i = 0; i < receivers_max && changed_ != no_slot; ++i) {
+  for (unsigned count = 1; changed_ != no_slot; ++count) {
     Process& process = process_in(std::exchange(changed_, no_slot));
     const ActivityRef ref = activity_of(process);
     if (ref.is_none() || !has_priority_line(ref)) continue;
@@ -206,8 +205,8 @@ void Scheduler::follow_changes() {
     leave_line(ref);
     make_ready(ref, standing(process));
     store_->unpin(ref.slot());
+    if (count % steps_between_interrupts == 0) machine::let_interrupts_in();
   }
-  changed_ = no_slot;
 }
 
 // --- lines -----------------------------------------------------------------------------------------------

@@ -19,8 +19,8 @@
 // Invariants:
 //  ONE-QUEUE          an activity stands in at most one line.
 //  NO-STRANGERS       joining, leaving and looking at a line take a number of steps that does not
-//                     depend on other processes; waking all of a line depends on those who stand in it, and lets
-//                     interrupts in.
+//                     depend on other processes; waking all of a line depends on those who stand in it, taking
+//                     back what was handed on on those it was handed on to, and both let interrupts in.
 //  PRESENT-PRIORITY   who is ready, or waits for a receiver, stands in the line of its present
 //                     priority: that of its schedule, or, if that is higher, of the most important of
 //                     those who wait for it to receive. A schedule knows by the list of its *peers* who

@@ -6,6 +6,7 @@
 #include <catch2/catch.hpp>
 
 #include <cstring>
+#include <utility>
 
 #include "test/unit/kernel/scripted_guest.hpp"
 
@@ -364,4 +365,46 @@ TEST_CASE("who stands in line for a receiver goes to the new one when the endpoi
   now = true;
   run_checked(world, 200);
   CHECK(order == std::vector<uint64_t>{1, 2, 3});
+}
+
+// Each stands in line for the next, the last one computes: as important as the shell, while that calls.
+TEST_CASE("what was handed on through a long row of servers is taken back from all of them") {
+  constexpr unsigned row = 40;
+  KernelWorld world;
+  std::vector<Guest> members;
+  unsigned last_ran = 0, modest_ran = 0;
+  bool calls = false, interrupts = false;
+  const auto sleep = [&](Process& p) { call(6, {method::clock_wait_until, world.kernel().machine_time_ns() + 2 * ms})(p); };
+  for (unsigned i = 0; i + 1 < row; ++i) members.push_back(world.new_guest([](Process& p) { call(5)(p); }));
+  members.push_back(world.new_guest([&](Process&) { ++last_ran; }));
+  for (unsigned i = 0; i + 1 < row; ++i) world.process(members[i]).capability_registers[5] = KernelWorld::entry(members[i + 1]);
+  const Guest important = world.new_guest([&](Process& p) { calls ? call(5)(p) : sleep(p); }, 6);
+  world.process(important).capability_registers[5] = KernelWorld::entry(members[0]);
+  const Guest interrupter = world.new_guest([&](Process& p) {
+    if (!std::exchange(interrupts, false)) return sleep(p);
+    calls = false;
+    call(5, {method::process_interrupt})(p);
+  }, 7);
+  world.process(interrupter).capability_registers[5] = important.process;
+  const Guest modest = world.new_guest([&](Process& p) { last_ran < 100 ? sleep(p) : void(++modest_ran); }, 4);
+  for (const Guest& guest : {important, interrupter, modest}) world.process(guest).capability_registers[6] = {.type = CapabilityType::clock};
+  world.start();
+  const auto run_for = [&](unsigned rounds) {
+    for (unsigned i = 0; i < rounds; ++i) {
+      run_checked(world, 10);
+      fake_machine().now_ns += ms;
+      fake_machine().pending.timer = true;
+    }
+  };
+  run_for(30);
+  calls = true;
+  run_for(60);
+  REQUIRE(last_ran > 100);
+  CHECK(modest_ran == 0);  // the last one is as important as who calls the first
+  interrupts = true;
+  run_for(10);
+  last_ran = 100;
+  run_for(60);
+  CHECK(modest_ran > 100);
+  CHECK(last_ran == 100);
 }

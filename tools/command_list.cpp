@@ -2,18 +2,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "objects/process.hpp"
 #include "objects/rows.hpp"
-#include "spacebank/interface.hpp"
 #include "tools/commands.hpp"
 #include "tools/image_view.hpp"
-#include "userland/runtime/layout.hpp"
-#include "userland/runtime/recipe.hpp"
+#include "tools/program_names.hpp"
 
 namespace perdure {
 namespace {
@@ -38,62 +35,6 @@ std::string named(const Capability& capability) {
   if (!names_object(capability.type)) return std::string(info(capability.type).name);
   return name_of_object(info(capability.type).object_kind, capability.object);
 }
-
-// Which program a process runs: that of the recipe whose text stands in its space. Nothing else in an
-// image says so, and a process need not have been made from a recipe. Believed is what the root bank has
-// paid for: a program could make a page that looks like a recipe.
-class ProgramNames {
- public:
-  explicit ProgramNames(const ImageView& view) : view_(view) {
-    for (uint64_t n = 0; n < view.frontier(); ++n) {
-      const FrameIdentity& identity = view.identity({n});
-      const bool may_be_recipe = identity.kind == Kind::capability_page && identity.account.value == bank_root_account;
-      if (may_be_recipe && view.bytes({n})) read_recipe(view.bytes({n}));
-    }
-  }
-
-  std::string of(const Process& process) const {
-    const std::byte* row = row_of(process.space, Kind::node);
-    if (!row) return "";
-    const Capability& text = row_object<Node>(row, process.space.object.index())->slots[layout::text_slot];
-    const auto found = names_.find(text.object.value);
-    return found == names_.end() || found->second.version != text.version ? "" : found->second.name;
-  }
-
- private:
-  struct Text {
-    Version version;
-    std::string name;
-  };
-
-  void read_recipe(const std::byte* page) {
-    const auto* slots = reinterpret_cast<const Capability*>(page);
-    if (slots[recipe::revision_slot].type != CapabilityType::number ||
-        slots[recipe::revision_slot].payload != recipe::revision_word) {
-      return;
-    }
-    std::string name;
-    for (unsigned i = 0; i < recipe::name_length_max; ++i) {
-      name += static_cast<char>(slots[recipe::name_slot + i / 8].payload >> 8 * (i % 8));
-    }
-    name.resize(std::min(name.find('\0'), name.size()));
-    const Capability& text = slots[recipe::text_slot];
-    names_[text.object.value] = {text.version, name};
-  }
-
-  const std::byte* row_of(const Capability& capability, Kind kind) const {
-    if (!names_object(capability.type) || info(capability.type).object_kind != kind) return nullptr;
-    const FrameNumber frame = capability.object.frame();
-    const unsigned index = capability.object.index();
-    if (frame.value >= view_.frontier() || index >= info(kind).objects_per_frame) return nullptr;
-    const FrameIdentity& identity = view_.identity(frame);
-    const std::byte* bytes = identity.kind == kind ? view_.bytes(frame) : nullptr;
-    return bytes && version_of(identity, bytes, index) == capability.version ? bytes : nullptr;
-  }
-
-  const ImageView& view_;
-  std::map<uint64_t, Text> names_;  // by the object of the text
-};
 
 std::string describe(const Process& process, const ProgramNames& programs) {
   constexpr std::string_view states[] = {"stopped", "running", "receiving", "waiting"};

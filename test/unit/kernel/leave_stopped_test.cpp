@@ -84,3 +84,68 @@ TEST_CASE("what cannot be left stopped is told, and all goes on") {
     CHECK(crowd.feared_steps > 20);
   }
 }
+
+// It stood first in the line, by a call or by a trap, and nobody passes it after a restart while it may
+// come back.
+TEST_CASE("one that stood in line and is left stopped, twice over, keeps nobody waiting behind it") {
+  for (const bool by_trap : {false, true}) {
+    CAPTURE(by_trap);
+    KernelWorld world;
+    bool serves = false;
+    std::vector<uint64_t> served;
+    const Guest server = world.new_guest([&](Process& p) {
+      if (!serves) return;
+      const bool is_call = (p.registers.rax & 0xff) == static_cast<uint64_t>(Delivery::call);
+      if (is_call) served.push_back(message_word(p.registers, 0));
+      KernelWorld::invoke(p, Invocation::reply_and_wait, is_call ? resume_register : 0);
+    });
+    const Guest feared = world.new_guest([by_trap](Process& p) {
+      if (!by_trap) return call(partner, {1})(p);
+      p.registers.rdi = 0x7000'0000;
+      p.registers.rip = rip_of_load;
+    }, 9);
+    const Guest modest = world.new_guest(steps({call(partner, {2}), call(partner, {3})}));
+    for (const Guest& caller : {feared, modest}) world.process(caller).capability_registers[partner] = KernelWorld::entry(server);
+    world.process(feared).keeper = KernelWorld::entry(server);
+    world.start();
+    run_checked(world, 60);
+    const Capability& bound = world.process(feared).control.activity;
+    REQUIRE(world.object<Activity>(bound).stood_in != 0);
+    world.take_checkpoint();
+    const FrameNumber frame = feared.process.object.frame();
+    world.cut_and_boot({frame, frame});
+    world.unwritable_is_watched = serves = true;
+    run_checked(world, 200);
+    CHECK(served == std::vector<uint64_t>{2, 3});
+    CHECK(world.process(feared).control.state == ProcessState::stopped);
+  }
+}
+
+TEST_CASE("a deadline that is awaited does not set going what is left stopped") {
+  KernelWorld world;
+  unsigned feared_steps = 0;
+  const Guest silent = world.new_guest([](Process& p) { KernelWorld::invoke(p, Invocation::reply_and_wait, 0); });
+  const Guest feared = world.new_guest([&](Process& p) {
+    ++feared_steps;
+    call(partner, {1})(p);
+    p.registers.r15 = world.kernel().machine_time_ns() + 2 * default_slice_ns;
+  });
+  world.process(feared).capability_registers[partner] = KernelWorld::entry(silent);
+  world.start();
+  run_checked(world, 60);
+  REQUIRE(world.object<Activity>(feared.activity).awaits_deadline);
+  world.take_checkpoint();
+  for (const bool is_left_stopped : {false, true}) {
+    if (is_left_stopped) world.cut_and_boot({feared.process.object.frame()});
+    else world.cut_and_boot();
+    feared_steps = 0;
+    for (unsigned i = 0; i < 50; ++i) {
+      fake_machine().advance(default_slice_ns);
+      fake_machine().pending.timer = true;
+      run_checked(world, 4);
+    }
+    CHECK((feared_steps == 0) == is_left_stopped);
+  }
+  CHECK(world.process(feared).control.state == ProcessState::stopped);
+  CHECK(result_of(world.process(feared)) == Result::interrupted);
+}

@@ -101,15 +101,43 @@ void buy_most_important(ScheduleCapability schedule) {
   require(!held.set({.priority = priority + 1}).has_value());
 }
 
+// Who calls us is bought again, and with it the schedule by which it runs, if that were to be had.
+void buy_back_caller(uint64_t) {
+  const ProcessCapability caller{own(5)};
+  const ScheduleCapability callers{own(6)};
+  Message message;
+  reply_and_wait(registers::nothing, message);
+  const auto bought = bank.recap(registers::resume, caller.at);
+  const auto fetched = caller.fetch(process_slot::schedule, callers.at);
+  if (fetched) (void)callers.set({.priority = priority_max});
+  const auto code = [](const Answer<>& answer) { return static_cast<uint64_t>(answer ? Result::ok : answer.error()); };
+  Message answer{.words = {code(bought), code(fetched)}};
+  (void)send(registers::resume, answer);
+  end_puppet();
+}
+
+void fetch_own_schedule(Puppet puppet) {
+  puppet.give(bank.at);
+  require(endpoint.set_receiver(puppet.process()).has_value());
+  require(endpoint.entry(0, own(4)).has_value());
+  puppet.start(buy_back_caller, 0);
+  Message message;
+  require(call(own(4), message) == Result::ok);
+  require(message.words[1] == static_cast<uint64_t>(Result::missing_right));
+  require(ended(puppet.await_fault()));
+}
+
 }  // namespace
 
-// What the bank sells and what we hold together get no more of the processor than anybody's program.
+// What the bank sells, what we hold and what we run by together get no more of the processor than anybody's
+// program.
 void highest_priority() {
   for (unsigned i = 0; i < puppets_max; ++i) {
     const ScheduleCapability schedule{own(i)};
     buy_most_important(schedule);
     Puppet(i).buy(schedule.at);
   }
+  fetch_own_schedule(Puppet(0));
   for (unsigned i = 0; i < puppets_max; ++i) Puppet(i).start(spin, 0);
   spin(0);
 }

@@ -74,12 +74,6 @@ void IoQueue::advance(uint64_t now_ns) {
   }
 }
 
-unsigned IoQueue::with_disk() const {
-  unsigned count = 0;
-  for (const Operation& operation : operations_) count += operation.state == Operation::State::submitted;
-  return count;
-}
-
 std::optional<IoResult> IoQueue::next_result() {
   if (waiting_ > 0) submit_waiting();
   while (const auto completion = disk_->poll()) {

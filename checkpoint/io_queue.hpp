@@ -90,7 +90,6 @@ class IoQueue {
   // Hands requests to the disk, and the next finished one to the caller. Never waits.
   std::optional<IoResult> next_result();
   unsigned in_flight(IoPurpose purpose) const { return in_flight_[static_cast<size_t>(purpose)]; }
-  unsigned with_disk() const;  // taken by the disk and not ended
   uint64_t retries() const { return retries_; }
 
  private:

@@ -75,7 +75,8 @@ struct Root {
   uint64_t interval_ms = 0;         // default time between checkpoints
   Geometry geometry;
   SystemState system;               // of the newest generation
-  uint64_t spare[29] = {};          // mirror members and their incarnations will stand here
+  uint64_t boot_identity = 0;       // drawn by chance by the boot that wrote this root; 0: none has
+  uint64_t spare[28] = {};          // mirror members and their incarnations will stand here
   uint64_t checksum = 0;            // over all before it
 
   bool is_in_log() const { return log_need == LogNeed::frames; }

@@ -59,7 +59,7 @@ Generation Store::declare(uint64_t now_ns, uint64_t wall_seconds) {
 // A completion may have a block to verify, and so may a step: one of the two.
 bool Store::poll(uint64_t now_ns) {
   parts_.io.advance(now_ns);
-  const bool taken = take_completion();
+  const bool taken = take_completion() || fence_.has_looked();
   const uint32_t committed_epoch = parts_.committed_epoch;
   const bool stepped = !taken && checkpointer_.step(parts_, now_ns);
   // A commit or the end of a failure makes frames clean.
@@ -83,6 +83,7 @@ bool Store::take_completion() {
     case IoPurpose::root_read:
     case IoPurpose::root_flush:
       parts_.roots.ended(parts_.io, *result);
+      if (parts_.roots.state() == RootWriter::State::done) fence_.stands(root());
       if (parts_.roots.stands_once()) parts_.client->warning("the disk does not give one copy of the root; sequence", root().sequence);
       break;
     default:
@@ -102,7 +103,7 @@ bool Store::take_completion() {
 }
 
 bool Store::write_report(std::span<const std::byte> text, ReportWriter::Clock now_ns) {
-  return report_writer_.write({text, root().boot_epoch, committed_generation()}, parts_.io.with_disk(), now_ns);
+  return report_writer_.write({text, root().boot_epoch, committed_generation()}, fence_.with_disk(), now_ns);
 }
 
 Store::State Store::state() const {

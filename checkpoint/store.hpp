@@ -17,6 +17,7 @@
 #include "checkpoint/checkpointer.hpp"
 #include "checkpoint/descriptor.hpp"
 #include "checkpoint/disk.hpp"
+#include "checkpoint/fence.hpp"
 #include "checkpoint/fetcher.hpp"
 #include "checkpoint/parts.hpp"
 #include "checkpoint/report_writer.hpp"
@@ -133,8 +134,7 @@ class Store {
   bool wait_for_root();
   void write_boot_root(const Root&);
 
-  Disk* disk_ = nullptr;
-  StoreSettings settings_;
+  Fence fence_;
   StoreParts parts_;
   Fetcher fetcher_;
   Checkpointer checkpointer_;

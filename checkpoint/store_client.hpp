@@ -34,6 +34,9 @@ class StoreClient {
   virtual void disk_is_well(DiskRequest::Operation, uint64_t after_ns) = 0;
   // A clock that never goes back, also while the store is being opened.
   virtual uint64_t clock_ns() = 0;
+  // What stands on the disk is not what this machine may go on from; `why` is static text. The kernel
+  // stops. Nothing is read or written any more.
+  virtual void cannot_go_on(std::string_view why) = 0;
   // A frame of the pending generation breaks an invariant: our own bug. The kernel asserts; the
   // generation is never committed.
   virtual void bug(std::string_view what, FrameNumber) = 0;
@@ -59,6 +62,7 @@ struct StoreSettings {
   // What this machine has; bits of the kernel's choosing. An image that was ever run with more is
   // refused: its programs may have that state.
   uint64_t processor_features = 0;
+  uint64_t boot_identity = 0;  // drawn by chance, by which roots of this boot are told from another's
   bool check = false;        // debug help: checksum of each frozen frame at the cut, compared when
                              // it is staged. A declaration then loops over the frames
 };

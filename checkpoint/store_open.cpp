@@ -59,6 +59,7 @@ struct MemoryPlan {
   std::byte* tags = nullptr;
   std::byte* roots = nullptr;
   std::byte* probe = nullptr;
+  std::byte* fence = nullptr;
   std::span<SegmentReference> references;
   std::span<Directory::Item> items;
   std::span<uint32_t> order;
@@ -82,6 +83,7 @@ std::optional<MemoryPlan> divide(std::span<std::byte> memory, const Geometry& ge
   plan.tags = carver.take(TagCache::memory_bytes);
   plan.roots = carver.take(RootWriter::memory_bytes);
   plan.probe = carver.take(IoQueue::memory_bytes);
+  plan.fence = carver.take(Fence::memory_bytes);
   plan.references = carver.take_array<SegmentReference>(geometry.log_segments);
   plan.items = carver.take_array<Directory::Item>(items);
   plan.order = carver.take_array<uint32_t>(items);
@@ -105,9 +107,10 @@ std::optional<MemoryPlan> divide(std::span<std::byte> memory, const Geometry& ge
   return plan;
 }
 
-Root boot_root(const Root& found, uint64_t processor_features) {
+Root boot_root(const Root& found, const StoreSettings& settings) {
   Root root = found;
-  root.processor_features = processor_features;  // no fewer than before: else it was refused
+  root.boot_identity = settings.boot_identity;
+  root.processor_features = settings.processor_features;  // no fewer than before: else it was refused
   root.clean = 0;
   ++root.boots;
   ++root.boots_since_commit;
@@ -139,13 +142,12 @@ std::expected<void, OpenFailure> Store::open(Disk& disk, std::span<std::byte> me
                                        "the image needs processor features that this machine does not have"});
   }
 
-  disk_ = &disk;
-  settings_ = settings;
   parts_ = {};
   parts_.client = &client;
   parts_.geometry = found->root.geometry;
   parts_.store_id = found->root.store_id;
-  parts_.io.open(disk, client, plan->probe);
+  fence_.open(disk, client, plan->fence, found->root, settings.boot_identity);
+  parts_.io.open(fence_, client, plan->probe);
   report_writer_.open(disk, plan->report);
   parts_.cache.open(plan->descriptors, plan->heads, plan->bodies);
   parts_.tags.open(plan->tags);
@@ -156,7 +158,7 @@ std::expected<void, OpenFailure> Store::open(Disk& disk, std::span<std::byte> me
   if (!read) return std::unexpected(read.error());
   // Nothing is written to the log before this boot's epoch is durable: the sequences of segments
   // are drawn from it.
-  const Root root = boot_root(found->root, settings.processor_features);
+  const Root root = boot_root(found->root, settings);
   write_boot_root(root);
   fetcher_.open(parts_.cache.size());
   checkpointer_.open(parts_, settings, plan->copies, plan->copy_bodies, plan->staging,

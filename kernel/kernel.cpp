@@ -455,6 +455,13 @@ void Kernel::disk_is_well(DiskRequest::Operation operation, uint64_t after_ns) {
                   after_ns / 1'000'000'000, "seconds\n");
 }
 
+void Kernel::cannot_go_on(std::string_view why) {
+  machine::console_write("\nperdure: ");
+  machine::console_write(why);
+  machine::console_write("; this machine stops, and writes nothing\n");
+  machine::power_off(exit_code_refused);
+}
+
 void Kernel::bug(std::string_view what, FrameNumber frame) {
   trace.add(TraceEntry::Event::destroy, frame.value, ~uint64_t{0});
   kernel_bug(what, 0);

@@ -214,6 +214,7 @@ class Kernel final : public StoreClient {
   void disk_is_ill(DiskRequest::Operation) override;
   void disk_is_well(DiskRequest::Operation, uint64_t after_ns) override;
   uint64_t clock_ns() override { return machine::now_ns(); }
+  void cannot_go_on(std::string_view why) override;
   void bug(std::string_view what, FrameNumber) override;
 
  private:

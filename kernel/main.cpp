@@ -49,6 +49,8 @@ void say(std::string_view text) { machine::console_write(text); }
   const std::span<std::byte> memory = largest_region(boot);
   const size_t table_bytes = memory.size() / table_share / frame_bytes * frame_bytes;
   StoreSettings settings{.processor_features = machine::processor_feature_bits(), .check = options.check};
+  // Hardware that offers no randomness leaves the clocks: two starts in one second differ in how long they took.
+  settings.boot_identity = (machine::wall_clock_seconds() << 34 ^ machine::now_ns()) ^ machine::random_word().value_or(0);
   if (options.interval_ms) settings.interval_ns = *options.interval_ms * 1'000'000;
   const auto opened = the_kernel.store.open(disk, memory.subspan(table_bytes), the_kernel, settings,
                                             machine::wall_clock_seconds());

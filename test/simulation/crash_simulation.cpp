@@ -9,6 +9,8 @@
 // Each seed draws which troubles there are, and how often (Plan): errors, bursts and outages of the disk,
 // while running and while recovering; floods of writes that reach every limit; one copy of a tag frame, and
 // now and then a body at home, whose writes the disk acknowledges and never makes; rot while the machine runs.
+// Now and then the machine stops, another boots from its disk and works there, and then the first one goes on
+// with the memory that it had: it must stop, and write nothing.
 // What must hold: never wrong contents, never an older generation, nothing unreadable that the fault
 // model excuses (docs/reference/disk.md), and on a disk that is well nobody waits for ever.
 #include <cinttypes>
@@ -40,6 +42,7 @@ struct Plan {
   uint64_t lost_write_one_in = 0;
   uint64_t rot_one_in = 0;
   uint64_t wake_check_one_in = 0;
+  uint64_t ghost_one_in = 0;
   uint64_t ill_recovery_one_in = 0;  // recovery
   unsigned outage_operations_max = 1;  // how long one lasts
   StoreSettings settings;
@@ -47,7 +50,7 @@ struct Plan {
 
 size_t memory_for(const Geometry& geometry, size_t slots) {
   const size_t fixed = LogWriter::memory_bytes(geometry) + ReportWriter::memory_bytes + TagCache::memory_bytes +
-                       RootWriter::memory_bytes + IoQueue::memory_bytes;
+                       RootWriter::memory_bytes + IoQueue::memory_bytes + Fence::memory_bytes;
   return fixed + geometry.generation_entries_max() * 80 + (slots + slots / 12 + 40) * block_bytes;
 }
 
@@ -85,6 +88,7 @@ Plan plan_for(uint64_t seed, bool is_long) {
   plan.rot_one_in = random.one_in(6) ? 100 + random.below(300) : 0;
   plan.wake_check_one_in = random.one_in(2) ? 100 : 0;
   plan.ill_recovery_one_in = sometimes(3, 4, 40);
+  plan.ghost_one_in = sometimes(2, 100, 400);
   return plan;
 }
 
@@ -105,7 +109,9 @@ class Run {
       if (machine_->store->can_declare() && random_.one_in(plan_.declare_one_in)) machine_->declare();
       if (machine_->store->due(machine_->now_ns)) machine_->declare();
       trouble(i);
+      if (!go_on_from_ && random_.one_in(plan_.ghost_one_in)) ghost();
     }
+    if (go_on_from_) go_on();
     make_well();
     machine_->expect_everybody_woken();
     machine_->run_to_idle();
@@ -115,6 +121,7 @@ class Run {
     if (!may_be_unreadable()) machine_->expect_pairs_of_tags();
     recover(disk_->cut(random_), 0, {oracle_.reported, 0});
   }
+  uint64_t ghosts() const { return ghosts_; }
   uint64_t recoveries() const { return recoveries_; }
   uint64_t failed_commits() const { return failed_commits_ + machine_->failed_commits; }
   uint64_t rotten() const { return rotten_ + refusals_; }
@@ -130,6 +137,7 @@ class Run {
     machine_.reset();
     disk_ = std::make_unique<SimulatedDisk>(std::move(medium), random_.next());
     machine_ = std::make_unique<SimulatedMachine>(*disk_, memory_.all(), &oracle_);
+    plan_.settings.boot_identity = random_.next();
     const auto opened = machine_->open(plan_.settings);
     expect(opened.has_value(), "the store does not open: " + std::string(opened ? "" : opened.error().what));
     disk_->set_faults(plan_.faults);
@@ -196,6 +204,7 @@ class Run {
   void go_on() {
     oracle_.went_back_to(go_on_generation_, go_on_world_);
     Medium medium = std::move(*go_on_from_);
+    stale_.clear();  // it may be of what is given up now, and never stood on this medium
     go_on_from_.reset();
     boot(std::move(medium));
     expect(machine_->store->committed_generation().value == go_on_generation_, "two recoveries of one disk differ");
@@ -213,7 +222,7 @@ class Run {
       };
     }
     if (random_.one_in(plan_.ill_recovery_one_in)) make_ill(disk);
-    const auto opened = machine.open({});
+    const auto opened = machine.open({.boot_identity = random_.next()});
     expect(opened.has_value(), "no recovery: " + std::string(opened ? "" : opened.error().what));
     const uint64_t found = machine.store->committed_generation().value;
     expect(found == allowed.reported || (allowed.possible != 0 && found == allowed.possible),
@@ -227,6 +236,48 @@ class Run {
     disk.after_write = {};
     for (const Medium& cut : cuts) recover(cut, depth + 1, {found, 0});
     return found;
+  }
+
+  // The machine's memory is kept; another boots from the disk, and works; then this one goes on with its old
+  // memory. Afterwards the run goes on from where the disk stood before.
+  void ghost() {
+    make_well();
+    // Between the two reads of the fence, and between them and what they let through, is the gap that it has.
+    while (disk_->reads_waiting(root_blocks) == 1) machine_->poll(1000);
+    const Medium before = disk_->drained();
+    const Medium found = work_of_another(before);
+    disk_->becomes(found);
+    disk_->after_write = {};
+    machine_->is_ghost = true;
+    try {
+      for (unsigned i = 0; i < 20'000; ++i) {
+        machine_->act(random_, plan_.anywhere);
+        if (machine_->store->can_declare() && machine_->store->anything_dirty()) machine_->declare();
+      }
+      throw SimulationFailure("a machine goes on over what another has written");
+    } catch (const MachineStopped&) {
+      ++ghosts_;
+    }
+    expect(disk_->keep_everything() == found, "a machine has written over what another has written");
+    go_on_from_ = before;
+  }
+
+  // → what it leaves on the disk. Sets what the run goes on with.
+  Medium work_of_another(const Medium& medium) {
+    SimulatedDisk disk(medium, random_.next());
+    Oracle oracle;
+    SimulatedMachine other(disk, recovery_memory_[0].all(), &oracle);
+    expect(other.open({.boot_identity = random_.next()}).has_value(), "no recovery for another machine");
+    go_on_generation_ = other.store->committed_generation().value;
+    expect(oracle_.may_recover(go_on_generation_), "another machine recovered generation " + std::to_string(go_on_generation_));
+    go_on_world_ = oracle_.generations.at(go_on_generation_);
+    oracle.went_back_to(go_on_generation_, go_on_world_);
+    other.reads_may_fail = may_be_unreadable();
+    for (uint64_t i = random_.below(200); i > 0; --i) {
+      other.act(random_, plan_.anywhere);
+      if (other.store->can_declare() && other.store->anything_dirty() && random_.one_in(10)) other.declare();
+    }
+    return disk.drained();
   }
 
   // Errors of all kinds, and outages that end after so many requests.
@@ -257,8 +308,8 @@ class Run {
   }
 
   // A bit turns, or the block is lost, or holds what another should, or what it held once.
-  void damage_one(Medium& medium, uint64_t block) {
-    switch (random_.below(4)) {
+  void damage_one(Medium& medium, uint64_t block, bool may_be_stale) {
+    switch (random_.below(may_be_stale ? 4 : 3)) {
       case 0: {
         Block changed = *medium[block];
         changed[random_.below(block_bytes)] ^= std::byte(1 << random_.below(8));
@@ -277,10 +328,11 @@ class Run {
     uint64_t block;
     do block = random_.below(medium.size()); while (!medium[block]);
     const uint64_t cost = may_cost(medium, block);
-    damage_one(medium, block);
+    // A stale copy of a tag frame whose other one the cut has torn would be believed: two faults.
+    damage_one(medium, block, cost < tags_per_frame);
     SimulatedDisk disk(std::move(medium), random_.next());
     SimulatedMachine machine(disk, recovery_memory_[1].all(), nullptr);
-    if (!machine.open({})) {
+    if (!machine.open({.boot_identity = random_.next()})) {
       expect(block < plan_.geometry.tag_block(0, 0).value, "one damaged tag frame or body refuses the image");
       return void(++refusals_);
     }
@@ -316,6 +368,7 @@ class Run {
   std::optional<Medium> go_on_from_;
   uint64_t go_on_generation_ = 0;
   World go_on_world_;
+  uint64_t ghosts_ = 0;
   uint64_t recoveries_ = 0;
   uint64_t failed_commits_ = 0;
   uint64_t rotten_ = 0, refusals_ = 0, unreadable_ = 0;
@@ -334,7 +387,7 @@ constexpr NamedSeed named_seeds[] = {
 
 struct Totals {
   unsigned passed = 0, failed = 0;
-  uint64_t recoveries = 0, failed_commits = 0, rotten = 0, unreadable = 0;
+  uint64_t ghosts = 0, recoveries = 0, failed_commits = 0, rotten = 0, unreadable = 0;
 };
 
 void run_one(uint64_t seed, bool is_long, const char* name, Totals& totals) {
@@ -342,6 +395,7 @@ void run_one(uint64_t seed, bool is_long, const char* name, Totals& totals) {
     Run run(seed, is_long);
     run.carry_out();
     ++totals.passed;
+    totals.ghosts += run.ghosts();
     totals.recoveries += run.recoveries();
     totals.failed_commits += run.failed_commits();
     totals.rotten += run.rotten();
@@ -386,8 +440,8 @@ int main(int count, char** arguments) {
   }
   for (uint64_t i = 0; i < runs; ++i) run_one(seed + i, is_long, nullptr, totals);
   std::printf("%" PRIu64 " recoveries compared, %" PRIu64 " commits failed on purpose, %" PRIu64
-              " times a block was damaged (%" PRIu64 " frames unreadable)\n",
-              totals.recoveries, totals.failed_commits, totals.rotten, totals.unreadable);
+              " times a block was damaged (%" PRIu64 " frames unreadable), %" PRIu64 " machines stopped over another's work\n",
+              totals.recoveries, totals.failed_commits, totals.rotten, totals.unreadable, totals.ghosts);
   std::printf("%u passed, %u failed\n", totals.passed, totals.failed);
   return totals.failed == 0 && totals.passed > 0 ? 0 : 1;
 }

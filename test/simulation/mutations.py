@@ -168,6 +168,18 @@ FAULTS = [
     ("segment sequence begins anew with each generation", "log_writer.cpp", "  reference_count_ = 0;\n  header_built_ = 0;", "  reference_count_ = 0;\n  next_sequence_ = (next_sequence_ >> 32 << 32) | 1;\n  header_built_ = 0;"),
     ("segment sequence begins anew with each boot", "log_writer.cpp", "next_sequence_ = boot_epoch << 32 | 1;", "next_sequence_ = 1;"),
     ("state of the system in header and root may differ", "recovery.cpp", " ||\n        std::memcmp(&header_.system, &root_.system, sizeof(SystemState)) != 0) {", ") {"),
+    # --- the fence
+    ("writes go past the fence", "fence.cpp", "if (request.operation != DiskRequest::Operation::write) return give(request);", "return give(request);"),
+    ("a stranger's root not told by its identity", "fence.cpp", " || (root.sequence > adopted_ && root.boot_identity != boot_identity_)", ""),
+    ("a stranger's root not told by its number", "fence.cpp", " || root.sequence > given_", ""),
+    ("another image in the place of this one not noticed", "fence.cpp", "root.store_id != store_id_ || ", ""),
+    ("an older disk not noticed", "fence.cpp", "if (all_whole_ && newest_seen_ < durable_)", "if (false)"),
+    ("the fence not told which root stands", "store.cpp", "if (parts_.roots.state() == RootWriter::State::done) fence_.stands(root());", ""),
+    ("roots that cannot be read let writes through", "fence.cpp", "if (slots_seen_ != (1u << root_slots) - 1) refused_ = taken_;", ""),
+    ("rot of a root taken for a stranger", "fence.cpp", "if (whole && is_strangers(root))", "if (!failed && is_strangers(root))"),
+    ("the fence reads one copy only", "fence.cpp", "if (!as_it_should_be && copy_ == 0) {", "if (false) {"),
+    ("the fence reads one slot only", "fence.cpp", "if (whole && is_strangers(root))", "if (whole && slot == 0 && is_strangers(root))"),
+    ("identity of the boot not in its root", "store_open.cpp", "  root.boot_identity = settings.boot_identity;\n", ""),
     # --- waiting
     ("nobody is woken for copy buffers", "checkpointer.cpp", "parts.client->wake(WaitChannel::of(Reason::copy_buffer));", ""),
     ("the migration has no load of tags of its own", "migration_tags.cpp", ", index, Need::reserve);", ", index);"),

@@ -20,6 +20,11 @@ struct SimulationFailure : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// The store has told the machine to stop.
+struct MachineStopped : SimulationFailure {
+  using SimulationFailure::SimulationFailure;
+};
+
 inline void expect(bool holds, const std::string& what) {
   if (!holds) throw SimulationFailure(what);
 }
@@ -70,6 +75,7 @@ class SimulatedMachine final : public StoreClient {
   unsigned stalls = 0;
   unsigned operations = 0;
   WaitChannel last_wake;
+  bool is_ghost = false;        // what it reads is not its own any more: nothing is compared
   bool reads_may_fail = false;  // the disk was told so
 
   void wake(WaitChannel channel) override {
@@ -82,6 +88,7 @@ class SimulatedMachine final : public StoreClient {
   void disk_is_ill(DiskRequest::Operation) override { ++ill; }
   void disk_is_well(DiskRequest::Operation, uint64_t) override { ++well; }
   uint64_t clock_ns() override { return now_ns += 100'000; }
+  void cannot_go_on(std::string_view why) override { throw MachineStopped(std::string(why)); }
   void bug(std::string_view what, FrameNumber) override { throw SimulationFailure("bug: " + std::string(what)); }
 
  private:

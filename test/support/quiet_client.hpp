@@ -19,11 +19,13 @@ class QuietClient final : public StoreClient {
     ill_for_ns = after_ns;
   }
   uint64_t clock_ns() override { return now_ns; }
+  void cannot_go_on(std::string_view why) override { stopped = why; }
   void bug(std::string_view, FrameNumber) override { ++bugs; }
 
   uint64_t now_ns = 1;
   unsigned warnings = 0, ill = 0, well = 0, bugs = 0;
   uint64_t ill_for_ns = 0;
+  std::string_view stopped;
 };
 
 }  // namespace perdure

@@ -67,10 +67,12 @@ std::optional<DiskCompletion> SimulatedDisk::poll() {
     case DiskRequest::Operation::read:
       failed = fails(waiting.request, faults_.read_error_one_in);
       carry_out_read(waiting.request, failed);
+      if (after_read) after_read();
       break;
     case DiskRequest::Operation::write:
       failed = fails(waiting.request, faults_.write_error_one_in);
-      if (writes_to_lose_ > 0) --writes_to_lose_;
+      if (waiting.written_before) failed = false;
+      else if (writes_to_lose_ > 0) --writes_to_lose_;
       else if (blocks_to_lose_.erase(waiting.request.block) == 0) carry_out_write(waiting.request, failed);
       if (after_write) after_write();
       break;
@@ -179,6 +181,25 @@ Medium SimulatedDisk::keep_everything() const {
   Medium medium = durable_;
   for (const auto& [block, contents] : newest_) medium[block] = contents;
   return medium;
+}
+
+Medium SimulatedDisk::drained() const {
+  Medium medium = keep_everything();
+  for (const Waiting& waiting : waiting_) {
+    if (waiting.request.operation != DiskRequest::Operation::write) continue;
+    for (uint32_t i = 0; i < waiting.request.block_count; ++i) {
+      const std::byte* from = waiting.request.memory + size_t{i} * block_bytes;
+      medium[waiting.request.block + i] = std::make_shared<const Block>(from, from + block_bytes);
+    }
+  }
+  return medium;
+}
+
+void SimulatedDisk::becomes(Medium medium) {
+  durable_ = std::move(medium);
+  volatile_.clear();
+  newest_.clear();
+  for (Waiting& waiting : waiting_) waiting.written_before = waiting.request.operation == DiskRequest::Operation::write;
 }
 
 void SimulatedDisk::damage(uint64_t block, uint64_t byte, uint8_t bits) {

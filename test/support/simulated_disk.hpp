@@ -87,10 +87,32 @@ class SimulatedDisk final : public Disk {
   // Called after each write, and each flush, has been carried out: the crash points.
   std::function<void()> after_write;
 
+  // Called after each read.
+  std::function<void()> after_read;
+
   // What a power cut now may leave on the medium.
   Medium cut(Random&) const;
   // The same with everything kept, as if power stayed.
   Medium keep_everything() const;
+  // The same with all that waits written as well: as when a machine is stopped, its memory kept, and its requests ended.
+  Medium drained() const;
+  // Of these places.
+  template <typename Places>
+  unsigned reads_waiting(const Places& slots) const {
+    unsigned count = 0;
+    for (const Waiting& waiting : waiting_) {
+      for (const auto& slot : slots) {
+        for (const auto place : slot) {
+          count += waiting.request.operation == DiskRequest::Operation::read && waiting.request.block == place.value;
+        }
+      }
+    }
+    return count;
+  }
+  // Another machine has had the disk meanwhile. What waits to be written was written before that; what waits to
+  // be read is read from what stands there now. (That a request had ended before the memory was kept, and its
+  // completion is seen after, is not modelled.)
+  void becomes(Medium medium);
   void damage(uint64_t block, uint64_t byte, uint8_t bits);
   void restore(uint64_t block, SharedBlock contents) { durable_[block] = std::move(contents); }
   SharedBlock durable_block(uint64_t block) const { return durable_[block]; }
@@ -113,6 +135,7 @@ class SimulatedDisk final : public Disk {
     uint64_t submitted;
     bool slow;
     bool held = false;
+    bool written_before = false;
   };
   bool fails(const DiskRequest&, uint64_t one_in);
   void carry_out_read(const DiskRequest&, bool failed);

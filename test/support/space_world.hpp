@@ -54,6 +54,7 @@ class SpaceWorld final : public StoreClient {
   void disk_is_ill(DiskRequest::Operation) override {}
   void disk_is_well(DiskRequest::Operation, uint64_t) override {}
   uint64_t clock_ns() override { return fake_machine().now_ns; }
+  void cannot_go_on(std::string_view why) override { throw std::runtime_error(std::string(why)); }
   void bug(std::string_view, FrameNumber) override;
 
  private:

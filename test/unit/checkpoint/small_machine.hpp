@@ -23,7 +23,7 @@ class SmallMachine final : public StoreClient {
       : SmallMachine(fresh_image(geometry, frontier, store_id), memory_bytes) {}
   explicit SmallMachine(Medium medium, size_t memory_bytes = 4 << 20)
       : disk(std::move(medium), 1), memory_(memory_bytes) {
-    opened = store->open(disk, memory_.all(), *this, {}, 1);
+    opened = store->open(disk, memory_.all(), *this, {.boot_identity = ++boots}, 1);
   }
   // Four segments of 16 blocks; four tag frames, or as many as are asked for.
   static Geometry geometry(uint64_t tag_frames = 4) {
@@ -84,11 +84,16 @@ class SmallMachine final : public StoreClient {
   void disk_is_ill(DiskRequest::Operation) override { ++ill; }
   void disk_is_well(DiskRequest::Operation, uint64_t) override { ++well; }
   uint64_t clock_ns() override { return now_ns += 100'000; }
+  void cannot_go_on(std::string_view why) override {
+    stopped = why;
+    if (!opened) throw MachineStopped(stopped);
+  }
   void bug(std::string_view what, FrameNumber) override { bugs.emplace_back(what); }
 
   std::unique_ptr<Store> store = std::make_unique<Store>();
   SimulatedDisk disk;
-  std::expected<void, OpenFailure> opened;
+  std::expected<void, OpenFailure> opened = std::unexpected(OpenFailure{});
+  std::string stopped;  // why; empty: it runs
   uint64_t now_ns = 0;
   std::vector<WaitChannel> wakes;
   std::vector<std::string> warnings, bugs;
@@ -96,6 +101,7 @@ class SmallMachine final : public StoreClient {
   unsigned ill = 0, well = 0;  // how often it was told that the disk is
 
  private:
+  static inline uint64_t boots = 0;  // of all machines: no two have the same identity
   MachineMemory memory_;
 };
 

@@ -28,6 +28,7 @@ class StrictClient final : public StoreClient {
   void disk_is_ill(DiskRequest::Operation) override { FAIL("the disk is well"); }
   void disk_is_well(DiskRequest::Operation, uint64_t) override { FAIL("the disk was well"); }
   uint64_t clock_ns() override { return 1; }
+  void cannot_go_on(std::string_view why) override { FAIL(why); }
   void bug(std::string_view what, FrameNumber frame) override { FAIL(what << " " << frame.value); }
 };
 

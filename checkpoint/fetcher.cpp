@@ -217,6 +217,9 @@ void Fetcher::tag_ended(StoreParts& parts, const IoResult& result) {
   if (!parts.tags.read_ended(result, parts.geometry, parts.roots.current())) return;
   const unsigned index = result.argument / 2;
   TagBuffer& buffer = parts.tags[index];
+  for (unsigned copy = 0; copy < 2; ++copy) {
+    if (buffer.whole[copy] && is_tag_newer(*buffer.copies[copy], parts.roots.current())) return parts.client->cannot_go_on(newer_than_root);
+  }
   CacheSlot waiter = buffer.waiters;
   buffer.waiters = no_slot;
   buffer.waiter_count = 0;

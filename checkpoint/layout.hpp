@@ -228,6 +228,15 @@ bool verify(const Block& block, BlockIndex place, uint64_t store_id) {
   static_assert(sizeof(Block) == block_bytes && offsetof(Block, checksum) == 0);
   return block.store_id == store_id && block.checksum == block_checksum(&block, place);
 }
+// What no crash leaves, nor rot: blocks that verify, and are newer than what the newest root can have seen. They come of
+// a copy that was made while a machine was running, or another machine is at work.
+inline constexpr char newer_than_root[] = "copied while a machine was running: a block is newer than the root";
+// Tags of a generation are written behind its root; blocks of the log before it, but of one attempt at most;
+// and over a generation that is not at home yet, none.
+inline bool is_tag_newer(const TagFrame& tags, const Root& root) { return tags.generation() > root.newest_generation; }
+inline bool is_log_newer(Generation generation, const Root& root) {
+  return generation > (root.is_in_log() ? root.newest_generation : root.next_generation);
+}
 bool verify_tag_frame(const TagFrame&, BlockIndex place, uint64_t store_id, uint64_t index);
 
 // Of a frame's normalized bytes: the same in the log and at home, held by the parent.

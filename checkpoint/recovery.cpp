@@ -81,13 +81,16 @@ class GenerationReader {
   template <typename Block, typename Verify>
   std::expected<void, OpenFailure> read_either(const uint64_t (&places)[metadata_copies], Block& block,
                                                std::string_view what, Verify is_right) {
-    bool arrived = false;
+    bool arrived = false, newer = false;
     for (unsigned copy = 0; copy < metadata_copies; ++copy) {
       const BlockIndex place = root_.geometry.log_block(places[copy]);
       if (!disk_.read(place, reinterpret_cast<std::byte*>(&block))) continue;
       arrived = true;
-      if (verify(block, place, root_.store_id) && is_right(copy)) return {};
+      if (!verify(block, place, root_.store_id)) continue;
+      if (is_right(copy)) return {};
+      newer = newer || is_log_newer(block.generation, root_);
     }
+    if (newer) return failure(OpenError::mixture, newer_than_root);
     return arrived ? std::expected<void, OpenFailure>{damaged(what)}
                    : failure(OpenError::disk_failed, "the log cannot be read");
   }

@@ -49,7 +49,7 @@ class StoreClient {
 // processes, activities and capability-bearing frames can always go on.
 enum class Need : uint8_t { ordinary, reserve };
 
-enum class OpenError : uint8_t { not_an_image, other_version, damaged, too_small_memory, disk_failed, other_machine };
+enum class OpenError : uint8_t { not_an_image, other_version, damaged, mixture, too_small_memory, disk_failed, other_machine };
 
 struct OpenFailure {
   OpenError error;

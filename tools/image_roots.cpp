@@ -53,6 +53,7 @@ void refuse(const ImageFile& file, const OpenFailure& failure) {
       throw ToolError(ExitStatus::refused,
                       file.path() + ": an image of format " + std::to_string(other_format(file)) +
                           "; this tool reads format " + std::to_string(format_version));
+    case OpenError::mixture:
     case OpenError::damaged: throw ToolError(ExitStatus::damaged, "image damaged: " + what);
     default: throw ToolError(ExitStatus::refused, file.path() + ": " + what);
   }

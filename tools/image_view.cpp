@@ -92,6 +92,9 @@ const TagFrame* ImageView::choose_tag_frame(uint64_t index) {
     const BlockIndex place = root_.geometry.tag_block(index, copy);
     copies[copy] = reinterpret_cast<const TagFrame*>(file_.block(place));
     whole[copy] = verify_tag_frame(*copies[copy], place, root_.store_id, index);
+    if (whole[copy] && is_tag_newer(*copies[copy], root_)) {
+      findings_.add(std::string(newer_than_root) + " (tag frame " + std::to_string(index) + ")");
+    }
   }
   const auto believed = believed_copy(whole, {copies[0], copies[1]});
   // While the log is needed, a migration that the power cut ended may have torn or not yet written one.

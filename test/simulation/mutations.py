@@ -180,6 +180,12 @@ FAULTS = [
     ("the fence reads one copy only", "fence.cpp", "if (!as_it_should_be && copy_ == 0) {", "if (false) {"),
     ("the fence reads one slot only", "fence.cpp", "if (whole && is_strangers(root))", "if (whole && slot == 0 && is_strangers(root))"),
     ("identity of the boot not in its root", "store_open.cpp", "  root.boot_identity = settings.boot_identity;\n", ""),
+    # --- copies of a running image
+    ("a tag that is newer than the root believed", "fetcher.cpp", "if (buffer.whole[copy] && is_tag_newer(", "if (false && is_tag_newer("),
+    ("a newer tag looked for in one copy only", "fetcher.cpp", "if (buffer.whole[copy] && is_tag_newer(", "if (copy == 0 && buffer.whole[copy] && is_tag_newer("),
+    ("rot of a tag taken for a newer one", "fetcher.cpp", "if (buffer.whole[copy] && is_tag_newer(", "if (is_tag_newer("),
+    ("a log that is newer than the root called damage", "recovery.cpp", "if (newer) return failure(", "if (false) return failure("),
+    ("one attempt behind the root refused", "layout.hpp recovery.cpp", "(root.is_in_log() ? root.newest_generation : root.next_generation)", "root.newest_generation"),
     # --- waiting
     ("nobody is woken for copy buffers", "checkpointer.cpp", "parts.client->wake(WaitChannel::of(Reason::copy_buffer));", ""),
     ("the migration has no load of tags of its own", "migration_tags.cpp", ", index, Need::reserve);", ", index);"),

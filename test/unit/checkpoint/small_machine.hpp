@@ -85,7 +85,7 @@ class SmallMachine final : public StoreClient {
   void disk_is_well(DiskRequest::Operation, uint64_t) override { ++well; }
   uint64_t clock_ns() override { return now_ns += 100'000; }
   void cannot_go_on(std::string_view why) override {
-    stopped = why;
+    if (stopped.empty()) stopped = why;
     if (!opened) throw MachineStopped(stopped);
   }
   void bug(std::string_view what, FrameNumber) override { bugs.emplace_back(what); }

@@ -54,6 +54,8 @@ void say(std::string_view text) { machine::console_write(text); }
   if (options.interval_ms) settings.interval_ns = *options.interval_ms * 1'000'000;
   const auto opened = the_kernel.store.open(disk, memory.subspan(table_bytes), the_kernel, settings,
                                             machine::wall_clock_seconds());
+  // There is one such feature so far.
+  if (!opened && opened.error().error == OpenError::other_machine) refuse("it was run with AVX, which this processor does not have");
   if (!opened) refuse(opened.error().what);
   if (the_kernel.store.slot_count() < frames_of_one_operation) refuse("the memory is too small for the longest message");
   store_is_open = true;

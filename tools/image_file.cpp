@@ -63,6 +63,10 @@ void ImageFile::map(int descriptor) {
   void* mapped = ::mmap(nullptr, size_bytes_, PROT_READ, MAP_PRIVATE, descriptor, 0);
   if (mapped == MAP_FAILED) refuse(path_, std::strerror(errno));
   bytes_ = static_cast<const std::byte*>(mapped);
+  if (size_bytes_ >= 4 && std::memcmp(bytes_, "QFI\xfb", 4) == 0) {
+    ::munmap(mapped, size_bytes_);
+    refuse(path_, "a qcow2 file, not a raw image; qemu-img convert -O raw makes one of it");
+  }
 }
 
 ImageFile::~ImageFile() {

@@ -40,7 +40,21 @@ def test(lab):
     no_disk.expect("perdure: ")
     no_disk.expect_end(GUEST_UNSUITABLE)
     affected_processor(lab, good)
+    machine_names_what_is_missing(lab, good)
     used_by_another(lab, good)
+
+
+def machine_names_what_is_missing(lab, path):
+    """A processor without what the image was run with, and a disk that demands what the kernel does not take."""
+    lab.boot(path, "interval=0").kill()
+    before = digest(path)
+    for words, line, number in ((["-cpu", "max,-avx"], "perdure: image refused: it was run with AVX, which", GUEST_REFUSED),
+                                (["-global", "virtio-blk-device.iommu_platform=on"],
+                                 r"perdure: cannot use the disk: it demands VIRTIO_F_ACCESS_PLATFORM", GUEST_UNSUITABLE)):
+        machine = lab.start(path, further=words)
+        machine.expect(line)
+        machine.expect_end(number)
+    assert digest(path) == before, f"{path} was changed"
 
 
 def affected_processor(lab, path):

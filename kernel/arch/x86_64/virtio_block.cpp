@@ -76,7 +76,7 @@ constexpr uint8_t acknowledge = 1, driver = 2, driver_ready = 4, features_ready 
 }
 
 constexpr uint64_t feature_read_only = 1 << 5, feature_flush = 1 << 9;
-constexpr uint64_t feature_version_1 = uint64_t{1} << 32;
+constexpr uint64_t feature_version_1 = uint64_t{1} << 32, feature_access_platform = uint64_t{1} << 33;
 constexpr uint16_t no_vector = 0xffff;
 
 template <typename Word>
@@ -183,7 +183,8 @@ void VirtioBlock::negotiate() {
   }
   add_status(common_, device_status::features_ready);
   if ((at<uint8_t>(common_, status) & device_status::features_ready) == 0) {
-    refuse_disk("it does not agree to what it offers");
+    refuse_disk(offered & feature_access_platform ? "it demands VIRTIO_F_ACCESS_PLATFORM (iommu_platform=on)"
+                                                  : "it does not agree to what it offers");
   }
   has_flush_ = (accepted & feature_flush) != 0;
 }

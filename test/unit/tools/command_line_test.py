@@ -112,7 +112,8 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(result.stdout, "image damaged: both copies of a root\n")
 
     def test_refused_files(self):
-        for contents, words in [(b"", "empty"), (b"garbage" * 9999, "not a Perdure image")]:
+        for contents, words in [(b"", "empty"), (b"garbage" * 9999, "not a Perdure image"),
+                                (b"QFI\xfb" + bytes(1 << 16), "a qcow2 file")]:
             self.image.write_bytes(contents)
             for verb in ["info", "verify", "report", "generations", "list"]:
                 self.assert_refused(self.run_tool("image", verb, self.image), 3, words)

@@ -52,6 +52,7 @@ void print_json(const ImageFile& file, const ImageView& view, const Census& cens
       {"wall_seconds", root.system.wall_seconds},
       {"machine_time_ns", root.system.machine_time_ns},
       {"boots", root.boots},
+      {"boot_identity", fmt::format("{:016x}", root.boot_identity)},
       {"power_cuts", root.power_cuts},
       {"boots_since_commit", root.boots_since_commit},
       {"clean", root.clean != 0},
@@ -76,6 +77,7 @@ void print_text(const ImageFile& file, const ImageView& view, const Census& cens
   line("age", fmt::format("{} s of machine time", root.system.machine_time_ns / 1'000'000'000));
   line("boots", fmt::format("{}, power cuts survived {}, since the last commit {}", root.boots,
                             root.power_cuts, root.boots_since_commit));
+  if (root.boot_identity != 0) line("last boot", fmt::format("identity {:016x}", root.boot_identity));
   line("stopped", root.clean ? "orderly" : "by a power cut, or still running");
   line("interval", fmt::format("{} ms between checkpoints", root.interval_ms));
   line("disk", fmt::format("{}, {} of it on the host", describe_bytes(root.geometry.disk_blocks * block_bytes),

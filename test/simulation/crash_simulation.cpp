@@ -18,6 +18,7 @@
 #include <cstring>
 #include <optional>
 
+#include "test/simulation/disk_troubles.hpp"
 #include "test/simulation/simulated_machine.hpp"
 #include "test/support/fresh_image.hpp"
 
@@ -34,25 +35,16 @@ struct Plan {
   uint64_t go_on_from_one_in = 0;
   uint64_t declare_one_in = 0;
   bool anywhere = false;       // not mostly on a few frames
-  SimulatedDisk::Faults faults;
+  DiskTroubles troubles;
   // One in so many operations; 0: never.
-  uint64_t burst_one_in = 0;
-  uint64_t outage_one_in = 0;
   uint64_t flood_one_in = 0;
   uint64_t lost_write_one_in = 0;
   uint64_t rot_one_in = 0;
   uint64_t wake_check_one_in = 0;
   uint64_t ghost_one_in = 0;
   uint64_t ill_recovery_one_in = 0;  // recovery
-  unsigned outage_operations_max = 1;  // how long one lasts
   StoreSettings settings;
 };
-
-size_t memory_for(const Geometry& geometry, size_t slots) {
-  const size_t fixed = LogWriter::memory_bytes(geometry) + ReportWriter::memory_bytes + TagCache::memory_bytes +
-                       RootWriter::memory_bytes + IoQueue::memory_bytes + Fence::memory_bytes;
-  return fixed + geometry.generation_entries_max() * 80 + (slots + slots / 12 + 40) * block_bytes;
-}
 
 Plan plan_for(uint64_t seed, bool is_long) {
   Random random(seed);
@@ -74,21 +66,13 @@ Plan plan_for(uint64_t seed, bool is_long) {
   plan.declare_one_in = long_segments ? 400 : 10 + random.below(100);
   plan.anywhere = long_segments;
   plan.settings.check = random.one_in(3);
-  const auto sometimes = [&](uint64_t off_one_in, uint64_t strongest, uint64_t weakest) {
-    return random.one_in(off_one_in) ? 0 : strongest + random.below(weakest - strongest);
-  };
-  if (random.one_in(2)) {
-    plan.faults = {sometimes(2, 10, 200), sometimes(2, 10, 200), sometimes(2, 4, 20)};
-    plan.burst_one_in = sometimes(4, 20, 200);
-    plan.outage_one_in = sometimes(2, 60, 300);
-    plan.outage_operations_max = 1 + static_cast<unsigned>(random.below(100));
-  }
-  plan.flood_one_in = random.one_in(3) ? sometimes(4, 60, 300) : 0;
+  plan.troubles = DiskTroubles::draw(random);
+  plan.flood_one_in = random.one_in(3) ? sometimes(random, 4, 60, 300) : 0;
   plan.lost_write_one_in = random.one_in(6) ? 20 + random.below(200) : 0;
   plan.rot_one_in = random.one_in(6) ? 100 + random.below(300) : 0;
   plan.wake_check_one_in = random.one_in(2) ? 100 : 0;
-  plan.ill_recovery_one_in = sometimes(3, 4, 40);
-  plan.ghost_one_in = sometimes(2, 100, 400);
+  plan.ill_recovery_one_in = sometimes(random, 3, 4, 40);
+  plan.ghost_one_in = sometimes(random, 2, 100, 400);
   return plan;
 }
 
@@ -112,7 +96,7 @@ class Run {
       if (!go_on_from_ && random_.one_in(plan_.ghost_one_in)) ghost();
     }
     if (go_on_from_) go_on();
-    make_well();
+    troubles_.make_well(*disk_);
     machine_->expect_everybody_woken();
     machine_->run_to_idle();
     if (machine_->store->anything_dirty()) machine_->declare();
@@ -140,39 +124,23 @@ class Run {
     plan_.settings.boot_identity = random_.next();
     const auto opened = machine_->open(plan_.settings);
     expect(opened.has_value(), "the store does not open: " + std::string(opened ? "" : opened.error().what));
-    disk_->set_faults(plan_.faults);
+    troubles_.begin(*disk_);
     machine_->reads_may_fail = may_be_unreadable();
     disk_->after_write = [this] { look(); };
-    outage_ends_at_ = 0;
   }
 
   // Of one place the truth may be gone; all else must be there.
   bool may_be_unreadable() const { return plan_.lost_write_one_in > 0 || plan_.rot_one_in > 0; }
 
-  void make_well() {
-    disk_->set_faults({});
-    disk_->end_bursts();
-    disk_->end_outages();
-    outage_ends_at_ = 0;
-  }
-
   void trouble(unsigned operation) {
-    if (random_.one_in(plan_.burst_one_in)) burst();
-    if (outage_ends_at_ == 0 && random_.one_in(plan_.outage_one_in)) {
-      for (unsigned kind = 0; kind < 3; ++kind) disk_->set_outage(static_cast<DiskRequest::Operation>(kind), random_.one_in(2));
-      outage_ends_at_ = operation + 1 + random_.below(plan_.outage_operations_max);
-    }
-    if (outage_ends_at_ != 0 && operation >= outage_ends_at_) {
-      disk_->end_outages();
-      outage_ends_at_ = 0;
-    }
+    troubles_.before(operation, *disk_, random_);
     if (random_.one_in(plan_.flood_one_in)) machine_->flood(random_, 1 + static_cast<unsigned>(random_.below(8)));
     if (random_.one_in(plan_.lost_write_one_in)) disk_->lose_write_of(damaged_place());
     if (random_.one_in(plan_.rot_one_in)) disk_->damage(damaged_place(), random_.below(block_bytes), 0x10);
     if (random_.one_in(plan_.wake_check_one_in)) {
-      make_well();
+      troubles_.make_well(*disk_);
       machine_->expect_everybody_woken();
-      disk_->set_faults(plan_.faults);
+      troubles_.begin(*disk_);
     }
     if (random_.one_in(100)) stale_ = disk_->keep_everything();
   }
@@ -221,7 +189,7 @@ class Run {
         if (cuts.size() < 4 && random_.one_in(3)) cuts.push_back(disk.cut(random_));
       };
     }
-    if (random_.one_in(plan_.ill_recovery_one_in)) make_ill(disk);
+    if (random_.one_in(plan_.ill_recovery_one_in)) make_ill(disk, random_);
     const auto opened = machine.open({.boot_identity = random_.next()});
     expect(opened.has_value(), "no recovery: " + std::string(opened ? "" : opened.error().what));
     const uint64_t found = machine.store->committed_generation().value;
@@ -241,7 +209,7 @@ class Run {
   // The machine's memory is kept; another boots from the disk, and works; then this one goes on with its old
   // memory. Afterwards the run goes on from where the disk stood before.
   void ghost() {
-    make_well();
+    troubles_.make_well(*disk_);
     // Between the two reads of the fence, and between them and what they let through, is the gap that it has.
     while (disk_->reads_waiting(root_blocks) == 1) machine_->poll(1000);
     const Medium before = disk_->drained();
@@ -278,14 +246,6 @@ class Run {
       if (other.store->can_declare() && other.store->anything_dirty() && random_.one_in(10)) other.declare();
     }
     return disk.drained();
-  }
-
-  // Errors of all kinds, and outages that end after so many requests.
-  void make_ill(SimulatedDisk& disk) {
-    disk.set_faults({random_.below(2) * 20, random_.below(2) * 20, random_.below(2) * 4});
-    for (unsigned kind = 0; kind < 3; ++kind) {
-      if (random_.one_in(2)) disk.fail_next(static_cast<DiskRequest::Operation>(kind), static_cast<unsigned>(random_.below(60)));
-    }
   }
 
   bool is_whole_tag_frame(const Medium& medium, uint64_t index, unsigned copy) const {
@@ -348,14 +308,9 @@ class Run {
     ++rotten_;
   }
 
-  void burst() {
-    const auto operation = static_cast<DiskRequest::Operation>(random_.below(3));
-    disk_->fail_next(operation, 1 + static_cast<unsigned>(random_.below(20)));
-  }
-
   Plan plan_;
   Random random_;
-  uint64_t outage_ends_at_ = 0;  // operation; 0: there is none
+  TroubleMaker troubles_{plan_.troubles};
   Medium stale_;                 // what stood on the medium at an earlier time
   uint64_t damaged_tag_frame_;
   unsigned damaged_copy_;
@@ -404,7 +359,7 @@ void run_one(uint64_t seed, bool is_long, const char* name, Totals& totals) {
     ++totals.failed;
     const Plan plan = plan_for(seed, is_long);
     std::printf("(one in so many: burst %" PRIu64 ", outage %" PRIu64 ", flood %" PRIu64 ", lost write %" PRIu64 ", rot %" PRIu64
-                ", ill recovery %" PRIu64 ") ", plan.burst_one_in, plan.outage_one_in, plan.flood_one_in, plan.lost_write_one_in,
+                ", ill recovery %" PRIu64 ") ", plan.troubles.burst_one_in, plan.troubles.outage_one_in, plan.flood_one_in, plan.lost_write_one_in,
                 plan.rot_one_in, plan.ill_recovery_one_in);
     std::printf("seed %" PRIu64 "%s%s%s: %s\n", seed, is_long ? " --long" : "", name ? ", " : "", name ? name : "", failure.what());
   }

@@ -5,22 +5,14 @@
 #pragma once
 
 #include <map>
-#include <memory>
-#include <vector>
 
-#include "checkpoint/system_state.hpp"
-#include "objects/frame_life.hpp"
+#include "test/simulation/frame_truth.hpp"
 
 namespace perdure {
 
-struct FrameTruth {
-  FrameIdentity identity;
-  std::shared_ptr<const std::vector<std::byte>> body;  // normalized; null: all zero
-};
-
 struct World {
   std::map<uint64_t, FrameTruth> frames;  // by frame number; absent: never used
-  uint64_t next_ticket = 1;               // of SystemState, which is part of a generation
+  SystemState system;                     // is part of a generation
 
   FrameTruth frame(uint64_t number) const {
     const auto found = frames.find(number);

@@ -6,8 +6,6 @@
 namespace perdure {
 namespace {
 
-constexpr uint8_t all_zero = FrameDescriptor::flag_all_zero;
-
 std::string named(const char* what, FrameNumber frame) {
   return std::string(what) + ", frame " + std::to_string(frame.value);
 }
@@ -25,6 +23,12 @@ Capability random_capability(Random& random) {
 MachineMemory::MachineMemory(size_t bytes)
     : bytes_(bytes), memory_(static_cast<std::byte*>(std::aligned_alloc(4096, (bytes + 4095) / 4096 * 4096))) {
   std::memset(memory_.get(), 0xa5, bytes);
+}
+
+size_t memory_for(const Geometry& geometry, size_t slots) {
+  const size_t fixed = LogWriter::memory_bytes(geometry) + ReportWriter::memory_bytes + TagCache::memory_bytes +
+                       RootWriter::memory_bytes + IoQueue::memory_bytes + Fence::memory_bytes;
+  return fixed + geometry.generation_entries_max() * 80 + (slots + slots / 12 + 40) * block_bytes;
 }
 
 void SimulatedMachine::committed(Generation generation, bool failed) {
@@ -112,21 +116,8 @@ bool SimulatedMachine::make_dirty(CacheSlot slot, Random& random) {
   return done.has_value();
 }
 
-// The oracle's copy is made by its own, obvious way: nothing of the store is asked.
 void SimulatedMachine::remember(FrameNumber frame, CacheSlot slot) {
-  FrameTruth truth{store->descriptor(slot).identity, nullptr};
-  if (truth.identity.kind != Kind::empty && !(store->descriptor(slot).flags & all_zero)) {
-    std::vector<std::byte> body(store->bytes(slot), store->bytes(slot) + frame_bytes);
-    const size_t first = is_row(truth.identity.kind) ? row_header_bytes + 24 : 0;  // Wrapper::target
-    const size_t stride = is_row(truth.identity.kind) ? sizeof(Wrapper) : sizeof(Capability);
-    if (info(truth.identity.kind).holds_capabilities) {
-      for (size_t at = first; at + sizeof(Capability) <= frame_bytes; at += stride) {
-        std::memset(body.data() + at + offsetof(Capability, hint), 0, sizeof(uint32_t));
-      }
-    }
-    truth.body = std::make_shared<const std::vector<std::byte>>(std::move(body));
-  }
-  oracle_->now.frames[frame.value] = truth;
+  oracle_->now.frames[frame.value] = truth_of(store->descriptor(slot), store->body(slot));
 }
 
 void SimulatedMachine::write(FrameNumber frame, Random& random) {
@@ -180,7 +171,7 @@ void SimulatedMachine::make_anew(FrameNumber frame, Random& random) {
 // The kernel may do so at any time, also in frozen and clean frames: hints are not contents.
 void SimulatedMachine::refresh_hints(FrameNumber frame, Random& random) {
   const CacheSlot slot = store->find(frame);
-  if (slot == no_slot || store->descriptor(slot).flags & all_zero) return;
+  if (slot == no_slot || store->descriptor(slot).flags & FrameDescriptor::flag_all_zero) return;
   hints_refreshed_ = true;
   std::byte* bytes = store->bytes(slot);
   if (store->descriptor(slot).identity.kind == Kind::capability_page) {
@@ -204,7 +195,7 @@ void SimulatedMachine::act(Random& random, bool anywhere) {
     case 7: case 8:
       return refresh_hints(frame, random);
     case 9:
-      store->system().next_ticket = ++oracle_->now.next_ticket;
+      store->system().next_ticket = ++oracle_->now.system.next_ticket;
       return;
     case 10: {
       const CacheSlot slot = store->random_droppable(random.next());
@@ -219,24 +210,14 @@ void SimulatedMachine::act(Random& random, bool anywhere) {
   }
 }
 
+// In memory hints may stand; a frame that comes from the disk has none.
 void SimulatedMachine::compare(FrameNumber frame, CacheSlot slot, const FrameTruth& truth) {
   if (is_ghost) return;
-  const FrameIdentity& identity = store->descriptor(slot).identity;
-  expect(identity.source == truth.identity.source, named("another version source", frame));
-  expect(identity.kind == truth.identity.kind, named("another kind", frame));
-  expect(identity.account == truth.identity.account, named("another account", frame));
-  std::vector<std::byte> body(frame_bytes);
-  if (!(store->descriptor(slot).flags & all_zero)) {
-    // In memory hints may stand; a frame that comes from the disk has none.
-    if (store->descriptor(slot).epoch == 0 && !hints_refreshed_) {
-      std::memcpy(body.data(), store->bytes(slot), frame_bytes);
-    } else {
-      normalize(identity.kind, store->bytes(slot), body.data());
-    }
-  }
-  if (identity.kind == Kind::empty) return;
-  static const std::vector<std::byte> zeroes(frame_bytes);
-  expect(body == (truth.body ? *truth.body : zeroes), named("other contents", frame));
+  const bool is_as_stored = store->descriptor(slot).epoch == 0 && !hints_refreshed_;
+  const FrameTruth found = is_as_stored ? stored_truth_of(store->descriptor(slot), store->body(slot))
+                                        : truth_of(store->descriptor(slot), store->body(slot));
+  const std::string_view wrong = difference(truth, found);
+  expect(wrong.empty(), named(std::string(wrong).c_str(), frame));
 }
 
 void SimulatedMachine::expect_pairs_of_tags() const {
@@ -262,7 +243,7 @@ unsigned SimulatedMachine::compare_with(const World& world, bool unreadable_allo
     expect(!unreadable || unreadable_allowed, named("unreadable", {number}));
     if (unreadable) ++unreadable_count; else compare({number}, slot, world.frame(number));
   }
-  expect(store->system().next_ticket == world.next_ticket, "another system state");
+  expect(is_same_state(store->system(), world.system), "another system state");
   return unreadable_count;
 }
 

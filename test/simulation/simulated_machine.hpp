@@ -41,6 +41,9 @@ class MachineMemory {
   std::unique_ptr<std::byte, Free> memory_;
 };
 
+// For a store of this geometry whose cache has about so many slots.
+size_t memory_for(const Geometry&, size_t slots);
+
 class SimulatedMachine final : public StoreClient {
  public:
   SimulatedMachine(SimulatedDisk& disk, std::span<std::byte> memory, Oracle* oracle)

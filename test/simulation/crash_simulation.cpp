@@ -15,10 +15,10 @@
 // model excuses (docs/reference/disk.md), and on a disk that is well nobody waits for ever.
 #include <cinttypes>
 #include <cstdio>
-#include <cstring>
 #include <optional>
 
 #include "test/simulation/disk_troubles.hpp"
+#include "test/simulation/options.hpp"
 #include "test/simulation/simulated_machine.hpp"
 #include "test/support/fresh_image.hpp"
 
@@ -371,23 +371,9 @@ void run_one(uint64_t seed, bool is_long, const char* name, Totals& totals) {
 
 int main(int count, char** arguments) {
   using namespace perdure;
-  uint64_t seed = 1, runs = 0;
-  bool is_long = false, seed_given = false;
-  for (int i = 1; i < count; ++i) {
-    const bool has_value = i + 1 < count;
-    if (std::strcmp(arguments[i], "--long") == 0) {
-      is_long = true;
-    } else if (std::strcmp(arguments[i], "--seed") == 0 && has_value) {
-      seed = std::strtoull(arguments[++i], nullptr, 0);
-      seed_given = true;
-    } else if (std::strcmp(arguments[i], "--runs") == 0 && has_value) {
-      runs = std::strtoull(arguments[++i], nullptr, 0);
-    } else {
-      std::fprintf(stderr, "usage: crash_simulation [--seed S] [--runs N] [--long]\n");
-      return 2;
-    }
-  }
-  if (runs == 0) runs = seed_given ? 1 : (is_long ? 40 : 250);
+  const auto options = parse_options(count, arguments, 250, 40);
+  if (!options) return 2;
+  const auto [seed, runs, is_long, seed_given] = *options;
   Totals totals;
   std::printf("crash simulation: seeds %" PRIu64 " to %" PRIu64 "%s\n", seed, seed + runs - 1, is_long ? ", long" : "");
   if (!seed_given) {

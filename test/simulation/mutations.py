@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Proves the proof: seeds one fault after the other in the checkpoint code, and requires each time
-that the crash simulation or the unit tests of checkpoint/ fail.
+"""Proves the proof: seeds one fault after the other in the checkpoint code, in that of objects and in the
+kernel's, and requires each time that a simulation or the unit tests of checkpoint/ fail.
 
-  test/simulation/mutations.py [NAME]     only faults whose name contains NAME
+  test/simulation/mutations.py [--test TEST] [NAME]
+      only faults whose name contains NAME; with only one of the tests: simulation, unit, kernel_simulation
 
 A fault is a piece of text replaced in a copy of one source file; that file is compiled and linked
 with the objects that the build has made of all the others. A fault whose text is not found (or
@@ -12,6 +13,7 @@ found twice) counts as failed: the list is kept with the code. Needs a build; no
 that was caught.
 """
 
+import argparse
 import concurrent.futures
 import os
 import pathlib
@@ -25,11 +27,12 @@ BUILD = ROOT / "build"
 TESTS = {  # how each is linked and run
     "simulation": ("test/simulation/crash_simulation", ["--runs", "80"], []),
     "unit": ("test/unit/checkpoint/checkpoint_test", [], [BUILD / "test/libcatch_main.a"]),
+    "kernel_simulation": ("test/simulation/kernel_simulation", ["--runs", "60"], []),
 }
 TIME_LIMIT_S = 120
 FLUSH = "parts.io.start({.operation = DiskRequest::Operation::flush}, IoPurpose::flush);"
 
-# name, file in checkpoint/, text, what it becomes. A header stands before the source that is compiled with it.
+# name, file (of checkpoint/, unless it names a folder), text, what it becomes. A header stands before the source that is compiled with it.
 FAULTS = [
     # --- flushes
     ("no flush before the root of a commit", "checkpointer.cpp",
@@ -191,6 +194,45 @@ FAULTS = [
     ("the migration has no load of tags of its own", "migration_tags.cpp", ", index, Need::reserve);", ", index);"),
     ("nobody is woken for log space", "checkpointer.cpp", "parts.client->wake(WaitChannel::of(Reason::log_space));", ""),
     ("nobody is woken for room in the cache", "fetcher.cpp", "parts.client->wake(WaitChannel::of(Reason::cache_space));", ""),
+    # --- the kernel over a power cut: what is not written, ...
+    ("a page of capabilities changed without asking", "kernel/capabilities/slots.hpp kernel/capabilities/capability_page.cpp",
+     "return request.kernel.prepare_write(request.object.slot, Need::reserve);", "return Outcome::prepared();"),
+    ("a node changed without asking", "kernel/capabilities/slots.hpp kernel/capabilities/node.cpp",
+     "return request.kernel.prepare_write(request.object.slot, Need::reserve);", "return Outcome::prepared();"),
+    ("a receiver changed without asking", "kernel/messages.cpp",
+     "  if (const Outcome o = prepare_write(at->slot, Need::reserve); o.is_obstacle()) return std::unexpected(o);\n  const auto activity", "  const auto activity"),
+    ("a waiting caller changed without asking", "kernel/messages.cpp",
+     "  if (const Outcome o = prepare_write(found->slot, Need::reserve); o.is_obstacle()) return std::unexpected(o);\n  const auto activity", "  const auto activity"),
+    ("an activity changed without asking", "kernel/processes.cpp",
+     "  if (const Outcome o = prepare_write(found->slot, Need::reserve); o.is_obstacle()) {\n    return std::unexpected(o);\n  }\n  const auto activity", "  const auto activity"),
+    ("a schedule changed without asking", "kernel/capabilities/schedule.cpp",
+     "  if (const Outcome o = request.kernel.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;\n", ""),
+    ("a wrapper changed without asking", "kernel/capabilities/wrapper_control.cpp",
+     "  if (const Outcome o = kernel.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;\n", ""),
+    ("an object of a row destroyed without asking", "kernel/capabilities/range.cpp",
+     "  if (const Outcome o = kernel.prepare_write(*slot, Need::reserve); o.is_obstacle()) return o;\n  if (const Outcome o = kernel.retire_object", "  if (const Outcome o = kernel.retire_object"),
+    ("the process that runs not written again after the cut", "kernel/kernel.cpp",
+     "for (const CacheSlot slot : {current_slot_, current_activity_.slot()}) {\n    if (store.is_current(slot)) continue;\n    if (const auto dirty",
+     "for (const CacheSlot slot : {current_activity_.slot()}) {\n    if (store.is_current(slot)) continue;\n    if (const auto dirty"),
+    ("vector registers not in the snapshot", "kernel/kernel.cpp", "  release_fpu();\n  if (options.check)", "  if (options.check)"),
+    ("vector registers not saved", "kernel/processes.cpp", "  machine::fpu_save(current().fpu_area);\n", ""),
+    ("a page stays writable over the cut", "kernel/page_tables.cpp", "reached.executable, store_->is_current(reached.slot))", "reached.executable, true)"),
+    # ... what is told, ...
+    ("a failed commit told as one", "kernel/kernel.cpp", "    has_told_failure_ = checkpoint_requested_ = true;\n    return;\n", "    has_told_failure_ = checkpoint_requested_ = true;\n"),
+    ("who asks for a checkpoint is not held", "kernel/capabilities/checkpoint.cpp", "  kernel.hold_current_until_commit();\n", ""),
+    ("a commit told to those of the next epoch", "kernel/kernel.cpp", "  declared_epoch_ = store.epoch();", "  declared_epoch_ = store.epoch() + 1;"),
+    ("who is held waits for the commit before", "kernel/processes.cpp", "WaitChannel::Reason::commit, store.epoch()", "WaitChannel::Reason::commit, store.epoch() - 1"),
+    ("nobody is told of a commit", "kernel/kernel.cpp", "    scheduler.wake_all(WaitChannel::of(WaitChannel::Reason::commit, ++committed_epoch_));", "    ++committed_epoch_;"),
+    ("the status tells the pending generation", "store.cpp", "status.committed_generation = root.newest_generation.value;",
+     "status.committed_generation = std::max(root.newest_generation.value, pending_generation().value);"),
+    # ... what is gone, and what runs again
+    ("versions of a row repeat", "objects/frame_life.cpp", "  const Version version = take_version(identity);\n  std::byte* object", "  const Version version{identity.source.value | 1};\n  std::byte* object"),
+    ("a frame made anew keeps its version", "objects/frame_life.cpp", "  take_version(identity);\n  identity.kind = kind;\n  identity.account = account;\n}", "  identity.kind = kind;\n  identity.account = account;\n}"),
+    ("the count of calls not stored", "objects/frame_life.cpp", "  control.root_identity = 0;", "  control.root_identity = 0;\n  control.call_count = 0;"),
+    ("a row of activities not linked", "kernel/capabilities/range.cpp", "  if (kind == Kind::activity) kernel.link_activity_row(committed, *slot, frame, list_head);\n", ""),
+    ("the head of the restart list not changed", "kernel/destruction.cpp", "  store.system().activity_rows = frame;\n", ""),
+    ("a deadline forgotten by the restart", "kernel/kernel.cpp", "if (activity.runnable || activity.awaits_deadline) scheduler", "if (activity.runnable) scheduler"),
+    ("who waited for the disk not woken", "fetcher.cpp", "  parts.client->wake(WaitChannel::of(Reason::frame, descriptor.number.value));\n", ""),
 ]
 
 
@@ -203,58 +245,73 @@ def compile_command():
     return words[:words.index("-MD")] if "-MD" in words else words[:words.index("-o")]
 
 
-def run_test(name, directory, source, fresh_object):
-    """True if the test fails with the changed object in the place of its own."""
-    target, arguments, libraries = TESTS[name]
-    objects = []
-    for path in sorted((BUILD / f"{target}.p").glob("*.o")):
-        objects.append(fresh_object if path.name.endswith(f"checkpoint_{source}.o") else path)
-    assert fresh_object in objects or source == "none", f"{target} has no object of {source}"
-    program = directory / name
+def objects_of(test, source, fresh_object):
+    """All objects of a test, the changed one in the place of its own; None: it has none of this source."""
+    name = source.replace("/", "_") + ".o"
+    objects = sorted((BUILD / f"{TESTS[test][0]}.p").rglob("*.o"))
+    own = [path for path in objects if path.name == name or path.name.endswith("_" + name)]
+    return [fresh_object if path in own else path for path in objects] if own else None
+
+
+def run_test(test, directory, objects):
+    """True if it fails."""
+    _, arguments, libraries = TESTS[test]
+    program = directory / test
     subprocess.run(["c++", "-o", program, *objects, *libraries], check=True, capture_output=True)
     try:
-        return subprocess.run([program, *arguments], capture_output=True, timeout=TIME_LIMIT_S).returncode != 0
+        return subprocess.run([program, *arguments], cwd=directory, capture_output=True,
+                              timeout=TIME_LIMIT_S).returncode != 0
     except subprocess.TimeoutExpired:
         return True
 
 
-def try_fault(fault, compiler):
+def with_folder(file):
+    return pathlib.Path(file if "/" in file else "checkpoint/" + file)
+
+
+def try_fault(fault, compiler, tests):
     name, files, old, new = fault
-    mutated, source = files.split()[0], files.split()[-1]
-    text = (ROOT / "checkpoint" / mutated).read_text()
+    mutated, source = with_folder(files.split()[0]), with_folder(files.split()[-1])
+    text = (ROOT / mutated).read_text()
     if text.count(old) != 1:
         return name, f"its text stands {text.count(old)} times in {mutated}"
     with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
         directory = pathlib.Path(folder)
-        (directory / "checkpoint").mkdir()
-        changed = directory / "checkpoint" / source
-        changed.write_text((ROOT / "checkpoint" / source).read_text())
-        (directory / "checkpoint" / mutated).write_text(text.replace(old, new))
+        for file in (mutated, source):
+            (directory / file).parent.mkdir(parents=True, exist_ok=True)
+            (directory / file).write_text((ROOT / file).read_text())
+        (directory / mutated).write_text(text.replace(old, new))
         fresh_object = directory / "changed.o"
         # The changed header comes before the one of the tree.
         done = subprocess.run([*compiler[:1 + compiler.index("c++")], "-I", str(directory), *compiler[1 + compiler.index("c++"):],
-                               "-w", "-I", str(ROOT), "-o", fresh_object, "-c", changed], cwd=BUILD,
+                               "-w", "-I", str(ROOT), "-o", fresh_object, "-c", directory / source], cwd=BUILD,
                               capture_output=True, text=True)
         if done.returncode != 0:
             return name, "it does not compile: " + done.stderr.splitlines()[0]
-        for test in TESTS:
-            if run_test(test, directory, source, fresh_object):
+        for test in tests:
+            objects = objects_of(test, str(source), fresh_object)
+            if objects and run_test(test, directory, objects):
                 return name, None, test
     return name, "nobody noticed"
 
 
 def main():
-    wanted = sys.argv[1] if len(sys.argv) > 1 else ""
-    faults = [fault for fault in FAULTS if wanted in fault[0]]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--test", choices=TESTS, help="only this one is to notice")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N")
+    parser.add_argument("name", nargs="?", default="", metavar="NAME")
+    options = parser.parse_args()
+    tests = [options.test] if options.test else list(TESTS)
+    faults = [fault for fault in FAULTS if options.name in fault[0]]
     subprocess.run(["ninja", "-C", str(BUILD), *(test[0] for test in TESTS.values())], check=True, capture_output=True)
     compiler = compile_command()
     control = ("nothing", "checkpointer.cpp", "  ++epoch_;\n", "  ++epoch_;\n")
-    if try_fault(control, compiler)[1] != "nobody noticed":
+    if try_fault(control, compiler, tests)[1] != "nobody noticed":
         print("the tests fail without any fault\n0 passed, 1 failed")
         return 1
     passed = failed = 0
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for name, wrong, *caught_by in pool.map(lambda fault: try_fault(fault, compiler), faults):
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        for name, wrong, *caught_by in pool.map(lambda fault: try_fault(fault, compiler, tests), faults):
             passed += wrong is None
             failed += wrong is not None
             print(f"{'caught by ' + caught_by[0] if wrong is None else 'SURVIVED: ' + wrong:24} {name}", flush=True)

@@ -55,6 +55,7 @@ void FakeMachine::power_on(size_t memory_bytes) {
   console_input.clear();
   random_state = 1;
   on_idle = nullptr;
+  on_clock_read = nullptr;
   on_resume_user = nullptr;
   on_interrupt_window = nullptr;
   on_power_off = nullptr;
@@ -290,6 +291,7 @@ void flush_translation(uint64_t user_address) {
 
 uint64_t now_ns() {
   FakeMachine& m = fake_machine();
+  if (m.on_clock_read) m.on_clock_read();
   if (m.step_ns != 0) m.advance(m.step_ns);
   return m.now_ns;
 }

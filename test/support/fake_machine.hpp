@@ -116,6 +116,7 @@ class FakeMachine {
   uint64_t step_ns = 0;                      // now_ns moves on by this at each look
   uint64_t wall_seconds_at_boot = 1'700'000'000;
   uint64_t tick_period_ns = 0;               // what the kernel asked for
+  std::function<void()> on_clock_read;       // before each look at it, by the kernel
 
   // --- devices ---------------------------------------------------------------------------------
   Pending pending;                           // raised; take_pending clears it

@@ -2,6 +2,7 @@
 #include "test/support/kernel_world.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "checkpoint/layout.hpp"
@@ -14,14 +15,20 @@ KernelWorld::KernelWorld(KernelOptions options, WorldSize size)
   open();
 }
 
+KernelWorld::KernelWorld(Disk& disk, KernelOptions options, WorldSize size)
+    : options_(options), size_(size), disk_(0), booted_from_(&disk) {
+  open();
+}
+
 void KernelWorld::open() {
   unwritable_.clear();
   fake_machine().power_on(size_.machine_bytes);
-  fake_machine().step_ns = 100;
+  fake_machine().step_ns = 100'000;  // an ill disk is waited for
   kernel_ = std::make_unique<Kernel>();
-  const auto opened = kernel_->store.open(disk_, fake_machine().take_pages(size_.store_pages), *kernel_,
+  const auto opened = kernel_->store.open(*booted_from_, fake_machine().take_pages(size_.store_pages), *kernel_,
                                            {.check = options_.check}, 0);
   if (!opened) throw KernelBug(std::string(opened.error().what));
+  fake_machine().step_ns = 100;
 }
 
 void KernelWorld::start() { kernel_->start(options_, fake_machine().take_pages(size_.table_pages)); }
@@ -33,6 +40,12 @@ void KernelWorld::cut_and_boot(std::initializer_list<FrameNumber> leave_stopped)
   disk_.forget_completions();
   open();
   start();
+}
+
+void KernelWorld::boot(Disk& disk) {
+  kernel_.reset();
+  booted_from_ = &disk;
+  open();
 }
 
 void KernelWorld::poll() { kernel_->store.poll(fake_machine().now_ns += 1000); }
@@ -211,6 +224,16 @@ void KernelWorld::access(Registers& registers, bool write) {
   kernel_->entered({.reason = Trap::Reason::interrupt});
 }
 
+void KernelWorld::compute(Registers& registers) {
+  if (!fake_machine().fpu_enabled) return kernel_->entered({.reason = Trap::Reason::fpu_absent});
+  uint64_t word;
+  std::memcpy(&word, fake_machine().fpu_registers + fpu_word_offset, sizeof(word));
+  ++word;
+  std::memcpy(fake_machine().fpu_registers + fpu_word_offset, &word, sizeof(word));
+  registers.rip += system_call_instruction_bytes;
+  kernel_->entered({.reason = Trap::Reason::interrupt});
+}
+
 bool KernelWorld::faults_first(const Registers& registers) {
   if (!tables_are_emptied || registers.rip != rip_of_call) return false;
   bool& has_faulted = has_faulted_[kernel_->store.descriptor(kernel_->current_slot()).number];
@@ -221,7 +244,7 @@ bool KernelWorld::faults_first(const Registers& registers) {
 
 void KernelWorld::enter(Process& process, Registers& registers) {
   const bool is_done = registers.rip != rip_of_call && registers.rip != rip_of_load && registers.rip != rip_of_store &&
-                       registers.rip != rip_of_trap;
+                       registers.rip != rip_of_trap && registers.rip != rip_of_fpu;
   if (is_done) {
     Program& program = programs_[kernel_->store.descriptor(kernel_->current_slot()).number];
     if (program) program(process);
@@ -240,6 +263,7 @@ void KernelWorld::enter(Process& process, Registers& registers) {
       registers.rip += system_call_instruction_bytes;
       kernel_->entered({.reason = Trap::Reason::exception, .vector = static_cast<uint8_t>(registers.rdi)});
       break;
+    case rip_of_fpu: compute(registers); break;
     default:  // it spins, and time passes
       fake_machine().advance(1'000'000);
       kernel_->entered({.reason = Trap::Reason::interrupt});

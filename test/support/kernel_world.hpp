@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The whole generic kernel on the host: fake machine, disk in memory, and guests whose programs
-// are functions of the test. Objects are made directly in the store, as a range would make them.
+// The whole generic kernel on the host: fake machine, a disk in memory or one of the test's, and guests
+// whose programs are functions of the test. Objects are made directly in the store, as a range would make them.
 //
 // A guest does one thing at a time, and what it does stands in its registers, so that it survives
 // a power cut like any program: rip says which thing (a call, a load, a store) and is put behind
@@ -24,6 +24,9 @@ inline constexpr uint64_t rip_of_call = 0x1000;   // the registers say what is i
 inline constexpr uint64_t rip_of_load = 0x2000;   // one byte at [rdi], to rax
 inline constexpr uint64_t rip_of_trap = 0x4000;   // the vector in rdi; raised when it is done, as int3 is
 inline constexpr uint64_t rip_of_store = 0x3000;  // the low byte of rax to [rdi]
+inline constexpr uint64_t rip_of_fpu = 0x5000;    // adds 1 to the first word of its vector registers
+
+inline constexpr size_t fpu_word_offset = 160;    // of that word in the XSAVE area
 
 struct Guest {
   Capability process;
@@ -51,6 +54,8 @@ class KernelWorld {
   using Program = std::function<void(Process&)>;
 
   explicit KernelWorld(KernelOptions options = {}, WorldSize size = {});
+  // On a disk of the test's, which holds an image; it has to outlive the next boot().
+  KernelWorld(Disk&, KernelOptions, WorldSize);
 
   Kernel& kernel() { return *kernel_; }
   MemoryDisk& disk() { return disk_; }
@@ -87,6 +92,7 @@ class KernelWorld {
   void take_checkpoint();    // and wait for it
   // Everything in memory is lost.
   void cut_and_boot(std::initializer_list<FrameNumber> leave_stopped = {});
+  void boot(Disk&);          // the same, from this disk; start() is to follow
   // Everything is on the disk, in its home, and the frames of these are only there.
   void page_out(std::initializer_list<Capability>);
 
@@ -114,6 +120,7 @@ class KernelWorld {
   void poll();
   void enter(Process&, Registers&);
   void access(Registers&, bool write);
+  void compute(Registers&);
   bool faults_first(const Registers&);
   void check_unwritable();
   Capability make_small(Kind);
@@ -123,6 +130,7 @@ class KernelWorld {
   KernelOptions options_;
   WorldSize size_;
   MemoryDisk disk_;
+  Disk* booted_from_ = &disk_;
   std::unique_ptr<Kernel> kernel_;
   std::map<FrameNumber, Program> programs_;
   std::map<Kind, FrameNumber> open_rows_;

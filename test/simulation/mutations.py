@@ -15,6 +15,7 @@ that was caught.
 
 import argparse
 import concurrent.futures
+import functools
 import os
 import pathlib
 import shlex
@@ -24,10 +25,10 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
-TESTS = {  # how each is linked and run
-    "simulation": ("test/simulation/crash_simulation", ["--runs", "80"], []),
-    "unit": ("test/unit/checkpoint/checkpoint_test", [], [BUILD / "test/libcatch_main.a"]),
-    "kernel_simulation": ("test/simulation/kernel_simulation", ["--runs", "60"], []),
+TESTS = {  # how each is run
+    "simulation": ("test/simulation/crash_simulation", ["--runs", "80"]),
+    "unit": ("test/unit/checkpoint/checkpoint_test", []),
+    "kernel_simulation": ("test/simulation/kernel_simulation", ["--runs", "60"]),
 }
 TIME_LIMIT_S = 120
 FLUSH = "parts.io.start({.operation = DiskRequest::Operation::flush}, IoPurpose::flush);"
@@ -236,30 +237,32 @@ FAULTS = [
 ]
 
 
-def compile_command():
-    """Of one file of checkpoint/, as the build compiles it for the simulation."""
-    out = subprocess.run(["ninja", "-C", str(BUILD), "-t", "commands", TESTS["simulation"][0]],
+@functools.cache
+def commands_of(test):
+    """How the build compiles what is in it, by source, and how it links it: lists of words."""
+    out = subprocess.run(["ninja", "-C", str(BUILD), "-t", "commands", TESTS[test][0]],
                          check=True, capture_output=True, text=True).stdout
-    line = next(line for line in out.splitlines() if line.endswith("/checkpoint/checkpointer.cpp"))
-    words = shlex.split(line)
+    lines = [shlex.split(line) for line in out.splitlines()]
+    return {str((BUILD / words[-1]).resolve().relative_to(ROOT)): words for words in lines if "-c" in words}, lines[-1]
+
+
+def compile_command():
+    """As the build compiles for the simulation, up to the file."""
+    words = commands_of("simulation")[0]["checkpoint/checkpointer.cpp"]
     return words[:words.index("-MD")] if "-MD" in words else words[:words.index("-o")]
 
 
-def objects_of(test, source, fresh_object):
-    """All objects of a test, the changed one in the place of its own; None: it has none of this source."""
-    name = source.replace("/", "_") + ".o"
-    objects = sorted((BUILD / f"{TESTS[test][0]}.p").rglob("*.o"))
-    own = [path for path in objects if path.name == name or path.name.endswith("_" + name)]
-    return [fresh_object if path in own else path for path in objects] if own else None
-
-
-def run_test(test, directory, objects):
-    """True if it fails."""
-    _, arguments, libraries = TESTS[test]
+def fails_with(test, source, fresh_object, directory):
+    compiles, link = commands_of(test)
+    stale = compiles[source][compiles[source].index("-o") + 1]
     program = directory / test
-    subprocess.run(["c++", "-o", program, *objects, *libraries], check=True, capture_output=True)
+    words = [word for word in link if word != stale]
+    words[words.index("-o") + 1] = program
+    # It comes before the archive that has the old one, which is then not taken from there.
+    words.insert(words.index("-o") + 2, fresh_object)
+    subprocess.run(words, cwd=BUILD, check=True, capture_output=True)
     try:
-        return subprocess.run([program, *arguments], cwd=directory, capture_output=True,
+        return subprocess.run([program, *TESTS[test][1]], cwd=directory, capture_output=True,
                               timeout=TIME_LIMIT_S).returncode != 0
     except subprocess.TimeoutExpired:
         return True
@@ -289,8 +292,7 @@ def try_fault(fault, compiler, tests):
         if done.returncode != 0:
             return name, "it does not compile: " + done.stderr.splitlines()[0]
         for test in tests:
-            objects = objects_of(test, str(source), fresh_object)
-            if objects and run_test(test, directory, objects):
+            if str(source) in commands_of(test)[0] and fails_with(test, str(source), fresh_object, directory):
                 return name, None, test
     return name, "nobody noticed"
 

@@ -52,8 +52,7 @@ def commands_of(test):
     listed = subprocess.run(["ninja", "-C", BUILD, "-t", "commands", test], check=True,
                             stdout=subprocess.PIPE, text=True).stdout.splitlines()
     lines = [shlex.split(line) for line in listed]
-    compiles = {str((BUILD / words[-1]).resolve().relative_to(ROOT)): words for words in lines
-                if "-c" in words and f"{test}.p/" in words[words.index("-o") + 1]}
+    compiles = {str((BUILD / words[-1]).resolve().relative_to(ROOT)): words for words in lines if "-c" in words}
     return compiles, lines[-1]
 
 
@@ -108,8 +107,10 @@ def fails(test, compile_words, link, source, fresh, program):
                               capture_output=True, text=True)
     if compiled.returncode != 0:
         raise Untried
-    words = [fresh if word == stale else word for word in link]
+    words = [word for word in link if word != stale]
     words[words.index("-o") + 1] = program
+    # It comes before the archive that has the old one, which is then not taken from there.
+    words.insert(words.index("-o") + 2, fresh)
     subprocess.run(words, cwd=BUILD, check=True, capture_output=True)
     try:
         return subprocess.run([program, "--abort"], cwd=BUILD, capture_output=True,

@@ -15,6 +15,8 @@
 //  - Once. Each call arrives exactly once, and has its own answer, whatever was cut in between.
 //  - Liveness. On a disk that is well each guest's operation ends within so many steps, whatever it had
 //    stalled for; at last, all of them.
+//  - In a sample of the cuts, `image verify` finds nothing wrong; and when a bit of one turns, it sees that
+//    if and only if a recovery that reads everything does.
 //  - The kernel's own invariants (Kernel::check_state) at every start, and now and then.
 #include <cinttypes>
 #include <csignal>
@@ -25,6 +27,7 @@
 #include "test/simulation/disk_troubles.hpp"
 #include "test/simulation/kernel_guests.hpp"
 #include "test/simulation/options.hpp"
+#include "test/simulation/verified_medium.hpp"
 #include "test/support/fresh_image.hpp"
 
 namespace perdure {
@@ -47,6 +50,7 @@ struct Plan {
   uint64_t tick_one_in = 1;           // step
   uint64_t live_check_one_in = 0;     // step
   uint64_t ill_recovery_one_in = 0;   // recovery
+  uint64_t verify_one_in = 8;         // recovery
   uint64_t drop_one_in = 0;           // step
   DiskTroubles troubles;
 };
@@ -110,6 +114,7 @@ class Run {
 
   uint64_t recoveries() const { return recoveries_; }
   uint64_t boots() const { return boots_; }
+  uint64_t damages_seen() const { return damages_seen_; }
   uint64_t failed_commits() { return failed_commits_ + failed_commits_of_this_boot(); }
   const KernelGuests& guests() const { return guests_; }
 
@@ -220,7 +225,30 @@ class Run {
     expect_allowed(found);
     machine.compare_with(oracle_.generations.at(found));
     guests_.check(oracle_.generations.at(found), found, true);
+    if (random_.one_in(plan_.verify_one_in)) {
+      const std::string finding = first_finding(medium);
+      expect(finding.empty(), "image verify says of what is recovered whole: " + finding);
+      expect_same_judgement(medium, found);
+    }
     return found;
+  }
+
+  // One bit turns. `image verify` and a recovery that reads everything both see it, or neither does.
+  void expect_same_judgement(Medium medium, uint64_t generation) {
+    uint64_t block;
+    do block = random_.below(medium.size()); while (!medium[block]);
+    Block damaged = *medium[block];
+    damaged[random_.below(block_bytes)] ^= std::byte(1 << random_.below(8));
+    medium[block] = std::make_shared<const Block>(std::move(damaged));
+    const std::string finding = first_finding(medium);
+    SimulatedDisk disk(std::move(medium), random_.next());
+    SimulatedMachine machine(disk, recovery_memory_.all(), nullptr);
+    const bool is_refused = !machine.open({});
+    const bool is_seen = is_refused || machine.compare_with(oracle_.generations.at(generation), true) > 0;
+    damages_seen_ += is_seen;
+    expect(is_seen == !finding.empty(), "a bit of block " + std::to_string(block) + " turns, which recovery " +
+                                            (is_refused ? "refuses" : is_seen ? "sees" : "does not see") +
+                                            ", and image verify says: " + finding);
   }
 
   void expect_allowed(uint64_t found) const {
@@ -327,7 +355,7 @@ class Run {
   KernelGuests guests_;
   Oracle oracle_;
   uint64_t seen_ = 0;  // the newest pending generation that was written down
-  uint64_t recoveries_ = 0, boots_ = 0, failed_commits_ = 0;
+  uint64_t recoveries_ = 0, boots_ = 0, failed_commits_ = 0, damages_seen_ = 0;
 };
 
 // Seeds that once failed, with what they showed.
@@ -341,7 +369,7 @@ constexpr NamedSeed named_seeds[] = {
 
 struct Totals {
   unsigned passed = 0, failed = 0;
-  uint64_t recoveries = 0, boots = 0, failed_commits = 0, operations = 0, acknowledgements = 0, destructions = 0;
+  uint64_t recoveries = 0, boots = 0, damages_seen = 0, failed_commits = 0, operations = 0, acknowledgements = 0, destructions = 0;
 };
 
 void run_one(uint64_t seed, bool is_long, const char* name, Totals& totals) {
@@ -351,6 +379,7 @@ void run_one(uint64_t seed, bool is_long, const char* name, Totals& totals) {
     ++totals.passed;
     totals.recoveries += run.recoveries();
     totals.boots += run.boots();
+    totals.damages_seen += run.damages_seen();
     totals.failed_commits += run.failed_commits();
     totals.operations += run.guests().operations();
     totals.acknowledgements += run.guests().acknowledgements();
@@ -388,8 +417,9 @@ int main(int count, char** arguments) {
   }
   for (uint64_t i = 0; i < runs; ++i) run(seed + i, is_long, nullptr);
   std::printf("%" PRIu64 " operations of guests, %" PRIu64 " told to be durable, with %" PRIu64 " destructions; %" PRIu64
-              " recoveries compared, %" PRIu64 " boots, %" PRIu64 " commits failed on purpose\n",
-              totals.operations, totals.acknowledgements, totals.destructions, totals.recoveries, totals.boots, totals.failed_commits);
+              " recoveries compared, %" PRIu64 " boots, %" PRIu64 " commits failed on purpose, %" PRIu64 " damages seen\n",
+              totals.operations, totals.acknowledgements, totals.destructions, totals.recoveries, totals.boots, totals.failed_commits,
+              totals.damages_seen);
   std::printf("%u passed, %u failed\n", totals.passed, totals.failed);
   return totals.failed == 0 && totals.passed > 0 ? 0 : 1;
 }

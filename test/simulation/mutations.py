@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Proves the proof: seeds one fault after the other in the checkpoint code, in that of objects and in the
-kernel's, and requires each time that a simulation or the unit tests of checkpoint/ fail.
+"""Proves the proof: seeds one fault after the other in the checkpoint code, in that of objects, the kernel and
+the tools, and requires each time that a simulation or the unit tests of checkpoint/ fail.
 
   test/simulation/mutations.py [--test TEST] [NAME]
       only faults whose name contains NAME; with only one of the tests: simulation, unit, kernel_simulation
@@ -233,6 +233,7 @@ FAULTS = [
     ("a row of activities not linked", "kernel/capabilities/range.cpp", "  if (kind == Kind::activity) kernel.link_activity_row(committed, *slot, frame, list_head);\n", ""),
     ("the head of the restart list not changed", "kernel/destruction.cpp", "  store.system().activity_rows = frame;\n", ""),
     ("a deadline forgotten by the restart", "kernel/kernel.cpp", "if (activity.runnable || activity.awaits_deadline) scheduler", "if (activity.runnable) scheduler"),
+    ("image verify believes every body", "tools/image_view.cpp", "== record.checksum ? Body::good : Body::bad", "== record.checksum ? Body::good : Body::good"),
     ("who waited for the disk not woken", "fetcher.cpp", "  parts.client->wake(WaitChannel::of(Reason::frame, descriptor.number.value));\n", ""),
 ]
 

@@ -34,6 +34,7 @@ struct DiskRequest {
 struct DiskCompletion {
   uint64_t token = 0;
   bool failed = false;
+  bool by_reading = false;  // a write that failed because what has to be read before it was not given (fence.hpp)
 };
 
 class Disk {

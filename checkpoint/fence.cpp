@@ -58,7 +58,7 @@ std::optional<DiskCompletion> Fence::poll() {
   has_looked_ = false;
   if (stopped_) return {};
   look();
-  if (given_out_ < std::min(checked_, refused_)) return DiskCompletion{held_[given_out_++ % held_max].token, true};
+  if (given_out_ < std::min(checked_, refused_)) return DiskCompletion{held_[given_out_++ % held_max].token, true, true};
   let_through();
   const auto completion = disk_->poll();
   if (!completion) return {};

@@ -82,7 +82,9 @@ std::optional<IoResult> IoQueue::next_result() {
     if (!completion->failed) {
       if (is_read(operation.request)) ++read_successes_;
       health_.succeeded(operation.request.operation, now_ns_);
-    } else if (try_again(operation)) {
+      // The fence has read before it.
+      if (operation.request.operation == DiskRequest::Operation::write) health_.succeeded(DiskRequest::Operation::read, now_ns_);
+    } else if (try_again(operation, completion->by_reading)) {
       ++retries_;
       submit_waiting();
       continue;
@@ -96,13 +98,13 @@ std::optional<IoResult> IoQueue::next_result() {
 }
 
 // Of one that has failed. False: its failure is told.
-bool IoQueue::try_again(Operation& operation) {
+bool IoQueue::try_again(Operation& operation, bool by_reading) {
   if (is_flush(operation.request) || operation.purpose == IoPurpose::probe) return false;
   if (operation.tries < tries_max) {
     make_again(operation);
     return true;
   }
-  health_.failed(operation.request.operation, now_ns_);
+  health_.failed(by_reading ? DiskRequest::Operation::read : operation.request.operation, now_ns_);
   if (!is_waited_out(operation.purpose)) return false;
   pause(operation);
   if (!is_bad_place(operation)) return true;

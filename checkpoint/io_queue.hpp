@@ -110,7 +110,7 @@ class IoQueue {
   };
   void submit_waiting();
   void make_again(Operation&);
-  bool try_again(Operation&);
+  bool try_again(Operation&, bool by_reading);
   void pause(Operation&);
   bool is_bad_place(const Operation&) const;
   void probe();

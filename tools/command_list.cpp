@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "objects/frame_check.hpp"
 #include "objects/process.hpp"
 #include "objects/rows.hpp"
 #include "tools/commands.hpp"
@@ -38,13 +39,12 @@ std::string named(const Capability& capability) {
 
 std::string describe(const Process& process, const ProgramNames& programs) {
   constexpr std::string_view states[] = {"stopped", "running", "receiving", "waiting"};
-  const auto state = static_cast<uint32_t>(process.control.state);
   const std::string program = programs.of(process);
-  return fmt::format("{}{}{}", state < std::size(states) ? states[state] : "in an unknown state",
+  return fmt::format("{}{}{}", states[static_cast<size_t>(process.control.state)],
                      program.empty() ? "" : ", program ", program);
 }
 
-// What one wants to know first of an object of each kind.
+// What one wants to know first of an object of each kind. Its frame has been checked.
 std::string describe(Kind kind, const void* object, const ProgramNames& programs) {
   switch (kind) {
     case Kind::process: return describe(*static_cast<const Process*>(object), programs);
@@ -94,8 +94,9 @@ class List {
     if (identity.kind == Kind::empty || (kind_ && *kind_ != identity.kind)) return;
     if (options_.account && *options_.account != identity.account.value) return;
     const std::byte* bytes = view_.bytes(number);
+    const std::string_view wrong = bytes ? check_frame(identity, bytes) : "unreadable";
+    if (!wrong.empty()) return object(identity, ObjectId::of(number), identity.source, std::string(wrong));
     for (unsigned i = 0; i < info(identity.kind).objects_per_frame; ++i) {
-      if (!bytes) return object(identity, ObjectId::of(number), identity.source, "unreadable");
       const Version version = version_of(identity, bytes, i);
       if (version.is_none()) continue;
       const size_t offset = is_row(identity.kind) ? row_header_bytes + i * info(identity.kind).object_bytes : 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "tools/program_names.hpp"
 
+#include "objects/frame_check.hpp"
 #include "objects/rows.hpp"
 #include "spacebank/interface.hpp"
 #include "userland/runtime/layout.hpp"
@@ -13,7 +14,8 @@ ProgramNames::ProgramNames(const FrameReader& image) : image_(image) {
     const FrameIdentity& identity = image.identity(number);
     const bool may_be_recipe = identity.kind == Kind::capability_page && identity.account.value == bank_root_account;
     if (!may_be_recipe) continue;
-    if (const std::byte* page = image.bytes(number)) read_recipe(page);
+    const std::byte* page = image.bytes(number);
+    if (page && check_frame(identity, page).empty()) read_recipe(page);
   }
 }
 

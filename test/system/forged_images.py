@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The delivered image, as an enemy with the disk in hand makes it: fields and capabilities replaced at
-random, all checksums right. Whether `image verify` refuses it or not, no boot of it ends with a kernel
-bug. Which lies: the seed (printed) and the case tell."""
+random, all checksums right. Whether `image verify` refuses it or not, `image list` tells what is there, and
+no boot of it ends with a kernel bug. Which lies: the seed (printed) and the case tell."""
 
 import shutil
 import subprocess
@@ -39,6 +39,12 @@ def boot(lab, disk, told):
     assert "KERNEL BUG" not in machine.console.text, f"{told}\n{machine.console.text}"
 
 
+def list_objects(disk, told):
+    """What is not sound is told, in words that do nothing to a terminal."""
+    listed = image.tool("image", "list", disk)
+    assert listed.returncode == 0 and listed.stdout.isascii(), f"{told}\n{listed.returncode} {listed.stderr}"
+
+
 def test(lab):
     honest = lab.new_image()
     for case in range(CASES_TRIED * (5 if lab.long else 1)):
@@ -47,6 +53,7 @@ def test(lab):
         told = f"seed {lab.seed}, case {case}:\n" + forge(disk, lab.seed * 1000 + case, 1 + case)
         verified = image.tool("image", "verify", disk).returncode
         print(told, f"image verify: {verified}", flush=True)
+        list_objects(disk, told)
         boot(lab, disk, told)
 
 

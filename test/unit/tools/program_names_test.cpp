@@ -69,6 +69,8 @@ TEST_CASE("what is not as it must be names no program") {
       [](Started& s) { s.slot(recipe::revision_slot).payload ^= 1; },
       [](Started& s) { s.slot(recipe::revision_slot).type = CapabilityType::clock; },
       [](Started& s) { s.slot(recipe::text_slot) = s.root().slots[layout::text_slot] = {}; },
+      [](Started& s) { s.slot(recipe::text_slot).type = static_cast<CapabilityType>(200); },
+      [](Started& s) { s.slot(recipe::checksum_slot).type = static_cast<CapabilityType>(200); },
       [](Started& s) { ++s.root().slots[layout::text_slot].version.value; },
       [](Started& s) { ++s.worker().space.version.value; },
       [](Started& s) { s.worker().space = {}; },

@@ -12,8 +12,8 @@ namespace perdure {
 ProgramNames::ProgramNames(const FrameReader& image) : image_(image) {
   for (FrameNumber number{0}; number.value < image.frontier(); ++number.value) {
     const FrameIdentity& identity = image.identity(number);
-    const bool may_be_recipe = identity.kind == Kind::capability_page && identity.account.value == bank_root_account;
-    if (!may_be_recipe) continue;
+    if (identity.kind != Kind::capability_page) continue;
+    if (identity.account.value != bank_root_account) continue;
     const std::byte* page = image.bytes(number);
     if (page && check_frame(identity, page).empty()) read_recipe(page);
   }

@@ -99,6 +99,32 @@ TEST_CASE("server: the sweeper hurries, until it rests, but not for what a tenan
   CHECK(priority_of_sweep({bank_restriction::may_not_free}) == KernelModel::sweepers_ceiling);
 }
 
+// A tenant who has something swept all the time neither keeps others from hurrying nor slows them down.
+TEST_CASE("server: the sweeper hurries from the middle of a tenant's sweep on, until it rests") {
+  ServedStore store;
+  store.call_of_sweeper();
+  const Capability tenant =
+      store.call(store.root(), method::bank_reduce, bank_restriction::may_not_destroy).capabilities[0];
+  const auto filled_bank = [&](const Capability& maker) {
+    const Capability bank = store.new_bank(maker, bank_unlimited);
+    for (int i = 0; i < 300; ++i) {
+      const Kind kind = i % 2 ? Kind::page : Kind::process;
+      REQUIRE(store.call(bank, method::bank_allocate, static_cast<uint64_t>(kind), 1).result == Result::ok);
+    }
+    return bank;
+  };
+  const Capability first = filled_bank(tenant), owners = filled_bank(store.root()), last = filled_bank(tenant);
+  CHECK(!store.call(first, method::bank_destroy).result);
+  REQUIRE(store.call_of_sweeper().result);  // it is at work
+  CHECK(store.kernel.sweepers_priority == 4);
+  CHECK(!store.call(owners, method::bank_destroy).result);
+  CHECK(store.kernel.sweepers_priority == KernelModel::sweepers_ceiling);
+  CHECK(!store.call(last, method::bank_destroy).result);
+  while (store.call_of_sweeper().result) CHECK(store.kernel.sweepers_priority == KernelModel::sweepers_ceiling);
+  CHECK(store.kernel.sweepers_priority == 4);
+  CHECK(store.problem() == "");
+}
+
 TEST_CASE("server: every wrong argument has its refusal") {
   ServedStore store;
   const Capability bank = store.new_bank(store.root(), 5);

@@ -122,6 +122,7 @@ TEST_CASE("server: the sweeper hurries from the middle of a tenant's sweep on, u
   CHECK(!store.call(last, method::bank_destroy).result);
   while (store.call_of_sweeper().result) CHECK(store.kernel.sweepers_priority == KernelModel::sweepers_ceiling);
   CHECK(store.kernel.sweepers_priority == 4);
+  CHECK(store.kernel.sweepers_slice_ns == 7'000'000);
   CHECK(store.problem() == "");
 }
 

@@ -70,6 +70,7 @@ class KernelModel {
   unsigned started_processes = 0;
   std::vector<Capability> derived;  // from the schedule for what is sold
   uint64_t sweepers_priority = 4;
+  uint64_t sweepers_slice_ns = 7'000'000;
 
  private:
   uint64_t word(unsigned i) const { return raw_->words[i]; }
@@ -177,8 +178,12 @@ class KernelModel {
       return derived.push_back(sent_[0]), Result::ok;
     }
     if (invoked.payload != sweepers_mark) return Result::unknown_method;
-    if (word(0) == method::schedule_get) return words_ = {0, sweepers_priority, 0, sweepers_ceiling, 0, 0}, Result::ok;
-    if (word(0) == method::schedule_set) return sweepers_priority = word(1), Result::ok;
+    if (word(0) == method::schedule_get) return words_ = {0, sweepers_priority, sweepers_slice_ns, sweepers_ceiling, 0, 0}, Result::ok;
+    if (word(0) == method::schedule_set) {
+      sweepers_priority = word(1);
+      sweepers_slice_ns = word(2);
+      return Result::ok;
+    }
     return Result::unknown_method;
   }
 

@@ -116,7 +116,8 @@ Process* Scheduler::client_of(const Process& process) {
     return nullptr;
   }
   Process& client = process_in(slot);
-  return client.control.call_count == answer.payload ? &client : nullptr;
+  const ProcessControl& control = client.control;
+  return control.state == ProcessState::waiting && control.call_count == answer.payload ? &client : nullptr;
 }
 
 uint8_t Scheduler::running_priority(const Process& process, uint8_t standing_priority) {

@@ -11,7 +11,7 @@ using namespace perdure;
 namespace {
 
 constexpr uint64_t ok = static_cast<uint64_t>(Result::ok);
-constexpr unsigned partner = 5, clock_register = 6, another = 7;
+constexpr unsigned partner = 5, other = 6, self = 7;
 constexpr uint8_t low = 1, middle = 3, high = 6, above_all = 7;
 
 // `client` (high) calls `server` (low), while `spinner` (middle) computes and never makes a call.
@@ -20,7 +20,6 @@ struct Beside {
     server = world.new_guest([this](Process& p) { serve(p); }, low);
     client = world.new_guest([this](Process& p) {
       if (has_asked) ++client_steps;
-      if (has_asked && waits_elsewhere) return call(another)(p);
       if (!may_ask || has_asked) return sleep(p);
       has_asked = true;
       ask(p);
@@ -30,11 +29,9 @@ struct Beside {
       ++spinner_steps;
     }, middle);
     for (const Guest& guest : {client, spinner, server}) {
-      world.process(guest).capability_registers[clock_register] = {.type = CapabilityType::clock};
+      world.process(guest).capability_registers[other] = {.type = CapabilityType::clock};
     }
     world.process(client).capability_registers[partner] = KernelWorld::entry(server);
-    silent = world.new_guest([](Process& p) { KernelWorld::invoke(p, Invocation::reply_and_wait, 0); }, above_all);
-    world.process(client).capability_registers[another] = KernelWorld::entry(silent);
     ask = call(partner, {1});
   }
 
@@ -56,7 +53,7 @@ struct Beside {
   }
 
   void sleep(Process& p) {
-    call(clock_register, {method::clock_wait_until, world.kernel().machine_time_ns() + 200'000})(p);
+    call(other, {method::clock_wait_until, world.kernel().machine_time_ns() + 200'000})(p);
   }
 
   void serve(Process& p) {
@@ -70,9 +67,9 @@ struct Beside {
   }
 
   KernelWorld world;
-  Guest server, client, spinner, silent;
+  Guest server, client, spinner;
   KernelWorld::Program ask;
-  bool spins = false, may_ask = false, has_asked = false, is_stuck = false, waits_elsewhere = false;
+  bool spins = false, may_ask = false, has_asked = false, is_stuck = false;
   unsigned work_left = 20;
   unsigned server_steps = 0, client_steps = 0, spinner_steps = 0;
 };
@@ -124,17 +121,17 @@ TEST_CASE("who is lent a priority has it no longer than the client waits") {
   for (const End end : {End::interrupted, End::timed_out, End::destroyed}) {
     CAPTURE(static_cast<int>(end));
     Beside beside;
-    beside.is_stuck = beside.waits_elsewhere = true;  // the client's next call is none of this server's business
+    beside.is_stuck = true;
     bool now = false;
     const Guest owner = beside.world.new_guest([&](Process& p) {
       if (!now) return beside.sleep(p);
       now = false;
-      if (end == End::destroyed) call(another, {method::range_rescind, frame_of(beside.client.process), 1})(p);
+      if (end == End::destroyed) call(self, {method::range_rescind, frame_of(beside.client.process), 1})(p);
       else call(partner, {method::process_interrupt})(p);
     }, above_all);
     beside.world.process(owner).capability_registers[partner] = beside.client.process;
-    beside.world.process(owner).capability_registers[clock_register] = {.type = CapabilityType::clock};
-    beside.world.process(owner).capability_registers[another] = {.type = CapabilityType::range, .payload = 500};
+    beside.world.process(owner).capability_registers[other] = {.type = CapabilityType::clock};
+    beside.world.process(owner).capability_registers[self] = {.type = CapabilityType::range, .payload = 500};
     if (end == End::timed_out) {
       beside.ask = [&](Process& p) {
         call(partner, {1})(p);

@@ -72,9 +72,8 @@ void Kernel::make_ready(Commit, CacheSlot, ActivityRef activity) { scheduler.mak
 void Kernel::hand_over_to(Commit commit, CacheSlot slot, ActivityRef activity) {
   // Legal only if nothing of higher priority is ready. With the slice over nobody equal may be ready either: else a client of a more
   // important server, in which the tick happens to find it, would keep its equals waiting for ever.
-  Process& process = process_at(slot);
-  const Standing standing = scheduler.standing(process);
-  if (!standing.is_known || !scheduler.may_run_at_once(scheduler.running_priority(process, standing.priority), slice_is_over_)) {
+  const Standing standing = scheduler.standing(process_at(slot));
+  if (!standing.is_known || !scheduler.may_run_at_once(standing.priority, slice_is_over_)) {
     make_ready(commit, slot, activity);
     return;
   }

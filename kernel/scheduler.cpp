@@ -87,49 +87,19 @@ Standing Scheduler::standing(Process& process) {
   return now;
 }
 
-CacheSlot Scheduler::process_of_activity(const Activity& activity) {
-  const CacheSlot slot = store_->find(activity.process.frame());
-  if (slot == no_slot) return no_slot;
-  const FrameDescriptor& frame = store_->descriptor(slot);
-  return frame.identity.kind == Kind::process && frame.is_readable() ? slot : no_slot;
-}
-
 Standing Scheduler::standing(ActivityRef ref) {
   const Activity& activity = at(ref);
-  const CacheSlot slot = process_of_activity(activity);
-  if (slot == no_slot) return {last_known(activity), false, {}};
+  const CacheSlot slot = store_->find(activity.process.frame());
+  if (slot == no_slot || store_->descriptor(slot).identity.kind != Kind::process) {
+    return {last_known(activity), false, {}};
+  }
   Process& process = process_in(slot);
   Standing now = standing(process);
   if (!now.is_known) now.priority = std::max(last_known(activity), highest_of(process.control.callers_map));
   return now;
 }
 
-// Whose call it accepted last and has not answered: what answers that call stands where it was delivered.
-Process* Scheduler::client_of(const Process& process) {
-  const Capability& answer = process.capability_registers[resume_register];
-  if (answer.type != CapabilityType::resume) return nullptr;
-  const CacheSlot slot = store_->find(answer.object.frame(), answer.hint);
-  if (slot == no_slot) return nullptr;
-  const FrameDescriptor& frame = store_->descriptor(slot);
-  if (frame.identity.kind != Kind::process || !frame.is_readable() ||
-      !names(answer, ObjectId::of(frame.number), frame.identity.source)) {
-    return nullptr;
-  }
-  Process& client = process_in(slot);
-  const ProcessControl& control = client.control;
-  return control.state == ProcessState::waiting && control.call_count == answer.payload ? &client : nullptr;
-}
-
-uint8_t Scheduler::running_priority(const Process& process, uint8_t standing_priority) {
-  constexpr unsigned clients_max = 8;  // in a row; they may go round in a circle
-  uint8_t highest = standing_priority;
-  Process* client = client_of(process);
-  for (unsigned i = 0; i < clients_max && client != nullptr; ++i) {
-    highest = std::max(highest, standing(*client).priority);
-    client = client_of(*client);
-  }
-  return highest;
-}
+uint8_t Scheduler::present_priority(Process& process) { return standing(process).priority; }
 
 void Scheduler::join_peers(ActivityRef ref, const Standing& standing) {
   if (!standing.is_known || standing.schedule.is_none()) return;
@@ -357,10 +327,8 @@ void Scheduler::make_ready(ActivityRef ref, const Standing& standing) {
   assert_that(!is_in_line(activity), "ONE-QUEUE: an activity stands in at most one line");
   activity.queue_flags |= flag_ready;
   join_peers(ref, standing);
-  const CacheSlot slot = process_of_activity(activity);
-  const uint8_t priority = slot == no_slot ? standing.priority : running_priority(process_in(slot), standing.priority);
   const bool is_looked_at = standing.is_known && !activity.is_awaited;
-  append({Reason::none, is_looked_at ? priority : unlooked + priority}, ref);
+  append({Reason::none, is_looked_at ? standing.priority : unlooked + standing.priority}, ref);
 }
 
 void Scheduler::stall(ActivityRef ref, WaitChannel channel, bool in_call) {

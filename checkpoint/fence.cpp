@@ -18,7 +18,12 @@ void Fence::open(Disk& disk, StoreClient& client, std::byte* memory, const Root&
 
 bool Fence::submit(const DiskRequest& request) {
   if (stopped_) return false;
-  if (request.operation != DiskRequest::Operation::write) return give(request);
+  if (request.operation != DiskRequest::Operation::write) {
+    // What writes wait for comes first: of a queue that is full each place that becomes free would go to a read.
+    look();
+    let_through();
+    return give(request);
+  }
   if (taken_ - given_out_ == held_max) return false;
   for (const auto& slot : root_blocks) {
     if (slot[0].value != request.block && slot[1].value != request.block) continue;

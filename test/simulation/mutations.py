@@ -173,7 +173,8 @@ FAULTS = [
     ("segment sequence begins anew with each boot", "log_writer.cpp", "next_sequence_ = boot_epoch << 32 | 1;", "next_sequence_ = 1;"),
     ("state of the system in header and root may differ", "recovery.cpp", " ||\n        std::memcmp(&header_.system, &root_.system, sizeof(SystemState)) != 0) {", ") {"),
     # --- the fence
-    ("writes go past the fence", "fence.cpp", "if (request.operation != DiskRequest::Operation::write) return give(request);", "return give(request);"),
+    ("writes go past the fence", "fence.cpp", "if (request.operation != DiskRequest::Operation::write) {", "{"),
+    ("reads keep the fence from a queue that is full", "fence.cpp", "    look();\n    let_through();\n    return give(request);", "    return give(request);"),
     ("a stranger's root not told by its identity", "fence.cpp", " || (root.sequence > adopted_ && root.boot_identity != boot_identity_)", ""),
     ("a stranger's root not told by its number", "fence.cpp", " || root.sequence > given_", ""),
     ("another image in the place of this one not noticed", "fence.cpp", "root.store_id != store_id_ || ", ""),

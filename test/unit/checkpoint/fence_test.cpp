@@ -4,6 +4,8 @@
 // work; and to have a machine stopped that is alone, by what rot, errors and power cuts leave of roots.
 #include <catch2/catch.hpp>
 
+#include "checkpoint/fence.hpp"
+#include "test/support/quiet_client.hpp"
 #include "test/unit/checkpoint/small_machine.hpp"
 
 using namespace perdure;
@@ -137,6 +139,28 @@ TEST_CASE("rot of roots stops no machine") {
     CHECK(machine.checkpoint());
     CHECK(machine.stopped.empty());
   }
+}
+
+TEST_CASE("a write comes through though reads take each place in the queue that becomes free") {
+  SimulatedDisk disk(fresh_image(SmallMachine::geometry(), 1, SmallMachine::store_id), 1);
+  QuietClient client;
+  MachineMemory memory(1 << 16);
+  const SharedBlock block = disk.durable_block(root_blocks[1][0].value);  // the newer one of a fresh image
+  Fence fence;
+  fence.open(disk, client, memory.all().data(), *reinterpret_cast<const Root*>(block->data()), 1);
+  std::byte* buffer = memory.all().data() + Fence::memory_bytes;
+  const auto read_all_there_is_room_for = [&] {
+    while (fence.submit({DiskRequest::Operation::read, log_start.value, 1, buffer, 0})) {
+    }
+  };
+  read_all_there_is_room_for();
+  REQUIRE(fence.submit({DiskRequest::Operation::write, log_start.value + 1, 1, buffer + block_bytes, 1}));
+  bool is_written = false;
+  for (unsigned i = 0; i < 100'000 && !is_written; ++i) {
+    if (const auto completion = fence.poll()) is_written = completion->token == 1 && !completion->failed;
+    read_all_there_is_room_for();
+  }
+  CHECK(is_written);
 }
 
 TEST_CASE("roots that cannot be read for a while are waited for, and stop nobody") {

@@ -60,7 +60,7 @@ class Fence final : public Disk {
   uint64_t store_id_ = 0;
   uint64_t boot_identity_ = 0;
   uint64_t adopted_ = 0;              // sequences: of what this boot began from,
-  uint64_t durable_ = 0;              // of this boot's last root that stands,
+  uint64_t durable_ = 0;              // of this boot's last root that stands (what it began from need not be durable),
   uint64_t given_ = 0;                // and the highest that was given to a write
   std::array<DiskRequest, held_max> held_{};
   uint64_t taken_ = 0;                // counts of writes, of which held_ has those behind given_out_:

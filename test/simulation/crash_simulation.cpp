@@ -10,7 +10,7 @@
 // while running and while recovering; floods of writes that reach every limit; one copy of a tag frame, and
 // now and then a body at home, whose writes the disk acknowledges and never makes; rot while the machine runs.
 // Now and then the machine stops, another boots from its disk and works there, and then the first one goes on
-// with the memory that it had: it must stop, and write nothing.
+// with the memory that it had: it must stop, and write nothing. Or it is reset, while the disk keeps its power.
 // What must hold: never wrong contents, never an older generation, nothing unreadable that the fault
 // model excuses (docs/reference/disk.md), and on a disk that is well nobody waits for ever.
 #include <cinttypes>
@@ -42,6 +42,7 @@ struct Plan {
   uint64_t rot_one_in = 0;
   uint64_t wake_check_one_in = 0;
   uint64_t ghost_one_in = 0;
+  uint64_t reset_one_in = 0;
   uint64_t ill_recovery_one_in = 0;  // recovery
   StoreSettings settings;
 };
@@ -73,6 +74,7 @@ Plan plan_for(uint64_t seed, bool is_long) {
   plan.wake_check_one_in = random.one_in(2) ? 100 : 0;
   plan.ill_recovery_one_in = sometimes(random, 3, 4, 40);
   plan.ghost_one_in = sometimes(random, 2, 100, 400);
+  plan.reset_one_in = sometimes(random, 2, 60, 300);
   return plan;
 }
 
@@ -94,18 +96,22 @@ class Run {
       if (machine_->store->due(machine_->now_ns)) machine_->declare();
       trouble(i);
       if (!go_on_from_ && random_.one_in(plan_.ghost_one_in)) ghost();
+      if (!go_on_from_ && random_.one_in(plan_.reset_one_in)) reset();
     }
     if (go_on_from_) go_on();
     troubles_.make_well(*disk_);
     machine_->expect_everybody_woken();
     machine_->run_to_idle();
-    if (machine_->store->anything_dirty()) machine_->declare();
+    // One in which nothing had changed may have failed, too.
+    const bool has_failed = oracle_.generations.rbegin()->first != oracle_.reported;
+    if (has_failed || machine_->store->anything_dirty()) machine_->declare();
     machine_->run_to_idle();
     expect(oracle_.generations.rbegin()->first == oracle_.reported, "the last generation is committed once the disk works");
     if (!may_be_unreadable()) machine_->expect_pairs_of_tags();
     recover(disk_->cut(random_), 0, {oracle_.reported, 0});
   }
   uint64_t ghosts() const { return ghosts_; }
+  uint64_t resets() const { return resets_; }
   uint64_t recoveries() const { return recoveries_; }
   uint64_t failed_commits() const { return failed_commits_ + machine_->failed_commits; }
   uint64_t rotten() const { return rotten_ + refusals_; }
@@ -120,6 +126,10 @@ class Run {
     if (machine_) failed_commits_ += machine_->failed_commits;
     machine_.reset();
     disk_ = std::make_unique<SimulatedDisk>(std::move(medium), random_.next());
+    begin_machine();
+  }
+
+  void begin_machine() {
     machine_ = std::make_unique<SimulatedMachine>(*disk_, memory_.all(), &oracle_);
     plan_.settings.boot_identity = random_.next();
     const auto opened = machine_->open(plan_.settings);
@@ -204,6 +214,23 @@ class Run {
     disk.after_write = {};
     for (const Medium& cut : cuts) recover(cut, depth + 1, {found, 0});
     return found;
+  }
+
+  // The machine is reset, and the disk keeps its power: what it had not made durable is read like all else, and a flush
+  // that fails may drop it yet, below the next boot.
+  void reset() {
+    troubles_.make_well(*disk_);
+    while (!disk_->is_idle()) disk_->poll();
+    disk_->after_write = {};
+    failed_commits_ += machine_->failed_commits;
+    if (random_.one_in(2)) make_ill(*disk_, random_);
+    begin_machine();
+    const uint64_t found = machine_->store->committed_generation().value;
+    expect(oracle_.may_recover(found), "a reset machine recovered generation " + std::to_string(found));
+    oracle_.went_back_to(found, World(oracle_.generations.at(found)));
+    go_on_from_.reset();  // a cut while its last requests ended
+    stale_.clear();
+    ++resets_;
   }
 
   // The machine's memory is kept; another boots from the disk, and works; then this one goes on with its old
@@ -323,7 +350,7 @@ class Run {
   std::optional<Medium> go_on_from_;
   uint64_t go_on_generation_ = 0;
   World go_on_world_;
-  uint64_t ghosts_ = 0;
+  uint64_t ghosts_ = 0, resets_ = 0;
   uint64_t recoveries_ = 0;
   uint64_t failed_commits_ = 0;
   uint64_t rotten_ = 0, refusals_ = 0, unreadable_ = 0;
@@ -342,7 +369,7 @@ constexpr NamedSeed named_seeds[] = {
 
 struct Totals {
   unsigned passed = 0, failed = 0;
-  uint64_t ghosts = 0, recoveries = 0, failed_commits = 0, rotten = 0, unreadable = 0;
+  uint64_t ghosts = 0, resets = 0, recoveries = 0, failed_commits = 0, rotten = 0, unreadable = 0;
 };
 
 void run_one(uint64_t seed, bool is_long, const char* name, Totals& totals) {
@@ -351,6 +378,7 @@ void run_one(uint64_t seed, bool is_long, const char* name, Totals& totals) {
     run.carry_out();
     ++totals.passed;
     totals.ghosts += run.ghosts();
+    totals.resets += run.resets();
     totals.recoveries += run.recoveries();
     totals.failed_commits += run.failed_commits();
     totals.rotten += run.rotten();
@@ -381,8 +409,8 @@ int main(int count, char** arguments) {
   }
   for (uint64_t i = 0; i < runs; ++i) run_one(seed + i, is_long, nullptr, totals);
   std::printf("%" PRIu64 " recoveries compared, %" PRIu64 " commits failed on purpose, %" PRIu64
-              " times a block was damaged (%" PRIu64 " frames unreadable), %" PRIu64 " machines stopped over another's work\n",
-              totals.recoveries, totals.failed_commits, totals.rotten, totals.unreadable, totals.ghosts);
+              " times a block was damaged (%" PRIu64 " frames unreadable), %" PRIu64 " machines stopped over another's work, %" PRIu64 " resets\n",
+              totals.recoveries, totals.failed_commits, totals.rotten, totals.unreadable, totals.ghosts, totals.resets);
   std::printf("%u passed, %u failed\n", totals.passed, totals.failed);
   return totals.failed == 0 && totals.passed > 0 ? 0 : 1;
 }

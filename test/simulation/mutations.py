@@ -179,6 +179,7 @@ FAULTS = [
     ("a stranger's root not told by its number", "fence.cpp", " || root.sequence > given_", ""),
     ("another image in the place of this one not noticed", "fence.cpp", "root.store_id != store_id_ || ", ""),
     ("an older disk not noticed", "fence.cpp", "if (all_whole_ && newest_seen_ < durable_)", "if (false)"),
+    ("what a boot began from taken for durable", "fence.cpp", "adopted_ = given_ = adopted.sequence;", "adopted_ = given_ = durable_ = adopted.sequence;"),
     ("the fence not told which root stands", "store.cpp", "if (parts_.roots.state() == RootWriter::State::done) fence_.stands(root());", ""),
     ("roots that cannot be read let writes through", "fence.cpp", "if (slots_seen_ != (1u << root_slots) - 1) refused_ = taken_;", ""),
     ("rot of a root taken for a stranger", "fence.cpp", "if (whole && is_strangers(root))", "if (!failed && is_strangers(root))"),

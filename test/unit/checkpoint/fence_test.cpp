@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 
 #include "checkpoint/fence.hpp"
+#include "checkpoint/recovery.hpp"
 #include "test/support/quiet_client.hpp"
 #include "test/unit/checkpoint/small_machine.hpp"
 
@@ -152,6 +153,30 @@ TEST_CASE("a machine that was reset goes on, though a flush that fails drops the
   SimulatedMachine next(disk, memory.all(), nullptr);
   CHECK_NOTHROW(next.open({.boot_identity = 77}).value());
   CHECK(is_dropped);
+}
+
+// It may be another machine's, and may be the last thing that this one's last boot wrote: who starts next takes it.
+TEST_CASE("a newer root that could not be read at the start is not written over when it can be") {
+  Medium found = busy_machine().disk.drained();
+  const auto root_at = [&](unsigned slot) { return *reinterpret_cast<const Root*>(found[root_blocks[slot][0].value]->data()); };
+  const unsigned older_slot = root_at(0).sequence > root_at(1).sequence;
+  Root last = root_at(older_slot ^ 1);
+  ++last.sequence;
+  seal(last);
+  const uint64_t place = root_blocks[older_slot][0].value;  // the power was cut before the second copy was written
+  found[place] = block_of(last);
+  SimulatedDisk disk(found, 1);
+  disk.set_bad(place);
+  disk.after_read = [&] {
+    if (disk.counts().errors == WaitingDisk::rounds_max * WaitingDisk::tries_max) disk.set_bad(place, false);
+  };
+  MachineMemory memory(4 << 20);
+  SimulatedMachine machine(disk, memory.all(), nullptr);
+  CHECK_THROWS_AS(machine.open({.boot_identity = 77}), MachineStopped);
+  CHECK(disk.keep_everything() == found);
+  SimulatedMachine next(disk, memory.all(), nullptr);
+  REQUIRE(next.open({.boot_identity = 78}).has_value());
+  CHECK(next.store->root().sequence > last.sequence + 1000);
 }
 
 TEST_CASE("rot of roots stops no machine") {

@@ -194,8 +194,8 @@ void Scheduler::set_callers_map(CacheSlot slot, uint16_t map) {
 }
 
 // Who leaves a line, or joins one, may change the priority of the receiver, which may itself stand in
-// another line, and so on to the end: else the last in a row would for ever be as important as one who
-// called the first and has left. Each leaves its line by this, so they are no more than stood in one.
+// another line, and so on to the end: else the last of them would for ever be as important as a caller of
+// the first that has left. Each leaves its line by this, so they are no more than stood in one.
 void Scheduler::follow_changes() {
   for (unsigned count = 1; changed_ != no_slot; ++count) {
     Process& process = process_in(std::exchange(changed_, no_slot));

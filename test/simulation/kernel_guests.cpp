@@ -36,7 +36,7 @@ void call(Process& process, unsigned invoked, std::array<uint64_t, 6> words, uin
   KernelWorld::invoke(process, Invocation::call, invoked, words, send, receive);
 }
 
-// By whoever runs, whose vector registers are loaded.
+// By the guest that runs: its vector registers are loaded.
 uint64_t computed() {
   uint64_t word;
   std::memcpy(&word, fake_machine().fpu_registers + fpu_word_offset, sizeof(word));

@@ -45,7 +45,7 @@ SmallMachine written(bool at_home) {
 
 }  // namespace
 
-TEST_CASE("a tag that is newer than the root stops whoever reads it, in either copy") {
+TEST_CASE("a tag that is newer than the root stops the machine that reads it, in either copy") {
   const SmallMachine before = written(true);
   for (unsigned copy = 0; copy < 2; ++copy) {
     Medium medium = before.disk.drained();

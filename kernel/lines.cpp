@@ -182,7 +182,7 @@ void Kernel::attempt_again() {
 
 // Others are before the current process, and no less important.
 bool Kernel::has_to_wait(ObjectId receiver, const Process& process) {
-  const uint8_t priority = scheduler.present_priority(current());
+  const uint8_t priority = scheduler.standing(current()).priority;
   return process.control.callers_map >> priority != 0 || is_line_closed(receiver, priority);
 }
 

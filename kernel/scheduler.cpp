@@ -66,40 +66,76 @@ WaitChannel::Reason Scheduler::stalled_call(ActivityRef ref) {
 
 Standing Scheduler::standing(Process& process) {
   ProcessControl& control = process.control;
-  Standing now{.priority = 0, .is_known = true, .schedule = {}};
+  Standing now{.is_known = true};
   Capability& capability = process.schedule;
   Lookup found;
   if (capability.type == CapabilityType::schedule && control.lost_schedule_stamp != stamp_) {
     if (!look_up_hinted<Kind::schedule>(*store_, capability, found)) {
       const CacheSlot slot = store_->find(capability.object.frame());
-      if (slot == no_slot) return {std::max(control.priority, highest_of(control.callers_map)), false, {}};
+      if (slot == no_slot) {
+        now = {.priority = control.priority, .ceiling = control.ceiling};
+        now.is_lent(highest_of(control.callers_map));
+        return now;
+      }
       capability.hint = slot;
     }
     if (look_up_hinted<Kind::schedule>(*store_, capability, found)) {
       const Place place = place_of(found.slot, found.index);
-      now.priority = std::min(schedule_at(place).priority, priority_max);
+      const Schedule& schedule = schedule_at(place);
+      now.priority = std::min(schedule.priority, priority_max);
+      now.ceiling = std::min(schedule.ceiling, priority_max);
       now.schedule = ActivityRef::of(found.slot, found.index);
     }
   }
   control.priority = now.priority;
+  control.ceiling = now.ceiling;
   control.priority_stamp = stamp_;
-  now.priority = std::max(now.priority, highest_of(control.callers_map));
+  now.is_lent(highest_of(control.callers_map));
   return now;
+}
+
+CacheSlot Scheduler::process_of_activity(const Activity& activity) {
+  const CacheSlot slot = store_->find(activity.process.frame());
+  if (slot == no_slot) return no_slot;
+  const FrameDescriptor& frame = store_->descriptor(slot);
+  return frame.identity.kind == Kind::process && frame.is_readable() ? slot : no_slot;
 }
 
 Standing Scheduler::standing(ActivityRef ref) {
   const Activity& activity = at(ref);
-  const CacheSlot slot = store_->find(activity.process.frame());
-  if (slot == no_slot || store_->descriptor(slot).identity.kind != Kind::process) {
-    return {last_known(activity), false, {}};
-  }
-  Process& process = process_in(slot);
-  Standing now = standing(process);
-  if (!now.is_known) now.priority = std::max(last_known(activity), highest_of(process.control.callers_map));
+  const CacheSlot slot = process_of_activity(activity);
+  if (slot == no_slot) return {.priority = last_known(activity)};
+  Standing now = standing(process_in(slot));
+  if (!now.is_known) now.priority = std::max(now.priority, last_known(activity));
   return now;
 }
 
-uint8_t Scheduler::present_priority(Process& process) { return standing(process).priority; }
+// Whose call it accepted last and has not answered: what answers that call stands where it was delivered.
+Process* Scheduler::client_of(const Process& process) {
+  const Capability& answer = process.capability_registers[resume_register];
+  if (answer.type != CapabilityType::resume) return nullptr;
+  const CacheSlot slot = store_->find(answer.object.frame(), answer.hint);
+  if (slot == no_slot) return nullptr;
+  const FrameDescriptor& frame = store_->descriptor(slot);
+  if (frame.identity.kind != Kind::process || !frame.is_readable() ||
+      !names(answer, ObjectId::of(frame.number), frame.identity.source)) {
+    return nullptr;
+  }
+  Process& client = process_in(slot);
+  return client.control.call_count == answer.payload ? &client : nullptr;
+}
+
+uint8_t Scheduler::running_priority(const Process& process, Standing now) {
+  constexpr unsigned clients_max = 8;  // one of the other; they may go round in a circle
+  Process* client = client_of(process);
+  for (unsigned i = 0; i < clients_max && client != nullptr; ++i) {
+    const Standing its = standing(*client);
+    now.is_lent(its.priority);
+    now.ceiling = std::min(now.ceiling, its.ceiling);  // its own clients lend by way of it
+    client = client_of(*client);
+  }
+  return now.priority;
+}
 
 void Scheduler::join_peers(ActivityRef ref, const Standing& standing) {
   if (!standing.is_known || standing.schedule.is_none()) return;
@@ -156,8 +192,10 @@ void Scheduler::schedule_changed(CacheSlot slot, unsigned index, bool is_destroy
     const ActivityRef ref{schedule.peers.first};
     const CacheSlot process = store_->find(at(ref).process.frame());
     const uint8_t inherited = process == no_slot ? 0 : highest_of(process_in(process).control.callers_map);
-    if (is_destroyed) move(ref, {inherited, true, {}});
-    else move(ref, {std::max(schedule.priority, inherited), true, ActivityRef::of(slot, index)});
+    Standing now{.is_known = true};
+    if (!is_destroyed) now = {schedule.priority, schedule.ceiling, true, ActivityRef::of(slot, index)};
+    now.is_lent(inherited);
+    move(ref, now);
     if ((done + 1) % steps_between_interrupts == 0) machine::let_interrupts_in();
   }
   if (is_destroyed) ++stamp_;  // its priority has been looked at meanwhile
@@ -327,8 +365,10 @@ void Scheduler::make_ready(ActivityRef ref, const Standing& standing) {
   assert_that(!is_in_line(activity), "ONE-QUEUE: an activity stands in at most one line");
   activity.queue_flags |= flag_ready;
   join_peers(ref, standing);
+  const CacheSlot slot = process_of_activity(activity);
+  const uint8_t priority = slot == no_slot ? standing.priority : running_priority(process_in(slot), standing);
   const bool is_looked_at = standing.is_known && !activity.is_awaited;
-  append({Reason::none, is_looked_at ? standing.priority : unlooked + standing.priority}, ref);
+  append({Reason::none, is_looked_at ? priority : unlooked + priority}, ref);
 }
 
 void Scheduler::stall(ActivityRef ref, WaitChannel channel, bool in_call) {

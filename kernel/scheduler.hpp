@@ -23,12 +23,15 @@
 //                     back what was handed on on those it was handed on to, and both let interrupts in.
 //  PRESENT-PRIORITY   who is ready, or waits for a receiver, stands in the line of its present
 //                     priority: that of its schedule, or, if that is higher, of the most important of
-//                     those who wait for it to receive. A schedule knows by the list of its *peers* who
+//                     those who wait for it to receive; who is ready, also that of the client whose call it
+//                     had accepted when it became so. What it is lent gets it no higher than its schedule's
+//                     ceiling. A schedule knows by the list of its *peers* who
 //                     stands in such a line by it. One whose process or schedule is not in memory
 //                     stands among the *unlooked*, by its last known priority, until it is looked at; so
 //                     does one that others have to wait for since the restart (Activity::is_awaited).
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -42,8 +45,11 @@ namespace perdure {
 // How important a process is at present.
 struct Standing {
   uint8_t priority = 0;
+  uint8_t ceiling = 0;    // its schedule's: what is lent never gets it above that
   bool is_known = false;  // else it is as last known
   ActivityRef schedule;   // where that is, if it is known and there is one
+
+  void is_lent(uint8_t lent) { priority = std::max(priority, std::min(lent, ceiling)); }
 };
 
 class Scheduler {
@@ -56,8 +62,11 @@ class Scheduler {
 
   Standing standing(ActivityRef);
   Standing standing(Process&);
-  // The same; while the schedule is not in memory, as it was when the process was last looked at.
-  uint8_t present_priority(Process&);
+  // With what it inherits for running, if that is more: of the client whose call it has accepted and not
+  // yet answered, that one's client, and so on. Not where it stands in line for another receiver: a client that
+  // gives up would have to be followed there.
+  uint8_t running_priority(const Process&, Standing);
+  uint8_t running_priority(Process& process) { return running_priority(process, standing(process)); }
   // What a process remembers of its priority (ProcessControl::priority) is true if its stamp is this one.
   uint32_t stamp() const { return stamp_; }
 
@@ -143,6 +152,8 @@ class Scheduler {
 
   LineEnds& ends_of(const Line&);
   Line line_for(ActivityRef, WaitChannel);
+  CacheSlot process_of_activity(const Activity&);
+  Process* client_of(const Process&);
   Process& process_in(CacheSlot slot) { return *reinterpret_cast<Process*>(store_->body(slot)); }
   Schedule& schedule_at(Place place) {
     return *row_object<Schedule>(store_->body(place >> ObjectId::index_bits), place & 63);

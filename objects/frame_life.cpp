@@ -32,6 +32,7 @@ void forget_volatile(Process& process) {
   control.root_identity = 0;
   control.callers_map = 0;
   control.priority = 0;
+  control.ceiling = 0;
   control.priority_stamp = 0;
   control.lost_schedule_stamp = 0;
   for (LineEnds& line : process.callers) line = {};

@@ -80,7 +80,7 @@ struct ProcessControl {
   uint32_t root_hint = 0;
   // Volatile, too: bit p: callers of priority p wait for it (Process::callers).
   uint16_t callers_map = 0;
-  uint8_t priority = 0;            // its schedule's, as of this stamp (kernel/scheduler.hpp)
+  uint8_t priority = 0;            // its schedule's, as of priority_stamp (kernel/scheduler.hpp)
   // The trap with which it waits for a keeper (kernel/lines.cpp), read only while it does. Stored: its
   // frame may go to the disk meanwhile.
   uint8_t waiting_fault = 0;
@@ -91,8 +91,8 @@ struct ProcessControl {
   uint64_t waiting_address = 0;
   uint64_t waiting_detail = 0;
   uint32_t lost_schedule_stamp = 0;  // volatile: as of this stamp its schedule cannot be read; 0: it can
-  uint32_t spare_2 = 0;
-  uint64_t spare = 0;
+  uint8_t ceiling = 0;               // volatile: its schedule's, as of priority_stamp
+  uint8_t spare[11] = {};
   Capability activity;           // bound when it is started, for as long as it lives; or void
 };
 static_assert(sizeof(ProcessControl) == 128 && offsetof(ProcessControl, activity) == 96);

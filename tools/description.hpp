@@ -102,6 +102,7 @@ struct RecipeDescription {
   std::string name;
   int line = 0;
   Reference program;
+  Reference schedule;
   uint64_t stack_frames = 4;
   std::optional<uint64_t> least_frames;
 };

@@ -23,7 +23,7 @@ class Check {
     for (const auto& n : image_.notices) owned(n), exists(image_.processes, n.receiver, "process");
     for (const auto& w : image_.wrappers) owned(w), wrapper(w);
     for (const auto& p : image_.processes) process(p);
-    for (const auto& r : image_.recipes) program_of(r);
+    for (const auto& r : image_.recipes) program_of(r), exists(image_.schedules, r.schedule, "schedule");
     one_process_has_the_books();
   }
 

@@ -101,6 +101,7 @@ constexpr Statement<ProcessDescription> process_statements[] = {
 
 constexpr Statement<RecipeDescription> recipe_statements[] = {
     {"program", [](auto& r, Words& w) { r.program = w.reference("program"); }},
+    {"schedule", [](auto& r, Words& w) { r.schedule = w.reference("schedule"); }},
     {"stack", [](auto& r, Words& w) { r.stack_frames = read_stack(w); }},
     {"frames", [](auto& r, Words& w) { r.least_frames = w.number("frames", frames_max); }},
 };

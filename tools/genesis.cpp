@@ -126,6 +126,7 @@ Capability Genesis::make_recipe(const RecipeDescription& from) {
   set_number(recipe::stack_pages_slot, from.stack_frames);
   set_number(recipe::least_limit_slot, from.least_frames.value_or(0));
   set_number(recipe::checksum_slot, pages.checksum);
+  if (from.schedule.is_given()) set(recipe::schedule_slot, schedules_.at(from.schedule.name));
   GenesisSpaces space(image_, banks_.buyer(root_bank));
   for (unsigned i = 0; i < pages.data.size(); ++i) {
     Capability data = space.new_page(pages.data[i]);

@@ -39,7 +39,10 @@ Outcome derive(Request& request) {
   if (const Outcome o = kernel.prepare_write(found->slot, Need::reserve); o.is_obstacle()) return o;
   const Commit committed = kernel.commit();
   uint8_t& ceiling = row_object<Schedule>(kernel.store.bytes(found->slot), found->index)->ceiling;
-  ceiling = std::max(ceiling, std::min(static_cast<uint8_t>(request.word(1)), schedule_of(request).ceiling));
+  const uint8_t before = ceiling;
+  ceiling = std::max(before, std::min(static_cast<uint8_t>(request.word(1)), schedule_of(request).ceiling));
+  // Those that run by it may be lent more now.
+  if (ceiling != before) kernel.scheduler.schedule_changed(found->slot, found->index, false);
   return request.answer(committed, ceiling);
 }
 

@@ -16,7 +16,8 @@
 //   7     number   pages of stack that an instance has from the beginning
 //   8     number   least limit of a bank for one instance, frames; 0: what its pages need
 //   9     number   checksum of the program file, to recognize a program older than the build
-//   10-15 void
+//   10    schedule that goes with the program: its starter may give it to an instance; or void
+//   11-15 void
 //   16..  page     data templates, read-only; page i is copied to layout::data_start + i pages
 #pragma once
 
@@ -38,6 +39,7 @@ inline constexpr unsigned data_pages_slot = 6;
 inline constexpr unsigned stack_pages_slot = 7;
 inline constexpr unsigned least_limit_slot = 8;
 inline constexpr unsigned checksum_slot = 9;
+inline constexpr unsigned schedule_slot = 10;
 inline constexpr unsigned first_template_slot = 16;
 inline constexpr unsigned template_count_max = capabilities_per_page - first_template_slot;
 inline constexpr unsigned name_length_max = name_slot_count * 8;

@@ -8,6 +8,7 @@
 // on, and says so above the next line by the banner.
 #include "userland/interfaces/demo.hpp"
 #include "userland/runtime/client.hpp"
+#include "userland/runtime/recipe.hpp"
 #include "userland/runtime/requests.hpp"
 #include "userland/shell/commands.hpp"
 
@@ -46,16 +47,18 @@ void list_rows(Shell& shell) {
   shell.say("demo ROW plays one of them; it checks itself, and leaves nothing behind.\n");
 }
 
-// Everything that demo_register names, from the shell's own.
+// Everything that demo_register names, from the shell's own; the schedule, from the recipe.
 Answer<> give_powers() {
   const ProcessCapability process = shell_register::server_process;
+  const CapabilityRegister schedule = shell_register::scratch;
+  if (auto done = shell_register::recipe.fetch(recipe::schedule_slot, schedule); !done) return done;
   const struct {
     CapabilityRegister as, from;
   } given[] = {
       {demo_register::discriminator.at, shell_register::discriminator.at},
       {demo_register::recipes.at, shell_register::recipes.at},
       {demo_register::space_keeper, shell_register::space_keeper},
-      {demo_register::schedule.at, shell_register::program_schedule},
+      {demo_register::schedule.at, schedule},
       {demo_register::clock.at, shell_register::clock.at},
       {demo_register::checkpoint.at, shell_register::checkpoint.at},
       {demo_register::own_process.at, process.at},

@@ -21,19 +21,12 @@ void sleep(ClockCapability clock, uint64_t length_ns) {
   if (const auto now = clock.now()) (void)clock.wait_until(now->machine_ns + length_ns, now->boot_epoch);
 }
 
-Answer<> run_at_ceiling_of(ScheduleCapability from, ScheduleCapability schedule) {
-  const auto ceiling = from.derive(schedule);
-  if (!ceiling) return std::unexpected(ceiling.error());
-  return schedule.set({.priority = *ceiling});
-}
-
 }  // namespace
 
 Answer<> Interrupter::begin(const Parts& parts) {
   clock_ = parts.clock;
   const ProcessCapability process{parts.scratch[0]};
   const CapabilityRegister activity = parts.scratch[1];
-  const ScheduleCapability schedule{parts.scratch[2]};
   Registers values;
   values.rip = reinterpret_cast<uint64_t>(&Interrupter::run);
   values.rdi = reinterpret_cast<uint64_t>(this);
@@ -43,11 +36,9 @@ Answer<> Interrupter::begin(const Parts& parts) {
 
   Answer<> done = parts.bank.allocate(Kind::process, process.at);
   if (done) done = parts.bank.allocate(Kind::activity, activity);
-  if (done) done = parts.bank.allocate(Kind::schedule, schedule.at);
-  if (done) done = run_at_ceiling_of(parts.schedule, schedule);
   if (done) done = process.set_registers(values);
   if (done) done = process.store(process_slot::space, parts.space.at);
-  if (done) done = process.store(process_slot::schedule, schedule.at);
+  if (done) done = process.store(process_slot::schedule, parts.schedule);
   if (done) done = process.store(own_devices.at.number, parts.devices.at);
   if (done) done = process.store(own_caller.at.number, parts.caller.at);
   if (done) done = process.store(own_clock.at.number, parts.clock.at);

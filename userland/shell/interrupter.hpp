@@ -29,10 +29,10 @@ class Interrupter {
     BankCapability bank;       // pays
     NodeCapability space;      // of both
     ProcessCapability caller;  // whose calls are ended
-    ScheduleCapability schedule;  // its ceiling is the interrupter's priority, above the caller's
+    CapabilityRegister schedule;  // the interrupter's; its priority is above the caller's
     DevicesCapability devices;
     ClockCapability clock;
-    CapabilityRegister scratch[3];
+    CapabilityRegister scratch[2];
   };
   // Once. Without it, calls cannot be left.
   Answer<> begin(const Parts&);

@@ -43,8 +43,8 @@ void Shell::show_prompt(const LineEditor& editor, std::string_view line_prompt) 
   if (console.write(echo.text())) (void)console.was_restarted();
 }
 
-// Before anything else: the shell's own process stands in a register that is needed later. In an
-// image that has no frames for it calls cannot be left, and all else works.
+// Before anything else: the shell's own process and the interrupter's schedule stand in registers that
+// are needed later. In an image that has no frames for it calls cannot be left, and all else works.
 void Shell::start_interrupter() {
   const auto scratch = [](unsigned i) {
     return CapabilityRegister{static_cast<uint8_t>(shell_register::scratch.number + i)};
@@ -52,10 +52,10 @@ void Shell::start_interrupter() {
   (void)interrupter.begin({.bank = shell_register::bank,
                            .space = shell_register::own_space,
                            .caller = shell_register::own_process,
-                           .schedule = ScheduleCapability{shell_register::program_schedule},
+                           .schedule = shell_register::interrupter_schedule,
                            .devices = shell_register::devices,
                            .clock = shell_register::clock,
-                           .scratch = {scratch(0), scratch(1), scratch(2)}});
+                           .scratch = {scratch(0), scratch(1)}});
 }
 
 // What a command needs is there before the first one: so that the frames that a person sees in

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What the shell has in its capability registers. 1 to 11 are set by the image description; the
+// What the shell has in its capability registers. 1 to 11, 17 and 31 are set by the image description; the
 // shell is an ordinary program, and these are all of its powers. It receives no requests, so the
 // kernel never writes into 1 and 2.
 #pragma once
@@ -31,6 +31,7 @@ inline constexpr CapabilityRegister server_entry{16};
 inline constexpr ProcessCapability server_process{CapabilityRegister{17}};
 inline constexpr ProcessCapability own_process{server_process};  // at the beginning
 inline constexpr CapabilityRegister scratch{18};
+inline constexpr CapabilityRegister interrupter_schedule{31};  // at the beginning; then it is scratch, too
 static_assert(scratch.number + ProgramStart::scratch_count <= 32);
 
 }  // namespace perdure::shell_register

@@ -76,7 +76,7 @@ TEST_CASE("every statement is understood") {
       "  register 5 bank sub may_not_destroy may_not_free\n"
       "  register 4 void\n"
       "recipe r\n"
-      "  program p\n  stack 3\n  frames 40\r\n");
+      "  program p\n  schedule s\n  stack 3\n  frames 40\r\n");
   CHECK(image.interval_ns == 250'000'000);
   CHECK(image.programs[0].file == "file.bin");
   CHECK(image.banks[1].parent.name == "root");
@@ -97,6 +97,7 @@ TEST_CASE("every statement is understood") {
   CHECK(process.registers.at(5).number ==
         (bank_restriction::may_not_destroy | bank_restriction::may_not_free));
   CHECK(image.recipes[0].least_frames == 40);
+  CHECK(image.recipes[0].schedule.name == "s");
 }
 
 TEST_CASE("errors name their line") {
@@ -202,16 +203,23 @@ TEST_CASE("in the delivered image no program reaches what ends programs") {
     FAIL("no schedule in that register");
     return schedule("sold");
   };
-  constexpr unsigned shells_for_programs = 11;
-  const uint8_t sold = held_by("bank", bank_register::sold_schedule).ceiling.value_or(held_by("bank", bank_register::sold_schedule).priority);
-  const uint8_t programs = std::max(sold, held_by("shell", shells_for_programs).priority);
-  CHECK(sold == held_by("shell", shells_for_programs).priority);
+  const auto ceiling_of = [](const ScheduleDescription& it) { return it.ceiling.value_or(it.priority); };
+  constexpr unsigned shells_for_programs = 11, shells_for_the_interrupter = 31;
+  const uint8_t programs = held_by("shell", shells_for_programs).priority;
+  // Neither what it derives nor what it is lent by the shell gets a program above the others.
+  CHECK(ceiling_of(held_by("shell", shells_for_programs)) == programs);
+  CHECK(ceiling_of(held_by("bank", bank_register::sold_schedule)) == programs);
   for (const char* name : {"bank", "keeper", "log", "shell"}) {
     CAPTURE(name);
     CHECK(priority_of(name) > programs);
   }
-  CHECK(held_by("bank", bank_register::sweeper_schedule).ceiling.value_or(0) > programs);
+  CHECK(ceiling_of(held_by("bank", bank_register::sweeper_schedule)) > programs);
   CHECK(held_by("bank", bank_register::sweeper_schedule).priority == programs);
-  CHECK(held_by("shell", shells_for_programs).ceiling.value_or(0) > priority_of("shell"));
-  CHECK(priority_of("bank") > held_by("shell", shells_for_programs).ceiling.value_or(0));
+  CHECK(held_by("shell", shells_for_the_interrupter).priority > priority_of("shell"));
+  CHECK(priority_of("bank") > held_by("shell", shells_for_the_interrupter).priority);
+  for (const auto& recipe : image.recipes) {
+    if (!recipe.schedule.is_given()) continue;
+    CAPTURE(recipe.name);
+    CHECK(ceiling_of(schedule(recipe.schedule.name)) < priority_of("shell"));
+  }
 }

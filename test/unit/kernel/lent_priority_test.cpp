@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: MIT
+//
+// A server that has accepted the call of a more important client runs as that one would, beside a program that
+// computes and is in between; no longer than the client waits, and never above its own ceiling, nor above that
+// of a server by way of which it was called.
+#include <catch2/catch.hpp>
+
+#include "test/unit/kernel/scripted_guest.hpp"
+
+using namespace perdure;
+
+namespace {
+
+constexpr uint64_t ok = static_cast<uint64_t>(Result::ok);
+constexpr unsigned partner = 5, clock_register = 6, another = 7;
+constexpr uint8_t low = 1, middle = 3, high = 6, above_all = 7;
+
+// `client` (high) calls `server` (low), while `spinner` (middle) computes and never makes a call.
+struct Beside {
+  Beside() {
+    server = world.new_guest([this](Process& p) { serve(p); }, low);
+    client = world.new_guest([this](Process& p) {
+      if (has_asked) ++client_steps;
+      if (has_asked && waits_elsewhere) return call(another)(p);
+      if (!may_ask || has_asked) return sleep(p);
+      has_asked = true;
+      ask(p);
+    }, high);
+    spinner = world.new_guest([this](Process& p) {
+      if (!spins) return sleep(p);
+      ++spinner_steps;
+    }, middle);
+    for (const Guest& guest : {client, spinner, server}) {
+      world.process(guest).capability_registers[clock_register] = {.type = CapabilityType::clock};
+    }
+    world.process(client).capability_registers[partner] = KernelWorld::entry(server);
+    silent = world.new_guest([](Process& p) { KernelWorld::invoke(p, Invocation::reply_and_wait, 0); }, above_all);
+    world.process(client).capability_registers[another] = KernelWorld::entry(silent);
+    ask = call(partner, {1});
+    raiser = world.new_guest([this](Process& p) {
+      if (raised.is_void()) return sleep(p, 2'000'000);
+      p.capability_registers[another] = std::exchange(raised, {});
+      call(partner, {method::schedule_derive, asked_ceiling}, another)(p);
+    }, above_all);
+    world.process(raiser).capability_registers[clock_register] = {.type = CapabilityType::clock};
+    world.process(raiser).capability_registers[partner] = world.process(raiser).schedule;
+  }
+
+  void begin() {
+    world.start();
+    run(60);  // the server waits, the others sleep
+    spins = true;
+    run(100);
+    REQUIRE(spinner_steps > 10);
+    may_ask = true;
+  }
+
+  void run(unsigned count) {
+    for (unsigned i = 0; i < count; ++i) {
+      fake_machine().now_ns += 100'000;
+      fake_machine().pending.timer = true;
+      run_checked(world, 1);
+    }
+  }
+
+  Schedule& schedule_of(const Guest& guest) { return world.object<Schedule>(world.process(guest).schedule); }
+
+  // By a guest that holds a schedule without a ceiling of its own.
+  void raise_ceiling(const Guest& guest, uint8_t ceiling) {
+    raised = world.process(guest).schedule;
+    asked_ceiling = ceiling;
+    for (unsigned i = 0; i < 200 && schedule_of(guest).ceiling != ceiling; ++i) run(1);
+    REQUIRE(schedule_of(guest).ceiling == ceiling);
+  }
+
+  void sleep(Process& p, uint64_t length_ns = 200'000) {
+    call(clock_register, {method::clock_wait_until, world.kernel().machine_time_ns() + length_ns})(p);
+  }
+
+  void serve(Process& p) {
+    const bool is_call = (p.registers.rax & 0xff) == static_cast<uint64_t>(Delivery::call);
+    if (is_call && (is_stuck || work_left > 0)) {
+      ++server_steps;
+      if (work_left > 0) --work_left;
+      return;
+    }
+    KernelWorld::invoke(p, Invocation::reply_and_wait, is_call ? resume_register : 0, {ok});
+  }
+
+  KernelWorld world;
+  Guest server, client, spinner, silent, raiser;
+  Capability raised;
+  uint8_t asked_ceiling = 0;
+  KernelWorld::Program ask;
+  bool spins = false, may_ask = false, has_asked = false, is_stuck = false, waits_elsewhere = false;
+  unsigned work_left = 20;
+  unsigned server_steps = 0, client_steps = 0, spinner_steps = 0;
+};
+
+}  // namespace
+
+TEST_CASE("an accepted call of an important client does not wait for a program in between") {
+  for (const bool fast : {true, false}) {
+    CAPTURE(fast);
+    Beside beside;
+    beside.world.use_fast_path = fast;
+    beside.begin();
+    beside.run(100);
+    CHECK(beside.server_steps == 20);
+    CHECK(beside.client_steps > 0);
+  }
+}
+
+TEST_CASE("nor does the call that its server makes for it") {
+  Beside beside;
+  unsigned done = 0;
+  const Guest behind = beside.world.new_guest(server([&](Process& p) {
+    return done += (p.registers.rax & 0xff) == static_cast<uint64_t>(Delivery::call);
+  }), low - 1);
+  beside.world.set_program(beside.server, [](Process& p) {
+    const auto delivery = static_cast<Delivery>(p.registers.rax & 0xff);
+    // What answers the client stays in its register meanwhile.
+    if (delivery == Delivery::call) return KernelWorld::invoke(p, Invocation::call, partner, {2});
+    KernelWorld::invoke(p, Invocation::reply_and_wait, delivery == Delivery::reply ? resume_register : 0, {ok});
+  });
+  beside.world.process(beside.server).capability_registers[partner] = KernelWorld::entry(behind);
+  beside.begin();
+  beside.run(100);
+  CHECK(done == 1);
+  CHECK(beside.client_steps > 0);
+}
+
+// Decision 0024: else a program could keep others from running by being called, or be kept from them by its clients.
+TEST_CASE("what is lent gets nothing above the ceiling of its schedule, until that is raised") {
+  for (const bool in_line : {false, true}) {
+    CAPTURE(in_line);
+    Beside beside;
+    beside.is_stuck = true;
+    const Guest first = beside.world.new_guest(steps({call(partner, {1})}), low);
+    if (in_line) beside.world.process(first).capability_registers[partner] = KernelWorld::entry(beside.server);
+    else beside.world.process(first).control.state = ProcessState::stopped, beside.world.object<Activity>(first.activity).runnable = 0;
+    beside.schedule_of(beside.server).ceiling = middle - 1;
+    beside.begin();
+    REQUIRE((beside.server_steps > 0) == in_line);
+    beside.run(20);
+    REQUIRE(beside.has_asked);
+    const unsigned before = beside.server_steps;
+    beside.run(100);
+    CHECK(beside.server_steps == before);
+    beside.raise_ceiling(beside.server, high);
+    const unsigned others = beside.spinner_steps;
+    beside.run(100);
+    CHECK(beside.server_steps > before + 50);
+    CHECK(beside.spinner_steps <= others + 1);
+  }
+}
+
+TEST_CASE("nothing is lent past the ceiling of a server by way of which a call was made") {
+  for (const uint8_t ceiling : {low, high}) {
+    CAPTURE(ceiling);
+    Beside beside;
+    unsigned done = 0;
+    const Guest behind = beside.world.new_guest([&](Process& p) {
+      if ((p.registers.rax & 0xff) == static_cast<uint64_t>(Delivery::call)) ++done;
+      else KernelWorld::invoke(p, Invocation::reply_and_wait, 0);
+    }, low - 1);
+    beside.world.set_program(beside.server, [&](Process& p) {
+      if ((p.registers.rax & 0xff) == static_cast<uint64_t>(Delivery::call)) call(partner, {2})(p);
+      else KernelWorld::invoke(p, Invocation::reply_and_wait, 0);
+    });
+    beside.world.process(beside.server).capability_registers[partner] = KernelWorld::entry(behind);
+    // It comes to its call by its own priority, so that only what is behind it is judged.
+    beside.schedule_of(beside.server).priority = ceiling;
+    beside.schedule_of(beside.server).ceiling = ceiling;
+    beside.spins = false;
+    beside.world.start();
+    beside.run(60);
+    beside.may_ask = true;
+    for (unsigned i = 0; i < 200 && done == 0; ++i) beside.run(1);
+    REQUIRE(done > 0);
+    beside.spins = true;
+    beside.run(100);
+    const unsigned before = done;
+    beside.run(100);
+    CHECK((done > before + 50) == (ceiling > middle));
+  }
+}
+
+TEST_CASE("a keeper is as important as the one whose fault it handles") {
+  Beside beside;
+  beside.ask = [](Process& p) { p.registers.rdi = 0x7000'0000, p.registers.rip = rip_of_load; };
+  beside.world.process(beside.client).keeper = KernelWorld::entry(beside.server);
+  beside.begin();
+  beside.run(100);
+  CHECK(beside.server_steps == 20);
+}
+
+TEST_CASE("who is lent a priority has it no longer than the client waits") {
+  enum class End { interrupted, timed_out, destroyed };
+  for (const End end : {End::interrupted, End::timed_out, End::destroyed}) {
+    CAPTURE(static_cast<int>(end));
+    Beside beside;
+    beside.is_stuck = beside.waits_elsewhere = true;  // the client's next call is none of this server's business
+    bool now = false;
+    const Guest owner = beside.world.new_guest([&](Process& p) {
+      if (!now) return beside.sleep(p);
+      now = false;
+      if (end == End::destroyed) call(another, {method::range_rescind, frame_of(beside.client.process), 1})(p);
+      else call(partner, {method::process_interrupt})(p);
+    }, above_all);
+    beside.world.process(owner).capability_registers[partner] = beside.client.process;
+    beside.world.process(owner).capability_registers[clock_register] = {.type = CapabilityType::clock};
+    beside.world.process(owner).capability_registers[another] = {.type = CapabilityType::range, .payload = 500};
+    if (end == End::timed_out) {
+      beside.ask = [&](Process& p) {
+        call(partner, {1})(p);
+        p.registers.r15 = beside.world.kernel().machine_time_ns() + 10'000'000;
+      };
+    }
+    beside.begin();
+    beside.run(20);
+    REQUIRE(beside.server_steps > 3);
+    const unsigned before = beside.spinner_steps;
+    if (end != End::timed_out) now = true;
+    for (unsigned i = 0; i < 2000 && beside.spinner_steps == before; ++i) beside.run(1);
+    CHECK(beside.spinner_steps > before);
+    const unsigned lent = beside.server_steps;
+    beside.run(100);
+    CHECK(beside.server_steps <= lent + 1);
+  }
+}

@@ -214,6 +214,7 @@ Result FakeUserlandKernel::call_process(FakeObject& process, Message& message) {
       process.has_activity = true;
       process.state = ProcessState::receiving;
       return Result::ok;
+    case method::process_interrupt: message.words[1] = is_call_waiting; return Result::ok;
     case method::process_status:
       std::fill_n(message.words + 1, 5, 0);
       message.words[1] = static_cast<uint64_t>(process.state);
@@ -246,7 +247,10 @@ Result FakeUserlandKernel::call_wrapped(const FakeCapability& target, Message& m
     if (at.is_void()) return Result::void_capability;
     innermost = at.object;
     while (innermost->is_alive && innermost->is_blocked) {
-      if (const Result waited = while_blocked(); waited != Result::ok) return waited;
+      is_call_waiting = true;
+      const Result waited = while_blocked();
+      is_call_waiting = false;
+      if (waited != Result::ok) return waited;
     }
     if (!innermost->is_alive) return Result::void_capability;
     at = innermost->target;

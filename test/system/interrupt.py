@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Ctrl-C leaves a call on a server that never answers, also when it hung before a power cut; at the
-prompt it belongs to the line; and what the server has stays as it is."""
+"""Ctrl-C leaves a call on a server that never answers, also when it hung before a power cut: then the
+banner says so. At the prompt it belongs to the line; and what the server has stays as it is."""
 
 from perdure_host.testing import main
 
@@ -35,13 +35,26 @@ def test(lab):
     assert machine.run("call c1 get").endswith("7")
 
     hangs(machine, "call s1 get")
-    machine.await_checkpoint()  # the hanging call is in it
-    machine.kill()
-    machine = lab.start(disk, "interval=1000")
-    machine.console.drain(8)
+    for cuts in range(1, 4):
+        machine.await_checkpoint()  # the hanging call is in it
+        machine.kill()
+        machine = lab.start(disk, "interval=1000")
+        machine.expect(f"power cuts survived: {cuts} ")
+        machine.expect("call s1 get is still waiting; Ctrl-C leaves it\n")
+    machine.console.drain(2)
     assert "perdure>" not in machine.console.untaken()
     leaves(machine, "s1")
     machine.clear_line()
+    assert machine.run("call c1 get").endswith("7")
+
+    machine.run("wrap c1 g")  # who has blocked an alias is waited for as well
+    machine.run("block g")
+    hangs(machine, "call g get")
+    machine.await_checkpoint()
+    machine.kill()
+    machine = lab.start(disk, "interval=1000")
+    machine.expect("call g get is still waiting; Ctrl-C leaves it\n")
+    leaves(machine, "g")
     assert machine.run("call c1 get").endswith("7")
     assert "destroyed" in machine.run("destroy s1 -y")
 

@@ -13,31 +13,33 @@ namespace perdure {
 namespace {
 
 // A stopped server would never answer: said at once, because nobody need wait to learn it.
-Answer<> check_not_stopped(Shell& shell, NameTable::Index index) {
+Called look_whether_stopped(Shell& shell, NameTable::Index index) {
   const ProcessCapability process = shell_register::server_process;
   if (auto done = shell.names.fetch(index, NameTable::Which::process, process.at); !done) {
-    return done;
+    return {.result = done.error()};
   }
   const auto status = process.status();
-  if (!status) return std::unexpected(status.error());
-  return status->state == ProcessState::stopped ? std::unexpected(Result::in_use) : Answer<>{};
+  if (!status) return {.result = status.error()};
+  return {.end = status->state == ProcessState::stopped ? Called::End::server_stopped : Called::End::answered};
 }
 
 // A ^C that was typed ahead is meant for this call, too.
-Result call_for_person(Shell& shell, CapabilityRegister target, Message& message) {
-  if (shell.console.take_typed_interrupt()) return Result::interrupted;
-  const Result result = shell.interrupter.call(target, message);
-  if (result == Result::interrupted) shell.console.drop_typed();
-  return result;
+Called call_for_person(Shell& shell, CapabilityRegister target, Message& message) {
+  if (shell.console.take_typed_interrupt()) return {.end = Called::End::left};
+  const auto result = shell.interrupter.call(target, message);
+  if (result) return {.result = *result};
+  shell.console.drop_typed();
+  return {.end = Called::End::left};
 }
 
-void say_call_error(Shell& shell, std::string_view name, Result result) {
-  if (result == Result::in_use) {
-    shell.say_error(name, " is stopped; servers shows why, destroy ends it");
-  } else if (result == Result::interrupted) {
-    shell.say("interrupted: ", name, " had not answered\n");
-  } else {
-    shell.say_result(result);
+bool is_ok(const Called& called) { return called.end == Called::End::answered && called.result == Result::ok; }
+
+void say_call_error(Shell& shell, std::string_view name, const Called& called) {
+  switch (called.end) {
+    case Called::End::answered: return shell.say_result(called.result);
+    case Called::End::left: return shell.say("interrupted: ", name, " had not answered\n");
+    case Called::End::server_stopped:
+      return shell.say_error(name, " is stopped; servers shows why, destroy ends it");
   }
 }
 
@@ -84,9 +86,9 @@ void call_method(Shell& shell, NameTable::Index index, const MethodDescription& 
     return;
   }
   if (binds) message->received[0] = shell_register::server_entry;
-  const Result result = call_for_person(shell, shell_register::server_entry, *message);
-  if (result != Result::ok) {
-    say_call_error(shell, name, result);
+  const Called called = call_for_person(shell, shell_register::server_entry, *message);
+  if (!is_ok(called)) {
+    say_call_error(shell, name, called);
   } else if (binds) {
     bind_answer(shell, index, *bound);
   } else {
@@ -97,17 +99,15 @@ void call_method(Shell& shell, NameTable::Index index, const MethodDescription& 
 
 }  // namespace
 
-Answer<std::string_view> describe_server(Shell& shell, NameTable::Index index) {
-  if (auto done = check_not_stopped(shell, index); !done) return std::unexpected(done.error());
+std::expected<std::string_view, Called> describe_server(Shell& shell, NameTable::Index index) {
+  if (const Called looked = look_whether_stopped(shell, index); !is_ok(looked)) return std::unexpected(looked);
   const CapabilityRegister entry = shell_register::server_entry;
   if (auto done = shell.names.fetch(index, NameTable::Which::entry, entry); !done) {
-    return std::unexpected(done.error());
+    return std::unexpected(Called{.result = done.error()});
   }
   Message message = request(method::describe);
   message.buffer = std::as_writable_bytes(shell.server_text());
-  if (auto done = checked(call_for_person(shell, entry, message)); !done) {
-    return std::unexpected(done.error());
-  }
+  if (const Called called = call_for_person(shell, entry, message); !is_ok(called)) return std::unexpected(called);
   const std::span<char> text = shell.server_text().first(message.byte_count);
   std::ranges::replace_if(text, [](char c) { return c != '\n' && c != printable(c); }, '?');
   return std::string_view(text.data(), text.size());

@@ -49,7 +49,14 @@ bool check_unused(Shell&, std::string_view name);
 // Puts a wrapper in front of what is in `target` and binds it to this good, unused name. False
 // (and an error said): nothing was bought.
 bool bind_alias(Shell&, const Named& alias, CapabilityRegister target);
+// How a call that a person has asked for went. What the server answers is a matter between it and the
+// person: it is free to answer `in_use` or `interrupted`.
+struct Called {
+  enum class End { answered, left, server_stopped };
+  End end = End::answered;
+  Result result = Result::ok;  // if it was answered, by the server or the kernel
+};
 // What a server says of itself, in the shell's server_text(), printable.
-Answer<std::string_view> describe_server(Shell&, NameTable::Index);
+std::expected<std::string_view, Called> describe_server(Shell&, NameTable::Index);
 
 }  // namespace perdure

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "userland/shell/console.hpp"
 
-#include "userland/runtime/format.hpp"
 #include "userland/runtime/program.hpp"
 
 namespace perdure {
@@ -60,23 +59,11 @@ bool ConsoleSession::was_restarted() {
   return answer;
 }
 
-// The power may fail again while the banner is being written: then it is written once more.
-void ConsoleSession::reopen() {
-  mint();
-  restarted_ = true;
-  announce_again_ = true;
-  if (is_announcing_) return;
-  is_announcing_ = true;
-  while (announce_again_) {
-    announce_again_ = false;
-    announce_(*this, context_);
-  }
-  is_announcing_ = false;
-}
-
 // Without a console there is nobody to talk to.
-void ConsoleSession::mint() {
+void ConsoleSession::reopen() {
   if (!devices_.console(console_.at)) wait_for_ever();
+  restarted_ = true;
+  if (first_) first_(context_);
 }
 
 }  // namespace perdure

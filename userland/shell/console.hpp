@@ -1,28 +1,37 @@
 // SPDX-License-Identifier: MIT
 //
-// The shell's console over many boots. A console capability belongs to one boot; after a restart
-// reading and writing answer `restarted`. Then the session mints a new capability, announces
-// itself (the restart banner), and goes on with what was to be read or written. So no caller sees
-// the restart, but for was_restarted(), which tells the editor to show its line again.
+// The console over many boots. A console capability belongs to one boot; after a restart reading and
+// writing answer `restarted`. Then the session mints a new capability, does what is to be done first
+// in a boot (the restart banner is awaited), and goes on with what was to be read or written. So no
+// caller sees the restart, but for was_restarted(), which tells the editor to show its line again.
 #pragma once
 
 #include <optional>
 #include <string_view>
 
+#include "userland/runtime/format.hpp"
 #include "userland/runtime/system_objects.hpp"
 
 namespace perdure {
 
 class ConsoleSession {
  public:
-  using Announce = void (*)(ConsoleSession&, void* context);
+  using First = void (*)(void* context);  // what is done first in a boot
 
-  ConsoleSession(DevicesCapability devices, ConsoleCapability console, Announce announce,
-                 void* context)
-      : devices_(devices), console_(console), announce_(announce), context_(context) {}
+  ConsoleSession(DevicesCapability devices, ConsoleCapability console, First first = nullptr,
+                 void* context = nullptr)
+      : devices_(devices), console_(console), first_(first), context_(context) {}
 
-  // The first boot is announced like any other.
+  // The first boot is a restart like any other.
   void begin() { reopen(); }
+
+  // Writes anything that TextWriter takes, as one piece.
+  template <typename... Pieces>
+  void say(const Pieces&... pieces) {
+    TextBuffer<1024> text;
+    (text << ... << pieces);
+    write(text.text());
+  }
 
   // '\n' becomes CR LF. False: there was a restart, and a part of it stands above the banner.
   bool write(std::string_view text);
@@ -41,16 +50,13 @@ class ConsoleSession {
 
   DevicesCapability devices_;
   ConsoleCapability console_;
-  Announce announce_;
+  First first_;
   void* context_;
   ConsoleCapability::Characters typed_ = {};  // read, and not yet taken
   uint64_t taken_ = 0;
   bool restarted_ = false;
-  bool is_announcing_ = false;
-  bool announce_again_ = false;
 
   void reopen();
-  void mint();
   bool write_raw(std::string_view piece);
 };
 

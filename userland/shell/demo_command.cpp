@@ -92,9 +92,8 @@ void say_lines(Shell& shell, std::string_view text) {
 // Ctrl-C leaves a step, and with it the row.
 Answer<DemoStep> next_step(Shell& shell) {
   Message message = request(code_of<Demo, Demo::step>);
-  if (auto done = checked(shell.interrupter.call(demo().at, message)); !done) {
-    return std::unexpected(done.error());
-  }
+  const Result result = shell.interrupter.call(demo().at, message).value_or(Result::interrupted);
+  if (result != Result::ok) return std::unexpected(result);
   return Unpacker(message).take<DemoStep>();
 }
 

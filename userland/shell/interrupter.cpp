@@ -7,12 +7,6 @@ namespace perdure {
 
 namespace {
 
-// What the interrupter has in its own registers.
-constexpr DevicesCapability own_devices{CapabilityRegister{3}};
-constexpr ConsoleCapability own_console{CapabilityRegister{4}};
-constexpr ProcessCapability own_caller{CapabilityRegister{5}};
-constexpr ClockCapability own_clock{CapabilityRegister{6}};
-
 // While the shell itself works, a ^C waits in the input until the shell reads it.
 constexpr uint64_t look_again_ns = 20'000'000;
 constexpr uint64_t let_it_finish_ns = 1'000'000;
@@ -24,7 +18,9 @@ void sleep(ClockCapability clock, uint64_t length_ns) {
 }  // namespace
 
 Answer<> Interrupter::begin(const Parts& parts) {
-  clock_ = parts.clock;
+  parts_ = parts;
+  // By none it would run behind all programs, and not when it is needed.
+  if (const auto own = ScheduleCapability{parts.schedule}.get(); !own) return std::unexpected(own.error());
   const ProcessCapability process{parts.scratch[0]};
   const CapabilityRegister activity = parts.scratch[1];
   Registers values;
@@ -39,38 +35,42 @@ Answer<> Interrupter::begin(const Parts& parts) {
   if (done) done = process.set_registers(values);
   if (done) done = process.store(process_slot::space, parts.space.at);
   if (done) done = process.store(process_slot::schedule, parts.schedule);
-  if (done) done = process.store(own_devices.at.number, parts.devices.at);
-  if (done) done = process.store(own_caller.at.number, parts.caller.at);
-  if (done) done = process.store(own_clock.at.number, parts.clock.at);
+  for (const CapabilityRegister given : {parts.devices.at, parts.caller.at, parts.clock.at, parts.checkpoint.at}) {
+    if (done) done = process.store(given.number, given);
+  }
   if (done) done = process.start(activity);
+  is_there_ = done.has_value();
   return done;
 }
 
-Result Interrupter::call(CapabilityRegister target, Message& message) {
+std::optional<Result> Interrupter::call(CapabilityRegister target, Message& message) {
+  is_left_ = false;
   is_in_call_ = true;
   const Result result = perdure::call(target, message);
   is_in_call_ = false;
-  while (is_at_work_) sleep(clock_, let_it_finish_ns);
-  return result;
+  while (is_at_work_) sleep(parts_.clock, let_it_finish_ns);
+  // A server may answer `interrupted`, too.
+  return is_left_ ? std::nullopt : std::optional(result);
 }
 
-// → was there a call to end?
 bool Interrupter::end_call() {
   is_at_work_ = true;
-  const bool is_ended = is_in_call_ && own_caller.interrupt().value_or(false);
-  if (is_ended) (void)own_console.take_interrupt();
+  const bool is_ended = is_in_call_ && parts_.caller.interrupt().value_or(false);
+  if (is_ended) (void)parts_.console.take_interrupt();
+  is_left_ = is_ended;
   is_at_work_ = false;
   return is_ended;
 }
 
 void Interrupter::run(Interrupter* self) {
-  while (true) {
-    if (!own_console.wait_interrupt()) {
-      // The capability is of an earlier boot, or not there yet.
-      if (!own_devices.console(own_console.at)) wait_for_ever();
-    } else if (!self->end_call()) {
-      sleep(own_clock, look_again_ns);
-    }
+  while (true) self->serve();
+}
+
+void Interrupter::serve() {
+  if (!parts_.console.wait_interrupt()) {
+    parts_.announce(parts_.context);  // the capability is of an earlier boot, or not there yet
+  } else if (!end_call()) {
+    sleep(parts_.clock, look_again_ns);
   }
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// Ctrl-C leaves a waiting call. The shell, while it waits in a call, reads nothing; so a second
-// small process in the same address space, the *interrupter*, waits at the console for a ^C and
-// ends that call. The two share this object.
+// Ctrl-C leaves a waiting call, and the restart banner comes while one waits. The shell, while it waits in a
+// call, reads and writes nothing; so a second small process in the same address space, the *interrupter*,
+// waits at the console for a ^C and ends that call, and for the next boot, which it announces. The two
+// share this object.
 //
 //   shell         is_in_call_ = true, calls, is_in_call_ = false, waits until !is_at_work_
 //   interrupter   is_at_work_ = true, looks at is_in_call_; if set: ends the call, takes the ^C
@@ -13,10 +14,14 @@
 // what it has bought. And a ^C goes to one of the two: to the call that it ends, else it stays in
 // the input, where the line editor finds it.
 //
+// The shell's first use of the console in a boot waits until the banner is there (Shell::await_banner):
+// so only one of the two writes at a time.
+//
 // Everything here persists. A call that hung before a power cut hangs after it, and can be left.
 #pragma once
 
 #include <atomic>
+#include <optional>
 
 #include "userland/runtime/bank_client.hpp"
 #include "userland/runtime/system_objects.hpp"
@@ -25,6 +30,8 @@ namespace perdure {
 
 class Interrupter {
  public:
+  // The interrupter has what it is given in registers of the same numbers, so that `announce` can
+  // use it as the caller does.
   struct Parts {
     BankCapability bank;       // pays
     NodeCapability space;      // of both
@@ -32,24 +39,35 @@ class Interrupter {
     CapabilityRegister schedule;  // the interrupter's; its priority is above the caller's
     DevicesCapability devices;
     ClockCapability clock;
+    ConsoleCapability console;  // in each of the two its own
+    CheckpointCapability checkpoint;
+    void (*announce)(void* context);  // each boot
+    void* context;
     CapabilityRegister scratch[2];
   };
-  // Once. Without it, calls cannot be left.
+  // Once. Without it, calls cannot be left, and restarts are not announced while one waits.
   Answer<> begin(const Parts&);
+  bool is_there() const { return is_there_; }
 
-  // Like perdure::call, and answers Result::interrupted if the person has typed ^C.
-  Result call(CapabilityRegister target, Message&);
+  // Like perdure::call; nothing if the person has typed ^C.
+  std::optional<Result> call(CapabilityRegister target, Message&);
+  bool is_in_call() const { return is_in_call_; }
+
+  // What a ^C does. → was there a call to end?
+  bool end_call();
 
  private:
-  static constexpr size_t stack_words = 512;
+  static constexpr size_t stack_words = 2048;
 
   std::atomic<bool> is_in_call_ = false;
   std::atomic<bool> is_at_work_ = false;
-  ClockCapability clock_;  // the caller's
+  std::atomic<bool> is_left_ = false;  // the present call, by a ^C
+  bool is_there_ = false;
+  Parts parts_;
   alignas(16) uint64_t stack_[stack_words] = {};
 
   [[noreturn]] static void run(Interrupter*);
-  bool end_call();
+  void serve();
 };
 
 }  // namespace perdure

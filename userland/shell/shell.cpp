@@ -13,8 +13,6 @@ namespace {
 // A hundred servers, and as many destroyed names as are kept.
 constexpr size_t names_at_hand = 186;
 
-void announce(ConsoleSession&, void* shell) { show_banner(*static_cast<Shell*>(shell)); }
-
 // The keeper would stop the shell at a page that nobody can pay for any more, and with it the only
 // one who can give something back. So the shell buys its heap itself, and looks at the answer.
 bool furnish_heap(std::span<std::byte> memory) {
@@ -29,10 +27,36 @@ bool furnish_heap(std::span<std::byte> memory) {
 }  // namespace
 
 Shell::Shell()
-    : console(shell_register::devices, shell_register::console, announce, this),
+    : console(shell_register::devices, shell_register::console,
+              [](void* shell) { static_cast<Shell*>(shell)->await_banner(); }, this),
       names(program_heap(), shell_register::bank, shell_register::table_page,
-            CapabilityPageCapability{shell_register::scratch}) {
+            CapabilityPageCapability{shell_register::scratch}),
+      banners_(shell_register::devices, shell_register::console) {
   start_interrupter();
+}
+
+// The power may fail again while the banner is being written: then it is written once more.
+void Shell::announce_restart() {
+  uint64_t boot = 0;
+  banners_.begin();
+  while (banners_.was_restarted()) {
+    const auto now = shell_register::clock.now();
+    boot = now ? now->boot_epoch : 0;
+    show_banner(*this, banners_);
+  }
+  boot_ = boot;
+}
+
+// The interrupter writes it, for the shell may be waiting for a server when the power comes back. If
+// there is none (see start_interrupter) the shell does, when it gets there.
+void Shell::await_banner() {
+  if (!interrupter.is_there()) return announce_restart();
+  constexpr uint64_t look_again_ns = 1'000'000;
+  while (true) {
+    const auto now = shell_register::clock.now();
+    if (!now || now->boot_epoch == boot_) return;
+    (void)shell_register::clock.wait_until(now->machine_ns + look_again_ns, now->boot_epoch);
+  }
 }
 
 void Shell::show_prompt(const LineEditor& editor, std::string_view line_prompt) {
@@ -44,7 +68,7 @@ void Shell::show_prompt(const LineEditor& editor, std::string_view line_prompt) 
 }
 
 // Before anything else: the shell's own process and the interrupter's schedule stand in registers that
-// are needed later. In an image that has no frames for it calls cannot be left, and all else works.
+// are needed later. In an image that has no frames or no schedule for it calls cannot be left, and all else works.
 void Shell::start_interrupter() {
   const auto scratch = [](unsigned i) {
     return CapabilityRegister{static_cast<uint8_t>(shell_register::scratch.number + i)};
@@ -55,6 +79,10 @@ void Shell::start_interrupter() {
                            .schedule = shell_register::interrupter_schedule,
                            .devices = shell_register::devices,
                            .clock = shell_register::clock,
+                           .console = shell_register::console,
+                           .checkpoint = shell_register::checkpoint,
+                           .announce = [](void* shell) { static_cast<Shell*>(shell)->announce_restart(); },
+                           .context = this,
                            .scratch = {scratch(0), scratch(1)}});
 }
 
@@ -95,10 +123,11 @@ void Shell::run() {
   console.begin();
   while (true) {
     read_line(editor_, prompt, true);
-    char line[LineEditor::length_max];
-    const size_t length = editor_.line().copy(line, sizeof(line));
+    running_length_ = editor_.line().copy(running_line_, sizeof(running_line_));
     editor_.clear();
-    run_line(*this, {line, length});
+    is_running_line_ = running_length_ != 0;
+    run_line(*this, {running_line_, running_length_});
+    is_running_line_ = false;
   }
 }
 

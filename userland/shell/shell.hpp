@@ -5,6 +5,9 @@
 // does; nothing here saves anything.
 #pragma once
 
+#include <atomic>
+#include <optional>
+
 #include "userland/shell/console.hpp"
 #include "userland/shell/interrupter.hpp"
 #include "userland/shell/line_editor.hpp"
@@ -24,9 +27,7 @@ class Shell {
   // Writes one piece of text to the console: anything that TextWriter takes.
   template <typename... Pieces>
   void say(const Pieces&... pieces) {
-    TextBuffer<1024> text;
-    (text << ... << pieces);
-    console.write(text.text());
+    console.say(pieces...);
   }
   // "error: ...\n". What a person reads says what to do.
   template <typename... Pieces>
@@ -44,7 +45,11 @@ class Shell {
 
   // The boot in which the line that runs now was entered.
   uint64_t boot_of_line() const { return boot_of_line_; }
-  void note_boot(uint64_t epoch) { boot_ = epoch; }  // with the banner
+  // The line that runs now.
+  std::optional<std::string_view> running_line() const {
+    if (!is_running_line_) return std::nullopt;
+    return std::string_view(running_line_, running_length_);
+  }
 
   ConsoleSession console;
   NameTable names;
@@ -56,10 +61,16 @@ class Shell {
   GenerationStatus generations_[answer_bytes_max / sizeof(GenerationStatus)];
   LineEditor editor_;
   LineEditor answers_;
-  uint64_t boot_ = 0;  // that the banner was shown for
+  char running_line_[LineEditor::length_max] = {};
+  size_t running_length_ = 0;
+  std::atomic<bool> is_running_line_ = false;  // read by the interrupter
+  ConsoleSession banners_;                     // of the process that writes the banner
+  std::atomic<uint64_t> boot_ = 0;             // that the banner was shown for
   uint64_t boot_of_line_ = 0;
 
   void start_interrupter();
+  void announce_restart();
+  void await_banner();
   void touch_memory();
   void read_line(LineEditor&, std::string_view line_prompt, bool has_completion);
   void show_prompt(const LineEditor&, std::string_view line_prompt);
@@ -80,7 +91,7 @@ const Command* find_command(std::string_view name);
 void run_line(Shell&, std::string_view line);
 
 // The restart banner.
-void show_banner(Shell&);
+void show_banner(const Shell&, ConsoleSession&);
 
 // Tab: inserts what is certain, or lists what is possible. True: a list was printed, so that the
 // prompt has to be shown again.

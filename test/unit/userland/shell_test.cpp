@@ -188,7 +188,10 @@ TEST_CASE("aliases: one name space, blocked, revoked, forgotten") {
 
   CHECK(world.command("block a1") == "a1 blocked; who calls it waits\n");
   has(world.command("servers"), "a1               stands for c1, blocked\n");
-  world.kernel.while_blocked = [] { return Result::interrupted; };
+  world.kernel.while_blocked = [&] {
+    CHECK(world.shell->interrupter.end_call());
+    return Result::interrupted;
+  };
   CHECK(world.command("call a2 get") == "interrupted: a2 had not answered\n");
   CHECK(world.command("unblock a1") == "a1 unblocked\n");
   CHECK(world.command("call a2 get") == "7\n");
@@ -233,6 +236,23 @@ TEST_CASE("aliases: what is refused") {
   CHECK(world.command("call a1 get") == "error: capability is void\n");
   CHECK(world.command("wrap c1 b1") == "error: capability is void\n");
   CHECK(world.command("forget a8") == "a8 forgotten\n");
+}
+
+TEST_CASE("what a server answers is told as its answer, and not as what the shell itself found out") {
+  World world;
+  world.command("start counter c1");
+  for (const Result answer : {Result::in_use, Result::interrupted, Result::restarted, Result::void_capability}) {
+    world.kernel.answer_entry = [&](const FakeObject& endpoint, Message& message) {
+      if (message.words[0] == method::describe) answer_request<Counter, add, get>(world.counters[&endpoint], message);
+      else message.words[0] = static_cast<uint64_t>(answer);
+    };
+    CHECK(world.command("call c1 get") == "error: " + std::string(name_of(answer)) + "\n");
+  }
+  world.kernel.answer_entry = [](const FakeObject&, Message& message) {
+    message.words[0] = static_cast<uint64_t>(Result::in_use);
+  };
+  CHECK(world.command("describe c1") == "error: in use\n");
+  CHECK_FALSE(world.shell->interrupter.end_call());
 }
 
 TEST_CASE("^C that was typed ahead of a call leaves it") {

@@ -266,6 +266,11 @@ Result FakeUserlandKernel::call_wrapper_control(FakeObject& wrapper, Message& me
     case method::wrapper_client:
       receive(message, 0, {.type = CapabilityType::wrapped, .object = &wrapper});
       return Result::ok;
+    case method::wrapper_get:
+      message.words[1] = wrapper.payload;
+      message.words[2] = 0;
+      receive(message, 0, wrapper.target.is_void() ? FakeCapability{} : wrapper.target);
+      return Result::ok;
     case method::wrapper_set_target: wrapper.target = sent(message, 0); return Result::ok;
     case method::wrapper_set_payload: wrapper.payload = message.words[1]; return Result::ok;
     case method::wrapper_set_hand_over: wrapper.hands_over = message.words[1] != 0; return Result::ok;
@@ -300,6 +305,11 @@ Result FakeUserlandKernel::call_system(const FakeCapability& target, Message& me
       const FakeCapability asked = sent(message, 0);
       message.words[1] = asked.is_void() ? 0 : static_cast<uint64_t>(asked.type);
       message.words[2] = asked.restrictions;
+      return Result::ok;
+    }
+    case method::discriminator_same: {
+      const FakeCapability one = sent(message, 0), other = sent(message, 1);
+      message.words[1] = one.type == other.type && one.object == other.object && one.payload == other.payload;
       return Result::ok;
     }
     case method::devices_console:

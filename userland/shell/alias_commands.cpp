@@ -95,6 +95,23 @@ bool check_alive(Shell& shell, CapabilityRegister target) {
 
 }  // namespace
 
+// From wrapper to wrapper, as far as they have names here.
+bool is_void_alias(Shell& shell, NameTable::Index index) {
+  const CapabilityRegister target{control.number + 2}, entry{control.number + 3};
+  for (unsigned i = 0; i < wrappers_in_a_row_max; ++i) {
+    if (!fetch_control(shell, index) || !WrapperCapability{control}.get(target)) return true;
+    const auto classified = shell_register::discriminator.classify(target);
+    if (!classified || classified->type == CapabilityType::void_capability) return true;
+    const auto next = shell.names.find(shell.names.at(index).origin.view());
+    if (!next || !shell.names.at(*next).is_alias()) return false;
+    if (!shell.names.fetch(*next, NameTable::Which::entry, entry)) return false;
+    // The name may have been given to another one since.
+    if (!shell_register::discriminator.same(target, entry).value_or(false)) return false;
+    index = *next;
+  }
+  return false;
+}
+
 bool bind_alias(Shell& shell, const Named& alias, CapabilityRegister target) {
   if (alias.wrapper_count > wrappers_in_a_row_max) {
     shell.say_error(uint64_t{wrappers_in_a_row_max}, " wrappers may stand one behind the other, and ",

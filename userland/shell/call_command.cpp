@@ -61,7 +61,7 @@ std::optional<std::string_view> name_to_bind(Shell& shell, const Words& words,
 // The capability is in answered_capability.
 void bind_answer(Shell& shell, NameTable::Index server, std::string_view name) {
   const Named& from = shell.names.at(server);
-  const Named alias{.name = Word::of(name), .origin = from.name, .wrapper_count = from.wrapper_count + 2};
+  const Named alias{.name = Word::of(name), .origin = from.name, .wrapper_count = from.wrapper_count + 2, .is_answer = true};
   const auto kept = shell.names.fetch(server, NameTable::Which::process, shell_register::server_process.at);
   if (!kept) {
     shell.say_result(kept.error());

@@ -49,6 +49,8 @@ bool check_unused(Shell&, std::string_view name);
 // Puts a wrapper in front of what is in `target` and binds it to this good, unused name. False
 // (and an error said): nothing was bought.
 bool bind_alias(Shell&, const Named& alias, CapabilityRegister target);
+// Whether calls of an alias that was not revoked are void all the same: what it stands for is gone.
+bool is_void_alias(Shell&, NameTable::Index);
 // How a call that a person has asked for went. What the server answers is a matter between it and the
 // person: it is free to answer `in_use` or `interrupted`.
 struct Called {

@@ -11,6 +11,7 @@ constexpr char control(char letter) { return static_cast<char>(letter & 0x1f); }
 constexpr char escape_character = 0x1b;
 constexpr char delete_character = 0x7f;
 constexpr char bell = 0x07;
+constexpr char foreign_character = delete_character;  // in a line; it is no text
 constexpr uint8_t escape_number_max = 20;  // longer ones are of keys that mean nothing here
 
 // The key that some terminals send as ESC [ number ~, as the letter that others send; 0: none of ours.
@@ -54,42 +55,52 @@ LineEditor::Event LineEditor::take(char character, TextWriter& echo) {
   if (is_second_of_pair) return Event::none;
   const auto code = static_cast<unsigned char>(character);
   if (code < ' ') escape_ = Escape::none;  // no part of a sequence
+  Event event = Event::none;
   if (escape_ != Escape::none) {
     take_escape(character, echo);
-    return Event::none;
+  } else if (code < ' ' || character == delete_character) {
+    event = take_control(character, echo);
+  } else if (code < delete_character) {
+    put({&character, 1}, echo);
+  } else {
+    take_foreign(code, echo);
   }
-  if (code < ' ' || character == delete_character) return take_control(character, echo);
-  if (code < delete_character) insert({&character, 1}, echo);  // not ASCII: left away
-  return Event::none;
+  in_foreign_character_ = code > delete_character;
+  if (event != Event::entered) draw(echo);
+  return event;
+}
+
+// One mark for a character, however many bytes it has in UTF-8: all but the first are from 0x80 to 0xbf.
+void LineEditor::take_foreign(unsigned char code, TextWriter& echo) {
+  if (code >= 0xc0 || !in_foreign_character_) put({&foreign_character, 1}, echo);
 }
 
 LineEditor::Event LineEditor::take_control(char character, TextWriter& echo) {
   switch (character) {
     case '\r':
     case '\n':
-      move_to(length_, echo);
-      echo << '\n';
+      end("\n", echo);
       return Event::entered;
     case '\t':
       return Event::complete;
     case control('C'):
-      move_to(length_, echo);
-      echo << "^C\n";
+      end("^C\n", echo);
       length_ = cursor_ = 0;
       shown_age_ = 0;
+      is_cut_ = false;
       return Event::abandoned;
     case control('H'):
     case delete_character:
-      if (cursor_ > 0) erase(cursor_ - 1, 1, echo);
+      if (cursor_ > 0) erase(cursor_ - 1, 1);
       break;
-    case control('D'): erase(cursor_, 1, echo); break;
-    case control('A'): move_to(0, echo); break;
-    case control('E'): move_to(length_, echo); break;
-    case control('B'): move_to(cursor_ - (cursor_ > 0 ? 1 : 0), echo); break;
-    case control('F'): move_to(cursor_ + 1, echo); break;
+    case control('D'): erase(cursor_, 1); break;
+    case control('A'): move_to(0); break;
+    case control('E'): move_to(length_); break;
+    case control('B'): move_to(cursor_ - (cursor_ > 0 ? 1 : 0)); break;
+    case control('F'): move_to(cursor_ + 1); break;
     case control('U'): replace({}, echo); break;
-    case control('K'): erase(cursor_, length_ - cursor_, echo); break;
-    case control('W'): erase(word_start(), cursor_ - word_start(), echo); break;
+    case control('K'): erase(cursor_, length_ - cursor_); break;
+    case control('W'): erase(word_start(), cursor_ - word_start()); break;
     case control('P'): show_history(shown_age_ + 1, echo); break;
     case control('N'):
       if (shown_age_ > 0) show_history(shown_age_ - 1, echo);
@@ -123,9 +134,9 @@ void LineEditor::take_key(char character, TextWriter& echo) {
     case 'B': take_control(control('N'), echo); break;
     case 'C': take_control(control('F'), echo); break;
     case 'D': take_control(control('B'), echo); break;
-    case 'H': move_to(0, echo); break;
-    case 'F': move_to(length_, echo); break;
-    case delete_forward: erase(cursor_, 1, echo); break;
+    case 'H': move_to(0); break;
+    case 'F': move_to(length_); break;
+    case delete_forward: erase(cursor_, 1); break;
     default: break;
   }
 }
@@ -133,38 +144,42 @@ void LineEditor::take_key(char character, TextWriter& echo) {
 // --- the line and its picture -----------------------------------------------------------------
 
 void LineEditor::insert(std::string_view text, TextWriter& echo) {
+  put(text, echo);
+  draw(echo);
+}
+
+void LineEditor::put(std::string_view text, TextWriter& echo) {
   const size_t count = std::min(text.size(), length_max - length_);
-  if (count < text.size()) echo << bell;
+  if (count < text.size()) {
+    echo << bell;
+    is_cut_ = true;
+  }
   std::move_backward(characters_ + cursor_, characters_ + length_, characters_ + length_ + count);
   std::copy_n(text.data(), count, characters_ + cursor_);
   length_ += count;
-  echo << line().substr(cursor_);
   cursor_ += count;
-  repeat(echo, '\b', length_ - cursor_);
 }
 
-// Leaves the cursor where the erased text began.
-void LineEditor::erase(size_t first, size_t count, TextWriter& echo) {
+// Leaves the cursor where the erased text began. A person who corrects the line has seen what there is of it.
+void LineEditor::erase(size_t first, size_t count) {
   count = std::min(count, length_ - first);
   if (count == 0) return;
-  move_to(first, echo);
   std::move(characters_ + first + count, characters_ + length_, characters_ + first);
   length_ -= count;
-  echo << line().substr(first);
-  repeat(echo, ' ', count);
-  repeat(echo, '\b', count + length_ - first);
+  cursor_ = first;
+  is_cut_ = false;
 }
 
-void LineEditor::move_to(size_t position, TextWriter& echo) {
-  position = std::min(position, length_);
-  if (position < cursor_) repeat(echo, '\b', cursor_ - position);
-  if (position > cursor_) echo << line().substr(cursor_, position - cursor_);
-  cursor_ = position;
-}
+void LineEditor::move_to(size_t position) { cursor_ = std::min(position, length_); }
 
 void LineEditor::replace(std::string_view new_line, TextWriter& echo) {
-  erase(0, length_, echo);
-  insert(new_line, echo);
+  erase(0, length_);
+  put(new_line, echo);
+}
+
+LineEditor::Fault LineEditor::fault() const {
+  if (is_cut_) return Fault::too_long;
+  return line().contains(foreign_character) ? Fault::not_ascii : Fault::none;
 }
 
 void LineEditor::show_history(unsigned age, TextWriter& echo) {
@@ -184,15 +199,68 @@ size_t LineEditor::word_start() const {
   return start;
 }
 
-void LineEditor::show(TextWriter& echo) const {
-  echo << line();
-  repeat(echo, '\b', length_ - cursor_);
+// --- the picture ----------------------------------------------------------------------------
+
+void LineEditor::show(TextWriter& echo) {
+  shown_ = {};
+  draw(echo);
+}
+
+// The line is over: all of it stands there, and what comes next stands below.
+void LineEditor::end(std::string_view mark, TextWriter& echo) {
+  if (length_ <= view_length) {
+    cursor_ = length_;
+    draw(echo);
+  } else {
+    repeat(echo, '\b', shown_.cursor);
+    echo << line();
+  }
+  echo << mark;
+  shown_ = {};
+  view_start_ = 0;
+}
+
+// The cursor is never on a `<` or `>`.
+void LineEditor::scroll() {
+  const bool is_seen = cursor_ >= view_start_ + (view_start_ > 0) &&
+                       (length_ - view_start_ <= view_length || cursor_ < view_start_ + view_length - 1);
+  if (length_ <= view_length) view_start_ = 0;
+  else if (!is_seen) view_start_ = cursor_ - std::min(cursor_, view_length / 2);
+}
+
+LineEditor::Picture LineEditor::picture() const {
+  Picture picture;
+  picture.length = std::min(length_ - view_start_, view_length);
+  picture.cursor = cursor_ - view_start_;
+  std::ranges::replace_copy(line().substr(view_start_, picture.length), picture.characters, foreign_character, '?');
+  if (view_start_ > 0) picture.characters[0] = '<';
+  if (length_ - view_start_ > view_length) picture.characters[view_length - 1] = '>';
+  return picture;
+}
+
+// From the first difference on.
+void LineEditor::draw(TextWriter& echo) {
+  scroll();
+  const Picture next = picture();
+  const std::string_view before(shown_.characters, shown_.length), after(next.characters, next.length);
+  const auto same = static_cast<size_t>(std::ranges::mismatch(before, after).in2 - after.begin());
+  size_t at = shown_.cursor;
+  if (same < std::max(before.size(), after.size())) {
+    if (at > same) repeat(echo, '\b', at - same);
+    echo << after.substr(std::min(at, same));
+    if (before.size() > after.size()) repeat(echo, ' ', before.size() - after.size());
+    at = std::max(before.size(), after.size());
+  }
+  if (at > next.cursor) repeat(echo, '\b', at - next.cursor);
+  else echo << after.substr(at, next.cursor - at);
+  shown_ = next;
 }
 
 void LineEditor::clear() {
-  history_.add(line());
+  if (!is_cut_) history_.add(line());
   length_ = cursor_ = 0;
   shown_age_ = 0;
+  is_cut_ = false;
 }
 
 }  // namespace perdure

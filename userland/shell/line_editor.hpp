@@ -5,7 +5,12 @@
 // object, so a line that was half typed at a power cut is half typed after it.
 //
 // The echo uses nothing but printing, backspaces and blanks: it works on any terminal, and a
-// program that watches the line never sees a prompt that is none.
+// program that watches the line never sees a prompt that is none. A backspace does not go up a row, so
+// of a line that is too long for one row a part is shown, `<` and `>` standing for the rest; when it
+// is entered all of it is.
+//
+// Nothing is left away in silence: a line that was too long, or in which something was typed that is not
+// ASCII, says so (fault()), and is not to be run.
 //
 //   backspace ^H DEL, ^D delete   ^A ^E home end   ^U whole line   ^K to the end   ^W word
 //   arrows: left, right, history   tab: see Event::complete   ^C abandons the line
@@ -50,31 +55,45 @@ class LineEditor {
     abandoned,  // ^C: line() is empty again
     complete,   // tab: the caller may insert() the rest of the word before the cursor
   };
+  enum class Fault : uint8_t { none, too_long, not_ascii };
 
   // Appends to `echo` what the terminal is to be sent (at most echo_length_max characters).
   Event take(char character, TextWriter& echo);
   static constexpr size_t echo_length_max = 4 * (length_max + 1);
+  // Characters of the line in a row of the terminal: 80 columns less the prompt and the cursor behind them.
+  static constexpr size_t view_length = 70;
 
   std::string_view line() const { return {characters_, length_}; }
   size_t cursor() const { return cursor_; }
   std::string_view before_cursor() const { return {characters_, cursor_}; }
+  Fault fault() const;
 
   // At the cursor; what does not fit is left away.
   void insert(std::string_view text, TextWriter& echo);
-  // Writes the whole line and puts the cursor in its place: behind a new prompt.
-  void show(TextWriter& echo) const;
+  // Writes the line and puts the cursor in its place: behind a new prompt.
+  void show(TextWriter& echo);
   // Begins an empty line, after line() was noted in the history.
   void clear();
 
  private:
   enum class Escape : uint8_t { none, begun, number, modifier };  // what is read
+  // What the terminal shows of the line.
+  struct Picture {
+    char characters[view_length] = {};
+    size_t length = 0;
+    size_t cursor = 0;
+  };
 
-  char characters_[length_max] = {};
+  char characters_[length_max] = {};  // foreign_character: something that is not ASCII
   size_t length_ = 0;
   size_t cursor_ = 0;
   Escape escape_ = Escape::none;
   uint8_t escape_number_ = 0;
   bool after_carriage_return_ = false;
+  bool in_foreign_character_ = false;
+  bool is_cut_ = false;  // something did not fit
+  size_t view_start_ = 0;
+  Picture shown_;
   // History: 0 is the line being typed, kept in `typed_` while another is shown.
   unsigned shown_age_ = 0;
   char typed_[length_max] = {};
@@ -84,11 +103,17 @@ class LineEditor {
   Event take_control(char character, TextWriter& echo);
   void take_escape(char character, TextWriter& echo);
   void take_key(char character, TextWriter& echo);
-  void erase(size_t first, size_t count, TextWriter& echo);
-  void move_to(size_t position, TextWriter& echo);
+  void take_foreign(unsigned char code, TextWriter& echo);
+  void put(std::string_view text, TextWriter& echo);
+  void erase(size_t first, size_t count);
+  void move_to(size_t position);
   void replace(std::string_view line, TextWriter& echo);
   void show_history(unsigned age, TextWriter& echo);
   size_t word_start() const;
+  void end(std::string_view mark, TextWriter& echo);
+  void scroll();
+  Picture picture() const;
+  void draw(TextWriter& echo);
 };
 
 }  // namespace perdure

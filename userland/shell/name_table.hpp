@@ -25,9 +25,10 @@ namespace perdure {
 // entry.
 struct Named {
   Word name;                // empty: a free place
-  Word origin;              // a server: its program. An alias: what it was made of
+  Word origin;              // a server: its program. An alias: what it was made of, or who answered it
   uint32_t account = 0;     // a server: of its bank
   unsigned wrapper_count = 0;  // an alias: in a row up to the server, as far as is known here
+  bool is_answer = false;   // an alias: of a capability that its origin answered
   bool is_blocked = false;  // an alias
   uint64_t over_since = 0;  // order of destructions and revocations; 0: it lives
 

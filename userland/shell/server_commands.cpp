@@ -84,9 +84,10 @@ void show_server(Shell& shell, NameTable::Index index) {
   shell.say("\n");
 }
 
-void show_alias(Shell& shell, const Named& alias) {
-  shell.say(LeftAligned{alias.name.view(), 17}, "stands for ", alias.origin.view(),
-            alias.is_blocked ? ", blocked\n" : "\n");
+void show_alias(Shell& shell, NameTable::Index index) {
+  const Named& alias = shell.names.at(index);
+  shell.say(LeftAligned{alias.name.view(), 17}, alias.is_answer ? "answered by " : "stands for ", alias.origin.view(),
+            is_void_alias(shell, index) ? ", void\n" : alias.is_blocked ? ", blocked\n" : "\n");
 }
 
 bool confirm_destroy(Shell& shell, const Named& server, uint64_t frames) {
@@ -134,9 +135,15 @@ bool fetch_recipe(Shell& shell, std::string_view program) {
 }
 
 bool check_name(Shell& shell, std::string_view name) {
-  if (is_good_name(name)) return true;
-  shell.say_error("a name has 1 to 16 letters, digits, - or _, and begins with a letter");
-  return false;
+  if (!is_good_name(name)) {
+    shell.say_error("a name has 1 to 16 letters, digits, - or _, and begins with a letter");
+    return false;
+  }
+  if (name == "root" || name == "shell") {
+    shell.say_error(name, " is what banks calls a bank of the system; choose another name");
+    return false;
+  }
+  return true;
 }
 
 bool check_unused(Shell& shell, std::string_view name) {
@@ -172,6 +179,11 @@ void run_start(Shell& shell, const Words& words) {
     shell.say_error(words.at(3), " is not a number of frames");
     return;
   }
+  const auto store = shell_register::root_bank.status();
+  if (store && *limit > store->effective_limit) {
+    shell.say_error("the store has ", store->effective_limit, " frames; ", *limit, " are too many");
+    return;
+  }
   if (!check_unused(shell, name)) return;
   if (fetch_recipe(shell, program)) start(shell, program, name, *limit);
 }
@@ -184,7 +196,7 @@ void run_servers(Shell& shell, const Words&) {
   for (NameTable::Index i = 0; i < shell.names.size(); ++i) {
     if (!shell.names.lives(i)) continue;
     if (shell.names.at(i).is_alias()) {
-      show_alias(shell, shell.names.at(i));
+      show_alias(shell, i);
     } else {
       show_server(shell, i);
     }

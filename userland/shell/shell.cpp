@@ -59,7 +59,7 @@ void Shell::await_banner() {
   }
 }
 
-void Shell::show_prompt(const LineEditor& editor, std::string_view line_prompt) {
+void Shell::show_prompt(LineEditor& editor, std::string_view line_prompt) {
   TextBuffer<LineEditor::echo_length_max> echo;
   echo << line_prompt;
   editor.show(echo);
@@ -123,11 +123,18 @@ void Shell::run() {
   console.begin();
   while (true) {
     read_line(editor_, prompt, true);
+    const LineEditor::Fault fault = editor_.fault();
     running_length_ = editor_.line().copy(running_line_, sizeof(running_line_));
     editor_.clear();
-    is_running_line_ = running_length_ != 0;
-    run_line(*this, {running_line_, running_length_});
-    is_running_line_ = false;
+    if (fault == LineEditor::Fault::none) {
+      is_running_line_ = running_length_ != 0;
+      run_line(*this, {running_line_, running_length_});
+      is_running_line_ = false;
+    } else if (fault == LineEditor::Fault::too_long) {
+      say_error("a line has at most ", LineEditor::length_max, " characters; nothing was done");
+    } else {
+      say_error("a line has only characters of ASCII; nothing was done");
+    }
   }
 }
 

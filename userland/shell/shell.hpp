@@ -73,7 +73,7 @@ class Shell {
   void await_banner();
   void touch_memory();
   void read_line(LineEditor&, std::string_view line_prompt, bool has_completion);
-  void show_prompt(const LineEditor&, std::string_view line_prompt);
+  void show_prompt(LineEditor&, std::string_view line_prompt);
 };
 
 struct Command {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Tries to make line and picture disagree: everything the editor echoes goes to a terminal of
-// one line, which must show the editor's line, with the cursor in its place, after every key of
-// long random sequences.
+// one row, which must show the editor's line, or the part of it around the cursor, with the cursor in its
+// place, after every key of long random sequences.
 #include "userland/shell/line_editor.hpp"
 
 #include <catch2/catch.hpp>
@@ -19,6 +19,7 @@ using Event = LineEditor::Event;
 
 struct Terminal {
   std::string cells;
+  std::string last;  // the row above
   size_t cursor = 0;
 
   void take(std::string_view echo) {
@@ -27,6 +28,7 @@ struct Terminal {
         REQUIRE(cursor > 0);
         --cursor;
       } else if (c == '\n') {
+        last = shown();
         cells.clear();
         cursor = 0;
       } else if (c != '\a') {
@@ -70,6 +72,24 @@ struct Session {
 std::string without_trailing_blanks(std::string_view line) {
   const size_t end = line.find_last_not_of(' ');
   return std::string(end == std::string_view::npos ? std::string_view() : line.substr(0, end + 1));
+}
+
+// Of a long line: a part, with `<` and `>` where there is more, and neither under the cursor.
+void check_picture(const Session& s) {
+  const std::string line(s.editor->line());
+  const size_t view = LineEditor::view_length;
+  REQUIRE(s.terminal.cursor <= view);
+  REQUIRE(s.terminal.cursor <= s.editor->cursor());
+  const size_t start = s.editor->cursor() - s.terminal.cursor;
+  const bool more = line.size() - start > view;
+  std::string part = line.substr(start, view);
+  if (start > 0) part[0] = '<';
+  if (more) part[view - 1] = '>';
+  for (char& c : part) c = c == '\x7f' ? '?' : c;
+  REQUIRE(s.terminal.shown() == without_trailing_blanks(part));
+  REQUIRE((line.size() > view || start == 0));
+  REQUIRE((start == 0 || s.terminal.cursor > 0));
+  REQUIRE((!more || s.terminal.cursor < view - 1));
 }
 
 }  // namespace
@@ -132,8 +152,63 @@ TEST_CASE("abandon, tab, and what is no text") {
   CHECK(s.editor->line().empty());
   s.type("ca");
   CHECK(s.type("\t") == Event::complete);
-  CHECK(s.type("\x80\xff\x07") == Event::none);
+  CHECK(s.type("\x07\x1e") == Event::none);
   CHECK(s.editor->line() == "ca");
+}
+
+TEST_CASE("what is not ASCII is shown as one mark, and the line that has it is not to be run") {
+  Session s;
+  s.type("destroy c\xc3\xa9" "1 -y");
+  CHECK(s.terminal.shown() == "destroy c?1 -y");
+  CHECK(s.editor->fault() == LineEditor::Fault::not_ascii);
+  s.type("\x1b[D\x1b[D\x1b[D\x1b[D\b");
+  CHECK(s.editor->line() == "destroy c1 -y");
+  CHECK(s.editor->fault() == LineEditor::Fault::none);
+  s.type("\x15\xe2\x82\xac\xf0\x9f\x90\xa2\xe9" "x\x80");  // three bytes, four, one of Latin-1, and half a character
+  CHECK(s.terminal.shown() == "???x?");
+  s.enter("");
+  CHECK(s.editor->fault() == LineEditor::Fault::none);
+  s.type("\x1b[A");  // it is there to be corrected
+  CHECK(s.editor->fault() == LineEditor::Fault::not_ascii);
+}
+
+TEST_CASE("a line that is too long says so until it is corrected, and is not remembered") {
+  Session s;
+  s.type(std::string(LineEditor::length_max, 'x'));
+  CHECK(s.editor->fault() == LineEditor::Fault::none);
+  s.type("y");
+  CHECK(s.editor->fault() == LineEditor::Fault::too_long);
+  s.type("\b");
+  CHECK(s.editor->fault() == LineEditor::Fault::none);
+  s.type("yy");
+  s.enter("");
+  CHECK(s.editor->fault() == LineEditor::Fault::none);
+  CHECK(s.enter("\x1b[A").empty());
+  s.type(std::string(LineEditor::length_max + 1, 'x'));
+  CHECK(s.type("\x03") == Event::abandoned);
+  CHECK(s.editor->fault() == LineEditor::Fault::none);
+}
+
+TEST_CASE("of a long line the part around the cursor is shown, and all of it when it is entered") {
+  Session s;
+  std::string line;
+  for (unsigned i = 0; i < LineEditor::length_max - 1; ++i) {
+    line += static_cast<char>('a' + i % 26);
+    s.key(line.back());
+    check_picture(s);
+  }
+  for (const char* key : {"\x1b[D", "\x1b[C", "\x01", "\x1b[C", "\x05"}) {
+    for (unsigned i = 0; i < LineEditor::length_max + 1; ++i) {
+      s.type(key);
+      check_picture(s);
+    }
+  }
+  for (unsigned i = 0; i < 70; ++i) s.type("\x1b[D");
+  s.type("9");
+  check_picture(s);
+  s.type("\b");
+  CHECK(s.enter("") == line);
+  CHECK(s.terminal.last == line);
 }
 
 TEST_CASE("a line that is too long loses its end and nothing else") {
@@ -159,7 +234,8 @@ TEST_CASE("random keys: the terminal shows the line") {
   const std::string_view keys[] = {"a", "b", " ", "word", "\b", "\x7f", "\x01", "\x05", "\x15",
                                    "\x0b", "\x17", "\x04", "\x1b[A", "\x1b[B", "\x1b[C", "\x1b[D",
                                    "\x1bOD", "\x1b[H", "\x1b[F", "\x1b[3~", "\x1b[1;5C", "\x10",
-                                   "\x0e", "\x02", "\x06", "\x1bx", "\r", "\x03", "a longer text "};
+                                   "\x0e", "\x02", "\x06", "\x1bx", "\r", "\x03", "a longer text ", "\xc3\xbc",
+                                   "a text as long as half of what is shown "};
   for (unsigned seed = 0; seed < 20; ++seed) {
     INFO("seed " << seed);
     std::mt19937 random(seed);
@@ -167,8 +243,7 @@ TEST_CASE("random keys: the terminal shows the line") {
     for (unsigned i = 0; i < 2000; ++i) {
       const Event event = s.type(keys[random() % std::size(keys)]);
       if (event == Event::entered) s.editor->clear();
-      REQUIRE(s.terminal.shown() == without_trailing_blanks(s.editor->line()));
-      REQUIRE(s.terminal.cursor == s.editor->cursor());
+      check_picture(s);
     }
   }
 }

@@ -132,6 +132,11 @@ TEST_CASE("names, limits and programs that are wrong") {
   has(world.command("start counter c1"), "c1 started");
   CHECK(world.command("start idle c1") ==
         "error: c1 is in use; choose another name, or destroy it first\n");
+  for (const std::string name : {"root", "shell"}) {
+    CHECK(world.command("start counter " + name) == "error: " + name + " is what banks calls a bank of the system; choose another name\n");
+    CHECK(world.command("wrap c1 " + name) == "error: " + name + " is what banks calls a bank of the system; choose another name\n");
+  }
+  CHECK(world.command("start counter c2 100001") == "error: the store has 100000 frames; 100001 are too many\n");
   CHECK(world.command("call c1") == "error: too few words; usage: call NAME METHOD [ARGUMENTS]\n");
   CHECK(world.command("call c1 set 3") ==
         "error: c1 has no method set; it has:\nadd N:number -> number\nget -> number\n");
@@ -236,6 +241,32 @@ TEST_CASE("aliases: what is refused") {
   CHECK(world.command("call a1 get") == "error: capability is void\n");
   CHECK(world.command("wrap c1 b1") == "error: capability is void\n");
   CHECK(world.command("forget a8") == "a8 forgotten\n");
+}
+
+TEST_CASE("servers tells which aliases are void, through others, too") {
+  World world;
+  world.command("start counter c1");
+  world.command("wrap c1 w1");
+  world.command("wrap w1 w2");
+  world.command("wrap w2 w3");
+  CHECK_FALSE(world.command("servers").contains("void"));
+  world.command("forget w1");
+  has(world.command("servers"), "w2               stands for w1, void\n");
+  has(world.command("servers"), "w3               stands for w2, void\n");
+  world.command("wrap c1 w1");  // the name only
+  has(world.command("servers"), "w1               stands for c1\n");
+  has(world.command("servers"), "w2               stands for w1, void\n");
+  world.command("destroy c1 -y");
+  has(world.command("servers"), "w1               stands for c1, void\n");
+}
+
+TEST_CASE("a line that is not what was typed is refused whole") {
+  World world;
+  world.command("start counter c1");
+  has(world.type({"destroy c\xc3\xa9" "1 -y\r"}), "error: a line has only characters of ASCII; nothing was done\n");
+  has(world.type({"call c1 add 1" + std::string(300, '1') + "\r"}),
+      "error: a line has at most 255 characters; nothing was done\n");
+  CHECK(world.command("call c1 get") == "0\n");
 }
 
 TEST_CASE("what a server answers is told as its answer, and not as what the shell itself found out") {

@@ -350,6 +350,11 @@ void Kernel::read_console() {
   if (console_count_ > 0) scheduler.wake_all(WaitChannel::of(WaitChannel::Reason::console_input));
 }
 
+void Kernel::console_was_written() {
+  ++console_writes_;
+  scheduler.wake_all(WaitChannel::of(WaitChannel::Reason::console_input));
+}
+
 std::optional<char> Kernel::take_console_input() {
   if (console_count_ == 0) read_console();
   if (console_count_ == 0) return std::nullopt;
@@ -441,18 +446,21 @@ void Kernel::warning(std::string_view what, uint64_t number) {
   machine::console_write("\nperdure: WARNING: ");
   say_with_number(what, number, "\n");
   if (*left_out > 0) say_with_number("perdure: the same was not told", *left_out, "more times since it last was\n");
+  console_was_written();
 }
 
 void Kernel::disk_is_ill(DiskRequest::Operation operation) {
   const bool is_read = operation == DiskRequest::Operation::read;
   machine::console_write(is_read ? "\nperdure: WARNING: the disk gives nothing; who needs it waits\n"
                                  : "\nperdure: WARNING: the disk takes nothing; nothing new is safe until it does\n");
+  console_was_written();
 }
 
 void Kernel::disk_is_well(DiskRequest::Operation operation, uint64_t after_ns) {
   const bool is_read = operation == DiskRequest::Operation::read;
   say_with_number(is_read ? "\nperdure: the disk gives again, after" : "\nperdure: the disk takes again, after",
                   after_ns / 1'000'000'000, "seconds\n");
+  console_was_written();
 }
 
 void Kernel::cannot_go_on(std::string_view why) {

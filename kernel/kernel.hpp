@@ -189,6 +189,8 @@ class Kernel final : public StoreClient {
   std::optional<char> take_console_input();
   bool has_console_interrupt() const;  // a ^C that nobody has read
   bool take_console_interrupt();       // drops what stands before it, and it
+  uint64_t console_writes() const { return console_writes_; }  // in this boot
+  void console_was_written();
   void hold_current_until_commit();  // it has its answer, and waits until that is durable
   Process& process_at(CacheSlot slot) { return *reinterpret_cast<Process*>(store.bytes(slot)); }
   CacheSlot current_slot() const { return current_slot_; }
@@ -415,6 +417,7 @@ class Kernel final : public StoreClient {
   char console_ring_[console_ring_bytes] = {};
   size_t console_head_ = 0;
   size_t console_count_ = 0;
+  uint64_t console_writes_ = 0;
 };
 
 }  // namespace perdure

@@ -187,8 +187,11 @@ inline constexpr uint64_t checkpoint_reboot = method_code("checkpoint.reboot"); 
 // devices
 inline constexpr uint64_t devices_console = method_code("devices.console");  // → c0 console
 // console
-inline constexpr uint64_t console_write = method_code("console.write");  // bytes
-inline constexpr uint64_t console_read = method_code("console.read");  // waits → w1 count 1-8, w2 the characters
+// bytes → w1 how often this console has been written to in this boot, by anybody
+inline constexpr uint64_t console_write = method_code("console.write");
+// w1 such a number, or 0. Waits for characters, or, if it is given a number, until the console has been written to since
+// → w1 count 0-8, w2 the characters, w3 the number now
+inline constexpr uint64_t console_read = method_code("console.read");
 // Waits until an unread ^C (0x03) stands in the input, and leaves it there.
 inline constexpr uint64_t console_wait_interrupt = method_code("console.wait_interrupt");
 // Drops all input up to the first unread ^C, that included → w1 1; 0 and nothing dropped: there is none.

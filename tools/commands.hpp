@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The verbs of `perdure image`. Each adds its options to the command line and, when it was the
+// The verbs of `perdure image`, and `perdure where`. Each adds its options to the command line and, when it was the
 // one that was typed, leaves what to do in `action`.
 #pragma once
 
@@ -21,6 +21,7 @@ void add_verify(CLI::App& image, Action&);
 void add_report(CLI::App& image, Action&);
 void add_generations(CLI::App& image, Action&);
 void add_list(CLI::App& image, Action&);
+void add_where(CLI::App& app, Action&);
 
 // What all verbs that only read have in common.
 struct ReadOptions {

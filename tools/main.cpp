@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The host tool: `perdure image VERB IMG ...`. Exit statuses are those of ExitStatus; every error
+// The host tool: `perdure image VERB IMG ...`, `perdure where PROGRAM ADDRESS`. Exit statuses are those of ExitStatus; every error
 // is one line.
 #include <cstdio>
 #include <ctime>
@@ -33,7 +33,7 @@ namespace {
 using perdure::ExitStatus;
 
 ExitStatus run(int argc, char** argv) {
-  CLI::App app("Builds disk images for Perdure and looks into them.", "perdure");
+  CLI::App app("Builds disk images for Perdure and looks into them, and into programs.", "perdure");
   app.require_subcommand(1);
   CLI::App* image = app.add_subcommand("image", "disk images");
   image->require_subcommand(1);
@@ -44,6 +44,7 @@ ExitStatus run(int argc, char** argv) {
   perdure::add_report(*image, action);
   perdure::add_generations(*image, action);
   perdure::add_list(*image, action);
+  perdure::add_where(app, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& help) {

@@ -24,9 +24,11 @@ Outcome write(Request& request) {
       machine::let_interrupts_in();
     }
   }
-  return request.answer(committed);
+  request.kernel.console_was_written();
+  return request.answer(committed, request.kernel.console_writes());
 }
 
+// A reader that shows what is being typed shows it again where others have written: it tells what it knows of.
 Outcome read(Request& request) {
   uint64_t count = 0;
   uint64_t characters = 0;
@@ -35,8 +37,10 @@ Outcome read(Request& request) {
     if (!character) break;
     characters |= uint64_t{static_cast<unsigned char>(*character)} << (8 * count++);
   }
-  if (count == 0) return Outcome::wait(WaitChannel::of(WaitChannel::Reason::console_input));
-  return request.answer(request.kernel.commit(), count, characters);
+  const uint64_t writes = request.kernel.console_writes();
+  const bool is_news = request.word(1) != 0 && request.word(1) != writes;
+  if (count == 0 && !is_news) return Outcome::wait(WaitChannel::of(WaitChannel::Reason::console_input));
+  return request.answer(request.kernel.commit(), count, characters, writes);
 }
 
 Outcome wait_interrupt(Request& request) {

@@ -355,6 +355,7 @@ Result FakeUserlandKernel::call_console(const FakeCapability& target, Message& m
   if (is_write) {
     if (message.bytes.size() > message_bytes_max) return Result::too_large;
     written.append(reinterpret_cast<const char*>(message.bytes.data()), message.bytes.size());
+    message.words[1] = ++writes_;
     return Result::ok;
   }
   if (message.words[0] != method::console_read) return Result::unknown_method;
@@ -364,6 +365,16 @@ Result FakeUserlandKernel::call_console(const FakeCapability& target, Message& m
     typed.pop_front();
     ++boot_epoch_;
     return Result::restarted;
+  }
+  if (piece.starts_with(line_of_another)) {
+    written += piece;
+    typed.pop_front();
+    ++writes_;
+  }
+  message.words[3] = writes_;
+  if (message.words[1] != 0 && message.words[1] != writes_) {
+    message.words[1] = 0;
+    return Result::ok;
   }
   const size_t count = std::min<size_t>(piece.size(), 8);
   message.words[1] = count;

@@ -83,6 +83,8 @@ class FakeUserlandKernel {
   std::string written;
   // An empty piece stands for a power cut: the console capability is of an earlier boot then.
   static constexpr std::string_view power_cut = "";
+  // What begins so is not typed, but written to the console by another program.
+  static constexpr std::string_view line_of_another = "\r| ";
   // The power is cut before this write to the console, counted from now.
   void cut_at_write(unsigned number) { cut_at_write_ = number; }
 
@@ -106,6 +108,7 @@ class FakeUserlandKernel {
   std::string power_requests_;
   unsigned refuse_at_ = 0;
   unsigned cut_at_write_ = 0;
+  uint64_t writes_ = 0;
   uint64_t boot_epoch_ = 1;
   uint64_t now_ns_ = 0;
 

@@ -39,22 +39,25 @@ Answer<> CheckpointCapability::reboot(uint64_t power_flags, uint64_t boot_epoch)
 }
 
 // The line is slow: a longer piece would keep it from others.
-Answer<> ConsoleCapability::write(std::string_view text) const {
+Answer<uint64_t> ConsoleCapability::write(std::string_view text) const {
   constexpr size_t bytes_at_once = 4096;
+  uint64_t writes = 0;
   while (!text.empty()) {
     const std::string_view piece = text.substr(0, std::min(text.size(), bytes_at_once));
     Message message = request(method::console_write);
     message.bytes = std::as_bytes(std::span(piece));
-    if (auto done = checked(call(at, message)); !done) return done;
+    if (auto done = checked(call(at, message)); !done) return std::unexpected(done.error());
+    writes = message.words[1];
     text.remove_prefix(piece.size());
   }
-  return {};
+  return writes;
 }
 
-Answer<ConsoleCapability::Characters> ConsoleCapability::read() const {
+Answer<ConsoleCapability::Characters> ConsoleCapability::read(uint64_t writes) const {
   WordMessage message = request(method::console_read);
+  message.words[1] = writes;
   if (auto done = checked(call(at, message)); !done) return std::unexpected(done.error());
-  Characters characters{.count = std::min<uint64_t>(message.words[1], 8)};
+  Characters characters{.count = std::min<uint64_t>(message.words[1], 8), .text = {}, .writes = message.words[3]};
   std::memcpy(characters.text, &message.words[2], sizeof(characters.text));
   return characters;
 }

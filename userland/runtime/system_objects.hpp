@@ -24,12 +24,15 @@ struct CheckpointCapability : AnyCapability {
 
 struct ConsoleCapability : AnyCapability {
   struct Characters {
-    uint64_t count = 0;  // 1 to 8
+    uint64_t count = 0;  // 1 to 8; 0: the console has been written to
     char text[8] = {};
+    uint64_t writes = 0;
   };
   // Result::restarted, from both: minted by an earlier boot.
-  Answer<> write(std::string_view) const;  // any length; in pieces of what a message carries
-  Answer<Characters> read() const;         // waits
+  // Any length, in pieces of what a message carries → how often the console has been written to in this boot.
+  Answer<uint64_t> write(std::string_view) const;
+  // Waits; given how often the console has been written to, no longer than until it is again.
+  Answer<Characters> read(uint64_t writes = 0) const;
   Answer<> wait_interrupt() const;         // until an unread ^C stands in the input
   Answer<bool> take_interrupt() const;     // drops the input up to it → was there one?
 };

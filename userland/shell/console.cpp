@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "userland/shell/console.hpp"
 
+#include <utility>
+
 #include "userland/runtime/program.hpp"
 
 namespace perdure {
@@ -24,20 +26,27 @@ bool ConsoleSession::write(std::string_view text) {
 
 // False: there was a restart before it.
 bool ConsoleSession::write_raw(std::string_view piece) {
-  if (console_.write(piece)) return true;
-  do {
+  bool is_first_try = true;
+  for (;; is_first_try = false) {
+    if (const auto writes = console_.write(piece)) {
+      if (writes_ != 0 && *writes != writes_ + 1) is_written_over_ = true;
+      writes_ = *writes;
+      return is_first_try;
+    }
     reopen();
-  } while (!console_.write(piece));
-  return false;
+  }
 }
 
 std::optional<char> ConsoleSession::read() {
   if (taken_ == typed_.count) {
-    const auto characters = console_.read();
+    const auto characters = console_.read(writes_);
     if (!characters) {
       reopen();
       return std::nullopt;
     }
+    if (characters->writes != writes_) is_written_over_ = true;
+    writes_ = characters->writes;
+    if (characters->count == 0) return std::nullopt;
     typed_ = *characters;
     taken_ = 0;
   }
@@ -53,16 +62,15 @@ bool ConsoleSession::take_typed_interrupt() {
   return false;
 }
 
-bool ConsoleSession::was_restarted() {
-  const bool answer = restarted_;
-  restarted_ = false;
-  return answer;
-}
+bool ConsoleSession::was_restarted() { return std::exchange(restarted_, false); }
+
+bool ConsoleSession::was_written_over() { return std::exchange(is_written_over_, false); }
 
 // Without a console there is nobody to talk to.
 void ConsoleSession::reopen() {
   if (!devices_.console(console_.at)) wait_for_ever();
   restarted_ = true;
+  writes_ = 0;
   if (first_) first_(context_);
 }
 

@@ -61,10 +61,12 @@ void Shell::await_banner() {
 
 void Shell::show_prompt(LineEditor& editor, std::string_view line_prompt) {
   TextBuffer<LineEditor::echo_length_max> echo;
+  if (console.was_written_over()) echo << '\r';  // what was typed since stands there already
   echo << line_prompt;
   editor.show(echo);
-  // If the banner came just before it, it is where it belongs.
+  // If the banner, or a line of another, came just before it, it is where it belongs.
   if (console.write(echo.text())) (void)console.was_restarted();
+  (void)console.was_written_over();
 }
 
 // Before anything else: the shell's own process and the interrupter's schedule stand in registers that
@@ -98,7 +100,7 @@ void Shell::touch_memory() {
 void Shell::read_line(LineEditor& editor, std::string_view line_prompt, bool has_completion) {
   show_prompt(editor, line_prompt);
   while (true) {
-    if (console.was_restarted()) show_prompt(editor, line_prompt);
+    if (console.was_restarted() || console.is_written_over()) show_prompt(editor, line_prompt);
     const auto character = console.read();
     if (!character) continue;
     boot_of_line_ = boot_;

@@ -171,6 +171,27 @@ class CommandLine(unittest.TestCase):
             self.assertEqual((result.returncode, result.stderr), (0, ""))
             self.assertIn("Usage", result.stdout)
 
+    def test_where(self):
+        (self.path / "program.c").write_text("static inline __attribute__((always_inline)) int inner(volatile int *p)\n"
+                                             "{\n  return *p;\n}\n"
+                                             "int outer(volatile int *p)\n{\n  return inner(p);\n}\n"
+                                             "int main(void) { int i = 0; return outer(&i); }\n")
+        subprocess.run(["cc", "-g", "-O1", "-fno-pie", "-no-pie", "-fcf-protection=none", "-o", "program", "program.c"],
+                       cwd=self.path, check=True)
+        symbols = subprocess.run(["nm", "program"], cwd=self.path, check=True, capture_output=True, text=True).stdout
+        address = "0x" + next(line.split()[0] for line in symbols.splitlines() if line.endswith(" outer"))
+        text = self.run_tool("where", "./program", address)
+        self.assertEqual((text.returncode, text.stderr), (0, ""))
+        first, second = text.stdout.splitlines()
+        self.assertRegex(first, r"^inner at .*program\.c:3$")
+        self.assertRegex(second, r"^  inlined in outer at .*program\.c:7$")
+        places = json.loads(self.run_tool("where", "./program", address, "--json").stdout)
+        self.assertEqual([(place["function"], place["line"]) for place in places], [("inner", 3), ("outer", 7)])
+        self.assert_refused(self.run_tool("where", "./program", "0x10"), 2, "has no code at 0x10")
+        self.assert_refused(self.run_tool("where", "./program", "main"), 2, "is not an address")
+        self.assert_refused(self.run_tool("where", "no_such_program", "0x400000"), 2, "there is no program")
+        self.assert_refused(self.run_tool("where", "./program"), 2, "ADDRESS is required")
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -243,6 +243,14 @@ TEST_CASE("aliases: what is refused") {
   CHECK(world.command("forget a8") == "a8 forgotten\n");
 }
 
+TEST_CASE("what another writes does not take the line away that is being typed") {
+  World world;
+  std::string text = world.type({"call c1 g", "\r| life  1  ##\r\n", "et\x1b[D", "\r| life  2 # #\r\n", "\r| life  3  ##\r\n"});
+  has(text, "perdure> call c1 g| life  1  ##\nperdure> call c1 get\b| life  2 # #\n");
+  CHECK(text.ends_with("| life  3  ##\nperdure> call c1 get\b"));
+  CHECK(world.type({"\x15" "checkpoint\r"}).ends_with("checkpoint 2 committed\nperdure> "));
+}
+
 TEST_CASE("servers tells which aliases are void, through others, too") {
   World world;
   world.command("start counter c1");

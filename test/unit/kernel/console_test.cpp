@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+//
+// Two processes at one console: a reader that says how often it knows the console to have been written to is
+// told when that is no longer true, whoever wrote, the kernel included; and by nothing else.
+#include <catch2/catch.hpp>
+
+#include "test/unit/kernel/scripted_guest.hpp"
+
+using namespace perdure;
+
+namespace {
+
+struct Console {
+  // The reader asks with what it was told last; `writer` writes when the test says so.
+  Console() {
+    reader = world.new_guest([this](Process& p) {
+      if (has_asked) told.push_back({message_word(p.registers, 1), message_word(p.registers, 3)});
+      has_asked = true;
+      call(5, {method::console_read, knows.value_or(told.empty() ? 1 : told.back()[1])})(p);
+    });
+    writer = world.new_guest([this](Process& p) {
+      if (writes > 0) --writes, KernelWorld::invoke(p, Invocation::call, 5, {method::console_write});
+    });
+    for (const Guest& guest : {reader, writer}) {
+      world.process(guest).capability_registers[5] = {.type = CapabilityType::console, .payload = world.kernel().boot_epoch};
+    }
+  }
+  void write(unsigned count) {
+    writes = count;
+    run_checked(world, 40);
+  }
+
+  KernelWorld world;
+  Guest reader, writer;
+  std::optional<uint64_t> knows;
+  bool has_asked = false;
+  unsigned writes = 0;
+  std::vector<std::array<uint64_t, 2>> told;  // characters, writes
+};
+
+}  // namespace
+
+TEST_CASE("a reader of the console is told when another has written to it") {
+  Console console;
+  console.world.start();
+  console.write(1);
+  CHECK(console.told.empty());  // it knows of the first one
+  console.write(1);
+  REQUIRE(console.told.size() == 1);
+  CHECK(console.told[0] == std::array<uint64_t, 2>{0, 2});
+  console.write(0);
+  CHECK(console.told.size() == 1);
+  console.write(3);
+  CHECK(console.told.back() == std::array<uint64_t, 2>{0, 5});
+  const size_t before = console.told.size();
+  console.world.kernel().warning("something is wrong with", 7);
+  run_checked(console.world, 20);
+  REQUIRE(console.told.size() == before + 1);
+  CHECK(console.told.back() == std::array<uint64_t, 2>{0, 6});
+}
+
+TEST_CASE("a reader that does not ask for it waits for characters only") {
+  Console console;
+  console.knows = 0;
+  console.world.start();
+  console.write(3);
+  CHECK(console.told.empty());
+  fake_machine().console_input = {'a', 'b'};
+  console.write(1);
+  REQUIRE(console.told.size() == 1);
+  CHECK(console.told[0][0] == 2);
+}

@@ -2,6 +2,7 @@
 //
 // The host tool: `perdure image VERB IMG ...`, `perdure where PROGRAM ADDRESS`. Exit statuses are those of ExitStatus; every error
 // is one line.
+#include <csignal>
 #include <cstdio>
 #include <ctime>
 #include <exception>
@@ -59,6 +60,7 @@ ExitStatus run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_DFL);  // `image list | head` ends it and says nothing, whatever started it ignores
   ExitStatus status = ExitStatus::damaged;
   try {
     status = run(argc, argv);

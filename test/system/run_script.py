@@ -8,7 +8,7 @@ import subprocess
 
 from perdure_host.terminal import Terminal
 from perdure_host.testing import main
-from perdure_host.workplace import SCRIPTS
+from perdure_host.workplace import BUILD, SCRIPTS
 
 TIME_LIMIT_SECONDS = 300
 CHAOS = False
@@ -20,10 +20,24 @@ CTRL_A_X = "\x01x"
 
 def test(lab):
     disk = lab.directory / "world.img"
+    builds_what_it_boots()
     on_a_terminal(lab, disk)
     in_a_pipe(disk)
     killed(lab, disk)
     wrong_options(disk)
+
+
+def builds_what_it_boots():
+    """A test that does not compile keeps nobody from booting."""
+    listed = subprocess.run(["ninja", "-C", BUILD, "-t", "inputs", "bootable"], check=True, capture_output=True, text=True)
+    inputs = listed.stdout.splitlines()
+    assert any(name.endswith("userland/shell/shell.cpp") for name in inputs), inputs[:20]
+    tests = [name for name in inputs if "/test/" in name or name.startswith("test/")]
+    assert not tests, tests
+    nowhere = subprocess.run([RUN], env={**os.environ, "PERDURE_BUILD": "/proc/nowhere"}, stdin=subprocess.DEVNULL,
+                             capture_output=True, text=True)
+    assert nowhere.returncode == 1 and len(nowhere.stderr.splitlines()) == 1, nowhere
+    assert "nothing can be built in /proc/nowhere" in nowhere.stderr, nowhere
 
 
 def on_a_terminal(lab, disk):

@@ -10,6 +10,7 @@ import os
 import re
 import struct
 import subprocess
+import sys
 
 from .workplace import BUILD, EXIT_REFUSED, EXIT_USAGE, ROOT, Refusal
 
@@ -23,10 +24,11 @@ F_OFD_GETLK = 36
 FLOCK_FORMAT = "hhqqi4x"  # type, whence, start, length, process; padded as the kernel has it
 
 
-def tool(*words):
-    """As `scripts/perdure WORDS`, after a build; both outputs are caught."""
+def tool(*words, shows_progress=False):
+    """As `scripts/perdure WORDS`, after a build; both outputs are caught, but for progress on a terminal."""
+    errors = None if shows_progress and sys.stderr.isatty() else subprocess.PIPE
     return subprocess.run([TOOL, *map(str, words)], stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                          stdout=subprocess.PIPE, stderr=errors, text=True)
 
 
 def one_line(text):
@@ -52,7 +54,9 @@ def make(path, description=DESCRIPTION, size=None, log_size=None, programs=PROGR
     words += ["--size", size] if size else []
     words += ["--log-size", log_size] if log_size else []
     words += ["--force"] if path.exists() else []
-    result = tool(*words)
+    result = tool(*words, shows_progress=True)
+    if result.returncode != 0 and result.stderr is None:  # it has said why
+        raise SystemExit(result.returncode)
     if result.returncode != 0:
         raise Refusal(bare(one_line(result.stderr or result.stdout)), result.returncode)
 

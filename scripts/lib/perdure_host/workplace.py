@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -57,28 +58,54 @@ def set_up(yes=False):
 @contextlib.contextmanager
 def alone_in(directory):
     """One at a time builds there; the others wait."""
-    directory.mkdir(parents=True, exist_ok=True)
-    with open(directory / ".perdure-lock", "w") as lock:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        lock = open(directory / ".perdure-lock", "w")
+    except OSError as error:
+        raise Refusal(f"nothing can be built in {directory}: {error.strerror} (PERDURE_BUILD names another folder)") from None
+    with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
-def build():
-    """Configures if that was never done, and compiles. Progress on a terminal, else quiet."""
+def build(target="all"):
+    """Configures if that was never done, and compiles: everything, or a target of meson.build
+    (`bootable`: no tests). On a terminal one line says how far it is; else quiet."""
     with alone_in(BUILD):
         if not (BUILD / "build.ninja").exists():
+            show_progress("configuring the build")
             run_quietly(["meson", "setup", BUILD, ROOT], "configuring failed")
-        run_quietly(["meson", "compile", "-C", BUILD], "the build failed")
+        compile_target(target)
+
+
+def compile_target(target):
+    told = []  # what is no progress: said if it fails
+    command = ["ninja", "-C", str(BUILD), target]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          errors="replace", env={**os.environ, "NINJA_STATUS": "[%f/%t] "}) as ninja:
+        for line in ninja.stdout:
+            step = re.match(r"\[(\d+)/(\d+)\] ", line)
+            if step:
+                show_progress(f"building: {step[1]} of {step[2]}")
+            else:
+                told.append(line)
+    show_progress("")
+    if ninja.returncode != 0:
+        sys.stderr.writelines(told)
+        raise Refusal("the build failed")
+
+
+def show_progress(text):
+    """One line of the terminal, in the place of the one before."""
+    if on_terminal():
+        print(f"\r\x1b[K{text}", end="", flush=True)
 
 
 def run_quietly(command, failure):
-    """Shows the command's output on a terminal; in a pipe only if it fails."""
+    """What the command says is told only if it fails."""
     command = [str(word) for word in command]
-    if on_terminal():
-        result = subprocess.run(command)
-    else:
-        result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    result = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    show_progress("")
     if result.returncode != 0:
-        if not on_terminal():
-            sys.stderr.write(result.stdout.decode(errors="replace"))
+        sys.stderr.write(result.stdout.decode(errors="replace"))
         raise Refusal(failure)

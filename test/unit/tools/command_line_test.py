@@ -171,6 +171,12 @@ class CommandLine(unittest.TestCase):
             self.assertEqual((result.returncode, result.stderr), (0, ""))
             self.assertIn("Usage", result.stdout)
 
+    def test_a_reader_that_goes_away(self):
+        self.build()
+        words = f"'{TOOL}' image list '{self.image}' | :"
+        ended = subprocess.run(["bash", "-c", f"trap '' PIPE; {words}"], capture_output=True, text=True, timeout=60)
+        self.assertEqual((ended.returncode, ended.stderr), (0, ""))
+
     def test_where(self):
         (self.path / "program.c").write_text("static inline __attribute__((always_inline)) int inner(volatile int *p)\n"
                                              "{\n  return *p;\n}\n"

@@ -20,7 +20,7 @@ constexpr NodeCapability space{registers::space};
 constexpr PageCapability page_writable{CapabilityRegister{9}};
 constexpr CapabilityRegister page_readable{10};
 constexpr CapabilityRegister mapped{11};
-constexpr ProcessCapability ticker{CapabilityRegister{12}};
+constexpr ProcessCapability ticker{CapabilityRegister{clock_ticker_register}};
 constexpr CapabilityRegister activity{13};
 constexpr ScheduleCapability schedule{CapabilityRegister{14}};
 

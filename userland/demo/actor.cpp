@@ -131,6 +131,12 @@ bool await_visitor(Stage& stage, CapabilityRegister visitor) {
   return stage.done(Client<Visitor>{visitor}.call<Visitor::ready>(), "waiting for a visitor");
 }
 
+void sleep_ns(uint64_t nanoseconds) {
+  if (const auto now = demo_register::clock.now()) {
+    (void)demo_register::clock.wait_until(now->machine_ns + nanoseconds);
+  }
+}
+
 bool hire_idler(Stage& stage, BankCapability bank, CapabilityRegister schedule, CapabilityRegister entry) {
   ActorStart start = actor_in(lasting_register_count, bank, play_idler);
   start.schedule = {schedule};

@@ -88,6 +88,8 @@ bool visit(Stage&, CapabilityRegister visitor);
 // Waits until its visit has ended.
 bool await_visitor(Stage&, CapabilityRegister visitor);
 
+void sleep_ns(uint64_t nanoseconds);
+
 // --- the one that runs when nobody else does -----------------------------------------------------
 
 // An actor of the lowest priority; `schedule` is a register that is the row's no more.

@@ -5,11 +5,13 @@
 //
 // One step for each: an object is bought, used for what it is for, kept as copies in a capability
 // page, and destroyed. Then the bank uses what it used before, and every copy is void: also those
-// of what was derived from it.
+// of what was derived from it. Memory is destroyed while it is mapped, and then seen by nobody.
 #include <algorithm>
+#include <atomic>
 
 #include "userland/demo/actor.hpp"
 #include "userland/demo/rows.hpp"
+#include "userland/runtime/program.hpp"
 
 namespace perdure {
 
@@ -27,6 +29,7 @@ struct {
   uint64_t used = 0;         // by the shop, with the album in it
   unsigned kept = 0;         // slots of the album in use
   uint64_t notices = 0;      // that the listener heard
+  std::atomic<bool> was_seen = false;
 } row;
 
 bool keep(Stage& stage, CapabilityRegister capability) {
@@ -58,6 +61,35 @@ bool all_zero(const std::byte* bytes) {
   return std::all_of(bytes, bytes + frame_bytes, [](std::byte b) { return b == std::byte{0}; });
 }
 
+[[noreturn]] void look(uint64_t address) {
+  (void)*reinterpret_cast<volatile std::byte*>(address);
+  row.was_seen = true;
+  wait_for_ever();
+}
+
+// What was mapped there a moment ago is destroyed: a process that loads from there is stopped.
+bool is_seen_by_nobody(Stage& stage, const std::byte* place, std::string_view what) {
+  ActorStart start = actor;
+  start.body = look;
+  start.argument = reinterpret_cast<uint64_t>(place);
+  row.was_seen = false;
+  if (!start_actor(stage, start)) return false;
+  while (true) {
+    const auto status = start.process.status();
+    if (!stage.done(status, "looking at the one that looks") ||
+        !stage.require(!row.was_seen, "a destroyed ", what, " is still mapped")) {
+      return false;
+    }
+    if (status->state != ProcessState::stopped) {
+      sleep_ns(1'000'000);
+      continue;
+    }
+    return stage.require(status->fault == FaultCode::no_memory, "the one that looks was stopped by something else") &&
+           sell(stage, start.process.at, "process") && sell(stage, start.endpoint.at, "endpoint") &&
+           sell(stage, start.activity, "activity");
+  }
+}
+
 // --- the steps --------------------------------------------------------------------------------------
 
 bool open_shop(Stage& stage) {
@@ -85,8 +117,8 @@ bool show_page(Stage& stage) {
   if (!stage.map(derived) || !stage.require(*window() == std::byte{0x42}, "a page loses bytes")) {
     return false;
   }
-  return stage.map(registers::nothing) && sell(stage, bought, "page") &&
-         all_is_gone(stage, bought, "page");
+  return sell(stage, bought, "page") && is_seen_by_nobody(stage, window(), "page") &&
+         stage.map(registers::nothing) && all_is_gone(stage, bought, "page");
 }
 
 bool show_capability_page(Stage& stage) {
@@ -118,13 +150,13 @@ bool show_node(Stage& stage) {
   const PageCapability page{other};
   if (!stage.map(page.at) ||
       !stage.require(*window() == std::byte{0x17}, "a node does not show its page") ||
-      !stage.map(registers::nothing) ||
       !stage.done(node.reduce(restriction::opaque, 0, derived), "reducing a node") ||
       !keep(stage, derived)) {
     return false;
   }
-  return sell(stage, other, "page") && sell(stage, bought, "node") &&
-         all_is_gone(stage, bought, "node");
+  if (!stage.map(bought) || !stage.require(*place == std::byte{0x17}, "a node loses its page")) return false;
+  return sell(stage, bought, "node") && is_seen_by_nobody(stage, place, "node") &&
+         stage.map(registers::nothing) && sell(stage, other, "page") && all_is_gone(stage, bought, "node");
 }
 
 // A process needs an activity to run and an endpoint to be called: three objects at once.

@@ -5,7 +5,8 @@
 // time exactly what the server had comes back, and in the end the bank has what it had before.
 //
 // That nobody else can reach one is looked at from the other side: what does each hold? What is
-// its own, and nothing that leads to another; and another server's bank knows nothing of it.
+// its own, by the word of its bank, and nothing that leads to another; and another server's bank knows nothing
+// of it.
 #include "userland/demo/instance.hpp"
 #include "userland/demo/rows.hpp"
 #include "userland/demo/shelf.hpp"
@@ -116,6 +117,30 @@ bool look_into_registers(Stage& stage) {
   return true;
 }
 
+// Its bank is the one that was made for it, and what else it holds was bought there.
+bool has_its_own(Stage& stage) {
+  const auto its = server_bank.status();
+  if (!stage.done(its, "asking a server's bank") ||
+      !stage.done(server_process.fetch(registers::bank.number, looked_at), "looking into a server")) {
+    return false;
+  }
+  const auto verified = own_bank.verify(looked_at);
+  if (!stage.done(verified, "verifying a bank") ||
+      !stage.require(verified->is_genuine && verified->account == its->account, "a server holds another's bank")) {
+    return false;
+  }
+  constexpr unsigned slots[] = {registers::endpoint.number, registers::space.number, process_slot::space};
+  for (const unsigned slot : slots) {
+    if (!stage.done(server_process.fetch(slot, looked_at), "looking into a server")) return false;
+    const auto account = server_bank.identify(looked_at);
+    if (!stage.require(account && *account == its->account, "what a server has in slot ", uint64_t{slot}, " is not its own")) {
+      return false;
+    }
+  }
+  if (!stage.done(server_process.fetch(process_slot::keeper, looked_at), "looking at a server's keeper")) return false;
+  return stage.require_void(looked_at, "a server's own keeper, which nobody gave it,");
+}
+
 bool is_unknown_to(Stage& stage, BankCapability bank) {
   const auto identified = bank.identify(server_process.at);
   const auto freed = bank.free(server_process.at);
@@ -129,7 +154,7 @@ bool look_from_the_others(Stage& stage) {
   for (unsigned i = 0; i < server_count; ++i) {
     const unsigned other = (i + 1) % server_count;
     if (!go_to_server(stage, i) || !row.shelf.take(stage, 3 * other, other_bank.at) ||
-        !is_unknown_to(stage, other_bank) || !look_into_registers(stage)) {
+        !is_unknown_to(stage, other_bank) || !look_into_registers(stage) || !has_its_own(stage)) {
       return false;
     }
   }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
-// B4: the time server. One page of its storage shows the time; fifty clients hold read-only
-// capabilities to that same page and read it without any call. Each lives in an address space of
+// B4: the time server. One page of its storage shows the time; fifty clients map the capability to that same
+// page as the server gave it, and read it without any call. Each lives in an address space of
 // its own. One that writes is stopped by a fault, and nobody else notices. After a power cut the
 // page still shows the time of the boot before: nobody takes it for the present.
 //
-// The row and its clients run before the time server does, so that after the cut they look at the
-// page before it is refreshed.
+// So that all clients look at the page before it is refreshed, the server's ticker is stopped over the cut. What
+// happens when it comes in the middle of a reading is not shown here, for an emulated processor is not
+// interrupted between these instructions: `scripts/test unit time_page` has a reader and a writer at once.
 #include "userland/demo/actor.hpp"
 #include "userland/demo/instance.hpp"
 #include "userland/demo/power_cut.hpp"
@@ -28,8 +29,8 @@ constexpr CapabilityPageCapability spaces{work_register(7)};
 constexpr NodeCapability space{work_register(8)};
 constexpr CapabilityRegister client{work_register(9)};
 constexpr CapabilityRegister passing{work_register(10)};
-constexpr ScheduleCapability early{work_register(11)};
 constexpr ProcessCapability writer{work_register(12)};
+constexpr ProcessCapability ticker{work_register(13)};
 constexpr unsigned scratch_registers = lasting_register_count;
 
 constexpr unsigned client_count = 50;
@@ -111,12 +112,6 @@ Answer<uint64_t> glance(Notes&, const Request&) {
 
 // --- set up ------------------------------------------------------------------------------------------
 
-// Runs before the time server from now on; the clients, too.
-bool run_early(Stage& stage) {
-  return buy_urgent_schedule(stage, home, early) &&
-         stage.done(demo_register::own_process.store(process_slot::schedule, early.at), "taking it");
-}
-
 bool start(Stage& stage) {
   if (!find_recipe(stage, "clock") || !start_instance(stage, limit) ||
       !stage.done(own_bank.create_sub_bank(bank_unlimited, home.at), "a bank for the clients")) {
@@ -127,7 +122,7 @@ bool start(Stage& stage) {
   }
   return stage.done(Client<Clock>{instance_entry}.call_receiving<Clock::page>(page.at),
                     "asking for the page") &&
-         stage.used_by(instance_bank, row.used_by_server) && run_early(stage) &&
+         stage.used_by(instance_bank, row.used_by_server) &&
          stage.say("a time server; its bank uses ", row.used_by_server, " frames, one of them is the page");
 }
 
@@ -144,7 +139,7 @@ bool make_space(Stage& stage) {
       return false;
     }
   }
-  return stage.done(map_in_window(space, page, restriction::read_only, passing), "mapping the page");
+  return stage.done(map_in_window(space, page, 0, passing), "mapping the page");
 }
 
 bool hire(Stage& stage, unsigned i) {
@@ -153,7 +148,6 @@ bool hire(Stage& stage, unsigned i) {
                                reinterpret_cast<uint64_t>(&row.notes[i]));
   reader.given = given;
   reader.space = space;
-  reader.schedule = early;
   reader.entry = client;
   return make_space(stage) && start_actor(stage, reader) &&
          stage.done(clients.store(i, client), "keeping a client") &&
@@ -190,12 +184,6 @@ bool hire_clients(Stage& stage) {
 
 // --- reading, writing, and a power cut ------------------------------------------------------------------
 
-void sleep_ns(uint64_t nanoseconds) {
-  if (const auto now = demo_register::clock.now()) {
-    (void)demo_register::clock.wait_until(now->machine_ns + nanoseconds);
-  }
-}
-
 bool read_time(Stage& stage) {
   constexpr unsigned rounds = 20;
   constexpr uint64_t times = 50;
@@ -213,13 +201,12 @@ bool read_time(Stage& stage) {
          stage.require(*refreshes > 2, "the page stands still") &&
          stage.require(from_page * 10 >= readings * 9, "the clients had to ask for the time") &&
          stage.say(readings, " readings, ", from_page, " of them without any call, over ", *refreshes,
-                   " refreshes: none torn");
+                   " refreshes");
 }
 
 bool write_page(Stage& stage) {
   ActorStart start = actor_in(scratch_registers, home, write_time);
   start.space = space;
-  start.schedule = early;
   start.process = writer;
   if (!make_space(stage) || !start_actor(stage, start)) return false;
   while (true) {
@@ -234,37 +221,39 @@ bool write_page(Stage& stage) {
   }
 }
 
-// The page was last written in another boot, until the server gets its turn. The power may be cut again at
-// any moment, also between a question and its answer; as long as it is not, `since` and now are the same.
-bool is_boot_since(Stage& stage, uint64_t since, uint64_t seen) { return since <= seen && seen <= boot_epoch(stage); }
+// --- over a power cut --------------------------------------------------------------------------------------
 
-bool all_glance(Stage& stage, uint64_t& refused) {
+bool all_glance(Stage& stage) {
   for (unsigned i = 0; i < client_count; ++i) {
     if (!stage.done(clients.fetch(i, client), "going to a client")) return false;
-    const uint64_t since = boot_epoch(stage);
     const auto seen = Client<Reader>{client}.call<Reader::glance>();
-    if (since == 0 || !stage.done(seen, "letting a client look") ||
-        !stage.require(*seen == 0 || is_boot_since(stage, since, *seen),
-                       "a client took the time of an earlier boot for new")) {
+    if (!stage.done(seen, "letting a client look") ||
+        !stage.require(*seen == 0, "a client took the time of an earlier boot for new")) {
       return false;
     }
-    refused += *seen == 0 ? 1 : 0;
   }
   return true;
 }
 
+// The power may be cut again at any moment, also between a question and its answer; as long as it is not,
+// `since` and now are the same.
+bool is_boot_since(Stage& stage, uint64_t since, uint64_t told) { return since <= told && told <= boot_epoch(stage); }
+
 bool cut(Stage& stage) {
-  uint64_t refused = 0;
-  if (!commit_and_cut(stage)) return false;
+  if (!stage.done(instance_process.fetch(clock_ticker_register, ticker.at), "looking for the ticker") ||
+      !stage.done(ticker.stop(), "stopping the ticker") || !commit_and_cut(stage)) {
+    return false;
+  }
   const uint64_t epoch = boot_epoch(stage);
-  if (epoch == 0 || !all_glance(stage, refused) || !all_read(stage, 1)) return false;
+  if (epoch == 0 || !all_glance(stage) || !all_read(stage, 1)) return false;
   for (const Notes& one : row.notes) {
     if (!stage.require(is_boot_since(stage, epoch, one.last.boot_epoch),
                        "a client was told the time of an earlier boot")) {
       return false;
     }
   }
-  return stage.say("power cut: ", refused, " of ", uint64_t{client_count},
+  return stage.done(ticker.start(registers::nothing), "starting the ticker again") &&
+         stage.say("power cut: all ", uint64_t{client_count},
                    " clients found the time of the boot before, none believed it, and all know the time");
 }
 

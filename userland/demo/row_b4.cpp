@@ -48,6 +48,7 @@ struct Notes {
 struct {
   Notes notes[client_count];
   uint64_t used_by_server = 0;
+  std::atomic<bool> was_written = false;
 } row;
 
 // --- clients -----------------------------------------------------------------------------------------
@@ -107,6 +108,7 @@ Answer<uint64_t> glance(Notes&, const Request&) {
 
 [[noreturn]] void write_time(uint64_t) {
   const_cast<TimePage&>(shown()).machine_ns.store(0);
+  row.was_written = true;
   wait_for_ever();
 }
 
@@ -211,7 +213,10 @@ bool write_page(Stage& stage) {
   if (!make_space(stage) || !start_actor(stage, start)) return false;
   while (true) {
     const auto status = writer.status();
-    if (!stage.done(status, "looking at the writer")) return false;
+    if (!stage.done(status, "looking at the writer") ||
+        !stage.require(!row.was_written, "a client has written the page")) {
+      return false;
+    }
     if (status->state != ProcessState::stopped) {
       sleep_ns(1'000'000);
       continue;

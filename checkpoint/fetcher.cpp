@@ -24,14 +24,13 @@ Absent stall(WaitChannel::Reason reason, uint64_t key = 0) {
 // fetches the frame may take versions from it.
 constexpr uint64_t plausible_source_max = version_source_max / 2;
 
-// A tag or an entry that no kernel of ours has written: the checksum holds, the contents do not.
+}  // namespace
+
 bool is_plausible(const FrameIdentity& identity, uint8_t revision, bool has_body) {
   return is_valid_kind(static_cast<uint8_t>(identity.kind)) &&
          identity.source.value < plausible_source_max && revision == info(identity.kind).layout_revision &&
          (has_body || check_frame(identity, nullptr).empty());
 }
-
-}  // namespace
 
 void Fetcher::open(CacheSlot slots) {
   *this = {};
@@ -175,11 +174,10 @@ void Fetcher::from_tag(StoreParts& parts, CacheSlot slot, const TagBuffer& buffe
   const Tag& tag = buffer.frame().tags[tag_index_of(descriptor.number)];
   descriptor.identity = {tag.source, tag.account, tag.kind};
   if (tag.flags & Tag::flag_lost) return unreadable(parts, slot, "the tag of a frame is lost");
-  const bool has_body = tag.kind != Kind::empty && !(tag.flags & Tag::flag_all_zero);
-  if (!is_plausible(descriptor.identity, tag.revision, has_body)) {
+  if (!is_plausible(descriptor.identity, tag.revision, tag.has_body())) {
     return unreadable(parts, slot, "the tag of a frame makes no sense");
   }
-  if (!has_body) {
+  if (!tag.has_body()) {
     descriptor.flags = all_zero;
     finish(parts, slot, FrameState::clean);
   } else if (descriptor.flags & body_absent) {

@@ -17,6 +17,10 @@
 
 namespace perdure {
 
+// Whether a kernel of ours can have written this tag or entry. If not, its checksum holds and its contents do
+// not: the frame is unreadable. Shared with the host tools.
+bool is_plausible(const FrameIdentity&, uint8_t revision, bool has_body);
+
 class Fetcher {
  public:
   std::expected<CacheSlot, Absent> obtain(StoreParts&, FrameNumber, bool identity_only);

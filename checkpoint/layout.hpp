@@ -98,6 +98,8 @@ struct Tag {
   Kind kind = Kind::empty;
   uint8_t revision = 0;        // kind_table's layout_revision
   uint16_t flags = 0;
+
+  constexpr bool has_body() const { return kind != Kind::empty && !(flags & flag_all_zero); }
 };
 static_assert(sizeof(Tag) == 32);
 

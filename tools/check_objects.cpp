@@ -57,11 +57,9 @@ class ObjectCheck {
   void frame(FrameNumber number) {
     const FrameIdentity& identity = frames_.identity(number);
     const std::byte* bytes = frames_.bytes(number);
-    if (!bytes) return;  // reported where it was read
+    if (!bytes || !check_stored_frame(identity, bytes).empty()) return;  // verify_bodies tells of it
     const Kind kind = identity.kind;
     const std::string name = name_of_frame(number, kind);
-    const std::string_view wrong = check_stored_frame(identity, bytes);
-    if (!wrong.empty()) return findings_.add(name + ": " + std::string(wrong));
     if (kind == Kind::empty) {
       if (identity.account.value != 0) findings_.add(name + ": empty, but has an account");
       return;

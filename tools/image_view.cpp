@@ -6,6 +6,7 @@
 #include <bit>
 #include <memory>
 
+#include "checkpoint/fetcher.hpp"
 #include "checkpoint/tag_cache.hpp"
 #include "tools/file_disk.hpp"
 #include "tools/image_roots.hpp"
@@ -62,7 +63,7 @@ void ImageView::take_entry(const SummaryEntry& entry) {
   Record& record = records_[entry.number.value];
   if (root_.is_in_log()) ++frames_in_log_;
   record = {.identity = entry.identity(), .checksum = entry.checksum, .is_in_log = true};
-  record.is_lost = !is_plausible(entry.number, record.identity, entry.revision, "entry in the log");
+  look_at(entry.number, entry.revision, entry.has_body(), "entry in the log");
   if (record.is_lost || !entry.has_body()) return;
   record.block = root_.is_in_log() ? root_.geometry.log_block(entry.place).value
                                    : root_.geometry.home_block(entry.number).value;
@@ -110,28 +111,20 @@ const TagFrame* ImageView::choose_tag_frame(uint64_t index) {
 void ImageView::take_tag(FrameNumber number, const Tag& tag) {
   Record& record = records_[number.value];
   record.identity = {tag.source, tag.account, tag.kind};
-  record.is_lost = (tag.flags & Tag::flag_lost) != 0 ||
-                   !is_plausible(number, record.identity, tag.revision, "tag");
-  if (record.is_lost || tag.kind == Kind::empty || (tag.flags & Tag::flag_all_zero)) return;
+  record.is_lost = (tag.flags & Tag::flag_lost) != 0;
+  if (!record.is_lost) look_at(number, tag.revision, tag.has_body(), "tag");
+  if (record.is_lost || !tag.has_body()) return;
   record.checksum = tag.checksum;
   record.block = root_.geometry.home_block(number).value;
   record.body = Record::Body::unread;
 }
 
-// The checksum holds, the contents may still be nothing that a kernel of ours has written.
-bool ImageView::is_plausible(FrameNumber number, const FrameIdentity& identity, uint8_t revision,
-                             const char* what) {
-  const std::string name = frame_name(number) + ": its " + what + " has ";
-  if (!is_valid_kind(static_cast<uint8_t>(identity.kind))) {
-    findings_.add(name + "an unknown kind");
-  } else if (revision != info(identity.kind).layout_revision) {
-    findings_.add(name + "an unknown layout revision");
-  } else if (identity.source.value >= version_source_max) {
-    findings_.add(name + "a version source near its end");
-  } else {
-    return true;
-  }
-  return false;
+// By the kernel's own rule, too.
+void ImageView::look_at(FrameNumber number, uint8_t revision, bool has_body, const char* what) {
+  Record& record = records_[number.value];
+  if (is_plausible(record.identity, revision, has_body)) return;
+  record.is_lost = true;
+  findings_.add(frame_name(number) + ": its " + what + " makes no sense");
 }
 
 void ImageView::report_lost_frames() {

@@ -53,7 +53,7 @@ class ImageView final : public FrameReader {
   const TagFrame* choose_tag_frame(uint64_t index);
   void take_tag(FrameNumber, const Tag&);
   void take_entry(const SummaryEntry&);
-  bool is_plausible(FrameNumber, const FrameIdentity&, uint8_t revision, const char* what);
+  void look_at(FrameNumber, uint8_t revision, bool has_body, const char* what);
   void report_lost_frames();
 
   const ImageFile& file_;

@@ -1,29 +1,33 @@
 // SPDX-License-Identifier: MIT
 #include "tools/verify_image.hpp"
 
+#include "objects/frame_check.hpp"
 #include "tools/bank_books.hpp"
 #include "tools/check_activities.hpp"
 #include "tools/check_objects.hpp"
 
 namespace perdure {
-namespace {
 
-// Reading a body compares its checksum. What the tags have lost is reported by whoever read them.
-void check_bodies(const FrameReader& frames, Findings& findings, const ShowProgress& show) {
+// Reading a body compares its checksum.
+std::string_view wrong_with_body(const FrameReader& frames, FrameNumber number) {
+  const std::byte* bytes = frames.bytes(number);
+  return bytes ? check_stored_frame(frames.identity(number), bytes) : "its bytes do not match their checksum";
+}
+
+// What the tags have lost has no kind, and is reported by what read them.
+void verify_bodies(const FrameReader& frames, Findings& findings, const ShowProgress& show) {
   for (uint64_t n = 0; n < frames.frontier(); ++n) {
     if (show && n % 256 == 0) show(n, frames.frontier());
-    const FrameIdentity& identity = frames.identity({n});
-    if (identity.kind == Kind::empty || frames.bytes({n})) continue;
-    findings.add("frame " + std::to_string(n) + " (" + std::string(info(identity.kind).name) +
-                 "): its bytes do not match their checksum");
+    const Kind kind = frames.identity({n}).kind;
+    const std::string_view wrong = wrong_with_body(frames, {n});
+    if (wrong.empty() || (kind == Kind::empty && !frames.bytes({n}))) continue;
+    findings.add("frame " + std::to_string(n) + " (" + std::string(info(kind).name) + "): " + std::string(wrong));
   }
 }
 
-}  // namespace
-
 Verification verify_frames(const FrameReader& frames, Findings& findings, const ShowProgress& show) {
   Verification result;
-  check_bodies(frames, findings, show);
+  verify_bodies(frames, findings, show);
   result.objects = check_objects(frames, findings);
   check_activities(frames, findings);
   const auto books = BankBooks::find(frames, findings);

@@ -20,6 +20,11 @@ struct Verification {
 
 using ShowProgress = std::function<void(uint64_t done, uint64_t all)>;
 
+// What a machine calls unreadable, by the same rules: each body by itself. Opening has judged roots, log and tags.
+void verify_bodies(const FrameReader&, Findings&, const ShowProgress& = {});
+// Of one frame; empty: it can be read.
+std::string_view wrong_with_body(const FrameReader&, FrameNumber);
+// All of it.
 Verification verify_frames(const FrameReader&, Findings&, const ShowProgress& = {});
 
 }  // namespace perdure

@@ -7,7 +7,7 @@ or one that was being committed; a sample is booted, and answers what it had pro
 import dataclasses
 import shutil
 
-from perdure_host import image
+from perdure_host import image, judges
 from perdure_host.testing import main
 from perdure_host.write_log import CrashDisk, WriteLog
 
@@ -104,8 +104,10 @@ def choose_points(lab, count):
 
 def check(path, point, what, log, promises):
     told = f"cut after entry {point} of {len(log.entries)}, {what}"
-    sound, line = image.verify(path)
-    assert sound, f"{told}: {line}"
+    try:
+        line = judges.judge(path)
+    except AssertionError as wrong:
+        raise AssertionError(f"{told}: {wrong}") from wrong
     generation = image.verified_generation_of(line)
     reported = [p.generation for p in promises if log.count_at(p.log_size) <= point]
     least = max(reported, default=0)

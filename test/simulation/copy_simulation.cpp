@@ -80,11 +80,11 @@ void boot(const Recording& recording, const Medium& copy, Random& random, Machin
   try {
     if (!machine.open({.boot_identity = random.next()})) return void(++counts.refused);
     const World& world = recording.worlds.at(machine.store->committed_generation().value);
-    unsigned unreadable = 0;
-    if (random.one_in(2)) unreadable += machine.compare_with(world, true);
+    std::set<uint64_t> unreadable;
+    if (random.one_in(2)) unreadable = machine.compare_with(world, true);
     machine.run_to_idle();
-    unreadable += machine.compare_with(world, true);
-    ++(unreadable > 0 ? counts.unreadable : counts.whole);
+    unreadable.merge(machine.compare_with(world, true));
+    ++(unreadable.empty() ? counts.whole : counts.unreadable);
   } catch (const MachineStopped&) {
     ++counts.stopped;
   } catch (const SimulationFailure&) {

@@ -15,8 +15,8 @@
 //  - Once. Each call arrives exactly once, and has its own answer, whatever was cut in between.
 //  - Liveness. On a disk that is well each guest's operation ends within so many steps, whatever it had
 //    stalled for; at last, all of them.
-//  - In a sample of the cuts, `image verify` finds nothing wrong; and when a bit of one turns, it sees that
-//    if and only if a recovery that reads everything does.
+//  - In a sample of the cuts, `image verify` finds nothing wrong; and when a bit of one turns, it calls the same
+//    frames unreadable as a recovery that reads everything.
 //  - The kernel's own invariants (Kernel::check_state) at every start, and now and then.
 #include <cinttypes>
 #include <csignal>
@@ -25,9 +25,9 @@
 #include <unistd.h>
 
 #include "test/simulation/disk_troubles.hpp"
+#include "test/simulation/judgement.hpp"
 #include "test/simulation/kernel_guests.hpp"
 #include "test/simulation/options.hpp"
-#include "test/simulation/verified_medium.hpp"
 #include "test/support/fresh_image.hpp"
 
 namespace perdure {
@@ -241,14 +241,16 @@ class Run {
     damaged[random_.below(block_bytes)] ^= std::byte(1 << random_.below(8));
     medium[block] = std::make_shared<const Block>(std::move(damaged));
     const std::string finding = first_finding(medium);
-    SimulatedDisk disk(std::move(medium), random_.next());
+    SimulatedDisk disk(medium, random_.next());
     SimulatedMachine machine(disk, recovery_memory_.all(), nullptr);
-    const bool is_refused = !machine.open({});
-    const bool is_seen = is_refused || machine.compare_with(oracle_.generations.at(generation), true) > 0;
-    damages_seen_ += is_seen;
-    expect(is_seen == !finding.empty(), "a bit of block " + std::to_string(block) + " turns, which recovery " +
-                                            (is_refused ? "refuses" : is_seen ? "sees" : "does not see") +
-                                            ", and image verify says: " + finding);
+    const World& world = oracle_.generations.at(generation);
+    Judgement store;
+    if (const auto opened = machine.open({}); !opened) store.refusal = opened.error().what;
+    else store.unreadable = machine.compare_with(world, true);
+    damages_seen_ += !store.is_sound();
+    expect_alike(judgement_of_tool(medium, world), store);
+    expect(store.is_sound() == finding.empty(), "a bit of block " + std::to_string(block) + " turns; recovery: " + store.told() +
+                                                    "; image verify says: " + finding);
   }
 
   void expect_allowed(uint64_t found) const {

@@ -235,6 +235,11 @@ FAULTS = [
     ("a row of activities not linked", "kernel/capabilities/range.cpp", "  if (kind == Kind::activity) kernel.link_activity_row(committed, *slot, frame, list_head);\n", ""),
     ("the head of the restart list not changed", "kernel/destruction.cpp", "  store.system().activity_rows = frame;\n", ""),
     ("a deadline forgotten by the restart", "kernel/kernel.cpp", "if (activity.runnable || activity.awaits_deadline) scheduler", "if (activity.runnable) scheduler"),
+    ("image verify has its own rule for tags: both copies", "tools/image_view.cpp",
+     "believed_copy(whole, {copies[0], copies[1]})", "whole[0] && whole[1] ? believed_copy(whole, {copies[0], copies[1]}) : std::nullopt"),
+    ("image verify has its own rule for tags: the first that verifies", "tools/image_view.cpp",
+     "believed_copy(whole, {copies[0], copies[1]})", "whole[0] ? std::optional(0u) : whole[1] ? std::optional(1u) : std::nullopt"),
+    ("image verify asks a tag about what the log holds", "tools/image_view.cpp", "if (records_[n].is_in_log) continue;", ""),
     ("image verify believes every body", "tools/image_view.cpp", "== record.checksum ? Body::good : Body::bad", "== record.checksum ? Body::good : Body::good"),
     ("who waited for the disk not woken", "fetcher.cpp", "  parts.client->wake(WaitChannel::of(Reason::frame, descriptor.number.value));\n", ""),
 ]

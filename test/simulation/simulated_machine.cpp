@@ -235,16 +235,27 @@ void SimulatedMachine::expect_pairs_of_tags() const {
   }
 }
 
-unsigned SimulatedMachine::compare_with(const World& world, bool unreadable_allowed) {
-  unsigned unreadable_count = 0;
+std::set<uint64_t> SimulatedMachine::read_everything(World& seen) {
+  std::set<uint64_t> all_unreadable;
+  for (uint64_t number = 0; number < store->frames_in_store(); ++number) {
+    bool unreadable = false;
+    const CacheSlot slot = obtain_waiting({number}, &unreadable);
+    if (unreadable) all_unreadable.insert(number);
+    else seen.frames[number] = stored_truth_of(store->descriptor(slot), store->body(slot));
+  }
+  return all_unreadable;
+}
+
+std::set<uint64_t> SimulatedMachine::compare_with(const World& world, bool unreadable_allowed) {
+  std::set<uint64_t> all_unreadable;
   for (uint64_t number = 0; number < store->frames_in_store(); ++number) {
     bool unreadable = false;
     const CacheSlot slot = obtain_waiting({number}, &unreadable);
     expect(!unreadable || unreadable_allowed, named("unreadable", {number}));
-    if (unreadable) ++unreadable_count; else compare({number}, slot, world.frame(number));
+    if (unreadable) all_unreadable.insert(number); else compare({number}, slot, world.frame(number));
   }
   expect(is_same_state(store->system(), world.system), "another system state");
-  return unreadable_count;
+  return all_unreadable;
 }
 
 }  // namespace perdure

@@ -64,8 +64,10 @@ class SimulatedMachine final : public StoreClient {
   void poll(uint64_t ns);
   void declare();
   // Every frame is what `world` says; `unreadable_allowed`: or is reported unreadable.
-  // → how many were unreadable.
-  unsigned compare_with(const World& world, bool unreadable_allowed = false);
+  // → those that were.
+  std::set<uint64_t> compare_with(const World& world, bool unreadable_allowed = false);
+  // Every frame as it is read. → those that cannot be.
+  std::set<uint64_t> read_everything(World& seen);
   // Both copies of each tag frame verify, and say the same: so it must be whenever everything is at home
   // and the disk has neither lost nor damaged anything. (EITHER-TAG-COPY is more than what is read.)
   void expect_pairs_of_tags() const;

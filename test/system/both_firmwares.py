@@ -24,6 +24,7 @@ TURNS = ("bios", "uefi", "bios", "uefi")
 
 def test(lab):
     disk = lab.directory / "world.img"
+    lab.will_judge(disk, serves=True)
     assert iso_of("bios", disk) == iso_of("uefi", disk) == boot_iso.DEFAULT
     before = None
     for number, firmware in enumerate(TURNS):

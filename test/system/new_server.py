@@ -72,7 +72,7 @@ def builds_and_passes(lab, tree):
     build = tree / "build"
     run("meson", "setup", build, tree)
     unit_tests = [f"test/unit/userland/{name}_test" for name in (NAME, "zz")]
-    run("ninja", "-C", build, "kernel/kernel.elf", "tools/perdure", *programs_of(build), *unit_tests)
+    run("ninja", "-C", build, "kernel/kernel.elf", "tools/perdure", "test/simulation/judge_image", *programs_of(build), *unit_tests)
     for test_program in unit_tests:
         assert "All tests passed" in run(build / test_program)
     for name in (NAME, "zz"):

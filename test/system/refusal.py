@@ -30,6 +30,7 @@ def test(lab):
     for name, wrong in refused.items():
         path = lab.directory / f"{name}.img"
         path.write_bytes(wrong)
+        lab.damaged(path)
         scripts_refuse(path)
         if len(wrong) >= BLOCK:
             kernel_refuses(lab, path)

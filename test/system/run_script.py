@@ -21,6 +21,7 @@ CTRL_A_X = "\x01x"
 def test(lab):
     disk = lab.directory / "world.img"
     builds_what_it_boots()
+    lab.will_judge(disk, serves=True)
     on_a_terminal(lab, disk)
     in_a_pipe(disk)
     killed(lab, disk)

@@ -6,7 +6,7 @@ import random
 import shutil
 import threading
 
-from . import image
+from . import image, judges
 from .console import ConsoleClosed
 from .shell import Shell
 from .write_log import CrashDisk, WriteLog
@@ -63,6 +63,7 @@ class Session:
             machine.boot()
             machine.clear_line()
             self._compare(machine)
+        judges.judge(self.disk)
 
     def _command(self, machine):
         if self.random.random() < CHECKPOINT_SHARE:
@@ -92,8 +93,7 @@ class Session:
         crash.move_to(crash.entry_count())
         crash.keep_some(self.random)
         crash.close()
-        sound, line = image.verify(self.disk)
-        assert sound, line
+        judges.judge(self.disk)
 
     def _compare(self, machine):
         self.judge(tuple(int(machine.run(f"call c{number} get")) for number in range(COUNTERS)))

@@ -8,6 +8,8 @@ BLOCK = 4096
 PLACES = tuple(block * BLOCK for block in (0, 32, 64, 96))  # two slots of two copies: checkpoint/geometry.hpp
 MAGIC = 0x746F6F7245445250
 FORMAT = "<QIIQQQ"  # magic, format, clean, store, sequence, newest generation
+LOG_START = 128  # block
+GEOMETRY_PLACE, GEOMETRY_FORMAT = 176, "<QIIQQ"  # blocks, segments, blocks of each, tag frames, frames
 
 
 def committed_generation(path):
@@ -29,3 +31,14 @@ def root_at(file, place):
     file.seek(place)
     magic, _, _, _, sequence, generation = struct.unpack(FORMAT, file.read(struct.calcsize(FORMAT)))
     return (sequence, generation) if magic == MAGIC else None
+
+
+def areas_of(path):
+    """By name, the blocks of each part of an image: checkpoint/geometry.hpp."""
+    with open(path, "rb") as file:
+        file.seek(GEOMETRY_PLACE)
+        _, segments, segment_blocks, tag_frames, frames = struct.unpack(GEOMETRY_FORMAT, file.read(32))
+    log_end = LOG_START + segments * segment_blocks
+    home = log_end + tag_frames
+    return {"roots": range(0, LOG_START), "log": range(LOG_START, log_end), "first tags": range(log_end, home),
+            "home": range(home, home + frames), "second tags": range(home + frames, home + frames + tag_frames)}

@@ -3,7 +3,8 @@
 
 A test is a file in test/system or test/crash with a function `test(lab)` and the line
 `if __name__ == "__main__": main(test)`. scripts/test runs it in a process of its own, with the
-time limit TIME_LIMIT_SECONDS of the file, and ends every machine that it leaves.
+time limit TIME_LIMIT_SECONDS of the file, and ends every machine that it leaves. Then each image on
+which it has run a machine is judged (judges.py): it has to be sound, unless the test has said otherwise.
 """
 
 import argparse
@@ -12,7 +13,7 @@ import random
 import sys
 import traceback
 
-from . import image
+from . import image, judges
 from .shell import Shell
 
 DEFAULT_SIZE = "32M"
@@ -28,6 +29,8 @@ class Lab:
         self.long = long
         self.case = case  # one of the file's CASES, if it has any
         self._endings = []
+        self._images = {}  # on which a machine has run: what it should be at the end
+        self._served = set()  # of these, those that have shown a prompt
 
     def new_image(self, name="perdure.img", description=image.DESCRIPTION, size=DEFAULT_SIZE,
                   log_size=DEFAULT_LOG_SIZE):
@@ -38,9 +41,12 @@ class Lab:
     def start(self, path, *arguments, kind=Shell, check=False, **options):
         """A machine that has just been switched on. `check`: the kernel checks its whole state at
         each tick and before each checkpoint, which is slow unless the machine is small."""
-        words = list(arguments)
-        words += ["check"] if check else []
-        words += [f"chaos={self.random.randrange(1, 2**63)}"] if self.chaos else []
+        if path:
+            self.will_judge(path)
+        return self.switch_on(path, list(arguments) + (["check"] if check else []), kind, **options)
+
+    def switch_on(self, path, words, kind=Shell, **options):
+        words = words + ([f"chaos={self.random.randrange(1, 2**63)}"] if self.chaos else [])
         machine = kind(path, words, keep_transcript=self.directory / "console.txt", **options)
         self.at_end(machine.kill)
         return machine
@@ -49,7 +55,25 @@ class Lab:
         """A machine that shows its first prompt; its banner is `machine.banner`."""
         machine = self.start(path, *arguments, **options)
         machine.banner = machine.boot()
+        self._served.add(path)
         return machine
+
+    def will_judge(self, path, serves=False):
+        """At the end. For an image on which a machine runs that we do not start; `serves`: it shows a prompt."""
+        self._images.setdefault(path, judges.SOUND)
+        if serves:
+            self._served.add(path)
+
+    def damaged(self, path):
+        """On purpose: then verifier and kernel both have to tell of it."""
+        self._images[path] = judges.DAMAGED
+
+    def forged(self, path):
+        """By lies that only the verifier may see; but what it passes, the kernel has to read."""
+        self._images[path] = judges.FORGED
+
+    def judge(self, path):
+        return judges.judge(path, self._images.get(path, judges.SOUND))
 
     def verdict(self):
         """A number for the kernel's command line, with which an orderly power-off has to leave:
@@ -65,6 +89,14 @@ class Lab:
         for action in self._endings:
             action()
 
+    def judge_all(self):
+        """With the machines off. An image that the test has removed is no concern of anybody's."""
+        for path, expected in self._images.items():
+            if path.exists():
+                self.judge(path)
+                if expected == judges.SOUND and path in self._served:
+                    judges.expect_served(self, path)
+
 
 def main(test):
     parser = argparse.ArgumentParser()
@@ -77,6 +109,8 @@ def main(test):
     lab = Lab(options.directory, options.seed, options.chaos, options.long, options.case)
     try:
         test(lab)
+        lab.end()
+        lab.judge_all()
         status = 0
     except Exception as error:  # a verdict has to come whatever happened
         where = traceback.extract_tb(error.__traceback__)

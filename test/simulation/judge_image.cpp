@@ -12,7 +12,7 @@
 namespace perdure {
 namespace {
 
-constexpr size_t memory_bytes = 48 << 20;
+constexpr size_t memory_bytes = 12 << 20;
 
 Medium medium_of(const char* path) {
   std::ifstream file(path, std::ios::binary);

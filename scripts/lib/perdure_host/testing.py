@@ -86,8 +86,8 @@ class Lab:
         self._endings.append(action)
 
     def end(self):
-        for action in self._endings:
-            action()
+        while self._endings:
+            self._endings.pop(0)()
 
     def judge_all(self):
         """With the machines off. An image that the test has removed is no concern of anybody's."""

@@ -54,6 +54,7 @@ enum class OpenError : uint8_t { not_an_image, other_version, damaged, mixture, 
 struct OpenFailure {
   OpenError error;
   std::string_view what;  // the first thing found wrong, static text
+  uint64_t missing_features = 0;  // of other_machine: bits of StoreSettings::processor_features
 };
 
 struct StoreSettings {

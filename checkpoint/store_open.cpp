@@ -137,9 +137,9 @@ std::expected<void, OpenFailure> Store::open(Disk& disk, std::span<std::byte> me
   if (!found) return std::unexpected(found.error());
   const auto plan = divide(memory, found->root.geometry, settings.check);
   if (!plan || memory.size() < found->root.least_memory_bytes) return too_small;
-  if (found->root.processor_features & ~settings.processor_features) {
+  if (const uint64_t missing = found->root.processor_features & ~settings.processor_features; missing != 0) {
     return std::unexpected(OpenFailure{OpenError::other_machine,
-                                       "the image needs processor features that this machine does not have"});
+                                       "the image needs processor features that this machine does not have", missing});
   }
 
   parts_ = {};

@@ -58,10 +58,11 @@ struct MemoryRegion {
   uint64_t length_bytes = 0;
 };
 
-// What the boot loader told us. `command_line` points into memory that stays valid for ever.
+// What the boot loader told us, and what was found. The texts stay valid for ever.
 struct BootInfo {
   std::span<const MemoryRegion> usable;  // page-aligned, disjoint; without kernel image and boot data
   std::string_view command_line;
+  std::string_view disk_place;           // which one it is, for people
 };
 
 // Stored in the image's root; the numbers are part of the disk format.
@@ -133,6 +134,8 @@ bool is_memory_readable_past_rights();
 
 // --- provided by the generic kernel, called by kernel/arch ------------------------------------
 class Disk;
+// Asked of each disk, if there are several; the buffer is a block. One that gives nothing may hold it: it is not passed over.
+bool may_hold_store(Disk&, std::byte* buffer);
 [[noreturn]] void kernel_main(const BootInfo&, Disk&);     // once, after the machine is set up
 // Neither returns, but they are no exceptions: the compiler is to make them fast, not small.
 [[noreturn, gnu::hot]] void kernel_called();               // after a system call

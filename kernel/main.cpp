@@ -4,6 +4,7 @@
 // The kernel has one way to start: recovery. First boot, reboot and power cut are the same path.
 #include <algorithm>
 
+#include "checkpoint/recovery.hpp"
 #include "kernel/command_line.hpp"
 #include "kernel/kernel.hpp"
 #include "kernel/report.hpp"
@@ -27,14 +28,21 @@ std::span<std::byte> largest_region(const BootInfo& boot) {
 
 void say(std::string_view text) { machine::console_write(text); }
 
-[[noreturn]] void refuse(std::string_view why) {
+[[noreturn]] void refuse(std::string_view why, const BootInfo& boot) {
   say("perdure: image refused: ");
   say(why);
-  say("\n");
+  say(" (");
+  say(boot.disk_place);
+  say(")\n");
   machine::power_off(exit_code_refused);
 }
 
 }  // namespace
+
+bool may_hold_store(Disk& disk, std::byte* buffer) {
+  const auto root = read_roots(disk, nullptr, buffer);
+  return root || root.error().error != OpenError::not_an_image;
+}
 
 [[noreturn]] void kernel_main(const BootInfo& boot, Disk& disk) {
   const KernelOptions options = parse_command_line(boot.command_line, [](std::string_view word) {
@@ -54,10 +62,9 @@ void say(std::string_view text) { machine::console_write(text); }
   if (options.interval_ms) settings.interval_ns = *options.interval_ms * 1'000'000;
   const auto opened = the_kernel.store.open(disk, memory.subspan(table_bytes), the_kernel, settings,
                                             machine::wall_clock_seconds());
-  // There is one such feature so far.
-  if (!opened && opened.error().error == OpenError::other_machine) refuse("it was run with AVX, which this processor does not have");
-  if (!opened) refuse(opened.error().what);
-  if (the_kernel.store.slot_count() < frames_of_one_operation) refuse("the memory is too small for the longest message");
+  if (!opened && opened.error().missing_features == processor_feature::avx) refuse("it was run with AVX, which this processor does not have", boot);
+  if (!opened) refuse(opened.error().what, boot);
+  if (the_kernel.store.slot_count() < frames_of_one_operation) refuse("the memory is too small for the longest message", boot);
   store_is_open = true;
   the_kernel.start(options, memory.first(table_bytes));
   machine::resume_user(the_kernel.next());

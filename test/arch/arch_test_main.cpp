@@ -82,6 +82,8 @@ void finish() {
 
 }  // namespace arch_test
 
+bool may_hold_store(Disk&, std::byte*) { return true; }
+
 void kernel_main(const BootInfo& info, Disk& disk) {
   using namespace arch_test;
   print(TextLine{}.text("arch_test: command line: ").text(info.command_line));

@@ -105,8 +105,8 @@ std::optional<unsigned> PciFunction::next_capability(uint8_t id, unsigned previo
 std::optional<uint64_t> PciFunction::memory_region(unsigned index) const {
   return index == 0 ? std::optional(region_address) : std::nullopt;
 }
-std::optional<PciFunction> find_pci_function(bool (*wanted)(const PciFunction&)) {
-  return wanted({}) ? std::optional(PciFunction{}) : std::nullopt;
+std::optional<PciFunction> find_pci_function(bool (*wanted)(const PciFunction&), unsigned others) {
+  return others == 0 && wanted({}) ? std::optional(PciFunction{}) : std::nullopt;
 }
 volatile std::byte* map_device(uint64_t physical, uint64_t) { return registers + (physical - region_address); }
 InterruptMessage interrupt_message(uint8_t vector) { return {0xfee00000, vector}; }
@@ -121,7 +121,7 @@ void machine::console_write(std::string_view) {}
 TEST_CASE("virtio block: requests go out as the specification wants them and come back once") {
   make_device(16);
   VirtioBlock disk;
-  disk.set_up();
+  REQUIRE(disk.set_up(0));
   CHECK(disk.size_blocks() == 1000);
   for (uint64_t token = 100; token < 105; ++token) REQUIRE(disk.submit(a_read(token)));
   CHECK_FALSE(disk.submit(a_read(105)));
@@ -148,7 +148,7 @@ TEST_CASE("virtio block: requests go out as the specification wants them and com
 TEST_CASE("virtio block: requests outside the disk fail and never reach the device") {
   make_device(16);
   VirtioBlock disk;
-  disk.set_up();
+  REQUIRE(disk.set_up(0));
   for (const auto& [block, count] : std::map<uint64_t, uint32_t>{{1000, 1}, {997, 4}, {~0ull, 4}, {0, 0}, {1, 257}}) {
     REQUIRE(disk.submit({DiskRequest::Operation::write, block, count, memory, 9}));
     const auto completion = disk.poll();
@@ -162,7 +162,7 @@ TEST_CASE("virtio block: a device that answers nonsense is reset and everything 
   const uint32_t nonsense = GENERATE(1u, 3u, 15u, 16u, 0xffffffffu, 255u * 3);
   make_device(16);
   VirtioBlock disk;
-  disk.set_up();
+  REQUIRE(disk.set_up(0));
   REQUIRE(disk.submit(a_read(1)));  // slot 4
   REQUIRE(disk.submit({.operation = DiskRequest::Operation::flush, .token = 2}));  // slot 3
   answer(nonsense, 16);
@@ -184,7 +184,7 @@ TEST_CASE("virtio block: a device that answers at random completes each request 
   for (int round = 0; round < 500; ++round) {
     make_device(64);
     VirtioBlock disk;
-    disk.set_up();
+    REQUIRE(disk.set_up(0));
     std::map<uint64_t, int> completions;
     uint64_t token = 0;
     for (int step = 0; step < 100; ++step) {
@@ -202,16 +202,40 @@ TEST_CASE("virtio block: a device that answers at random completes each request 
 }
 
 TEST_CASE("virtio block: a device that cannot be used is refused with a line") {
-  const int damage = GENERATE(range(0, 7));
+  const int damage = GENERATE(range(0, 6));
   make_device(damage == 0 ? 2 : 16);
   if (damage == 1) at<uint32_t>(common + 4) = 0;             // not modern
   if (damage == 2) configuration[0x80 / 4 + 3] = 0;          // no doorbell
   if (damage == 3) configuration[0xa0 / 4] = 0x05;           // no MSI-X
   if (damage == 4) at<uint16_t>(common + 30) = 0xffff;       // doorbell outside its group
   if (damage == 5) configuration[0x60 / 4 + 1] = 3;          // registers in a region that is not there
-  if (damage == 6) configuration[0] = 0x10411af4;            // another device
   VirtioBlock disk;
-  CHECK_THROWS_AS(disk.set_up(), std::runtime_error);
+  CHECK_THROWS_AS(disk.set_up(0), std::runtime_error);
+}
+
+TEST_CASE("virtio block: there is no second one, and no first one of another kind") {
+  make_device(16);
+  VirtioBlock disk;
+  CHECK_FALSE(disk.set_up(1));
+  configuration[0] = 0x10411af4;  // another device
+  CHECK_FALSE(disk.set_up(0));
+}
+
+TEST_CASE("virtio block: set up again it is as new, and the one before is reset") {
+  make_device(16);
+  VirtioBlock disk;
+  for (unsigned round = 0; round < 3; ++round) {
+    REQUIRE(disk.set_up(0));
+    used().index = 0;
+    for (uint64_t token = 0; token < 5; ++token) REQUIRE(disk.submit(a_read(token)));
+    CHECK_FALSE(disk.submit(a_read(5)));
+    for (uint32_t slot = 0; slot < 5; ++slot) {
+      set_status(slot, 0);
+      answer(slot * 3, 16);
+    }
+    for (unsigned i = 0; i < 5; ++i) CHECK(disk.poll());
+    CHECK_FALSE(disk.poll());
+  }
 }
 
 }  // namespace perdure

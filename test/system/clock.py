@@ -50,6 +50,20 @@ def test(lab):
     assert second[0] > first[0] and second[1] >= first[1], (first, second)
     assert is_refreshed(machine)
     assert "destroyed" in machine.run("destroy t -y")
+    machine.kill()
+    in_another_century(lab, disk)
+
+
+def in_another_century(lab, disk):
+    """The chip's years have two digits: what they are taken for is told."""
+    for hundreds, is_told in ((19, True), (20, False), (21, True)):
+        machine = lab.start(disk, "interval=0", further=["-S"])
+        for port, value in ((0x70, 0x32), (0x71, int(str(hundreds), 16))):
+            machine.monitor("human-monitor-command", **{"command-line": f"o /b {port} {value}"})
+        machine.resume()
+        banner = machine.boot()
+        assert ("perdure: the clock is not between 2000 and 2099" in banner) == is_told, banner
+        machine.kill()
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ line and exit status 3 from scripts/run and from scripts/perdure, and not one by
 kernel itself, given such a disk, refuses too."""
 
 import hashlib
+import shutil
 import subprocess
 
 from perdure_host import emulator
@@ -42,7 +43,47 @@ def test(lab):
     no_disk.expect_end(GUEST_UNSUITABLE)
     affected_processor(lab, good)
     machine_names_what_is_missing(lab, good)
+    too_long_a_line(lab, good)
+    several_disks(lab, good)
     used_by_another(lab, good)
+
+
+def too_long_a_line(lab, path):
+    """QEMU itself writes one of more than 4096 characters over what it hands over."""
+    for length, line in ((3000, "the command line is too long"), (5000, "more than 4096 characters")):
+        machine = lab.start(path, "x" * length)
+        machine.expect(f"perdure: .*{line}")
+        machine.expect_end(GUEST_UNSUITABLE)
+
+
+def several_disks(lab, ours):
+    """The first with a root is the store's, whatever stands in front of it; of each it is told what it is."""
+    foreign, other, copy = (lab.directory / name for name in ("foreign.img", "other.img", "copy.img"))
+    for path in (foreign, other):
+        path.write_bytes(lab.random.randbytes(8 << 20))
+    lab.will_judge(ours)
+    shutil.copyfile(ours, copy)
+    before = [digest(path) for path in (foreign, other, copy)]
+    place, no_store = r"perdure: disk on PCI bus 0, device \d+, function 0, \d+ MiB: ", "no store\n"
+    for disks, told in (((foreign, ours), (no_store, "taken as the store\n")), ((ours, foreign), ("taken as the store\n", no_store)),
+                        ((ours, copy), ("taken as the store\n", "another store, left alone\n"))):
+        machine = boot_with(lab, disks)
+        for line in told:
+            machine.expect(place + line)
+        machine.boot()
+        machine.kill()
+    machine = boot_with(lab, (foreign, other))
+    machine.expect(r"image refused: there is no root on the disk \(disk on PCI bus 0, device \d+, function 0, 8 MiB\)\n")
+    machine.expect_end(GUEST_REFUSED)
+    assert [digest(path) for path in (foreign, other, copy)] == before, "another disk was written to"
+
+
+def boot_with(lab, disks):
+    words = []
+    for number, path in enumerate(disks):
+        words += ["-blockdev", f"driver=raw,node-name=d{number},file.driver=file,file.filename={path}",
+                  "-device", f"virtio-blk-pci,drive=d{number},disable-legacy=on"]
+    return lab.start(None, "interval=0", further=words)
 
 
 def machine_names_what_is_missing(lab, path):

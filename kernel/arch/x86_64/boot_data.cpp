@@ -141,7 +141,8 @@ const BootData& read_boot_data(uint32_t magic, uint32_t physical) {
   } else if (is_pvh(physical)) {
     read_pvh(*reinterpret_cast<const PvhStartInfo*>(boot_memory(physical, sizeof(PvhStartInfo))));
   } else {
-    refuse_to_start("started by a boot loader that is neither multiboot2 nor PVH");
+    refuse_to_start("started by a boot loader that is neither multiboot2 nor PVH, or by QEMU with a command line of more than "
+                    "4096 characters, which it writes over what it hands over");
   }
   if (!boot_data.ram.remove(0, first_mebibyte) ||
       !boot_data.ram.remove(reinterpret_cast<uint64_t>(image_start_physical),

@@ -62,7 +62,7 @@ std::optional<uint64_t> PciFunction::memory_region(unsigned index) const {
   return address == 0 ? std::nullopt : std::optional(address);
 }
 
-std::optional<PciFunction> find_pci_function(bool (*wanted)(const PciFunction&)) {
+std::optional<PciFunction> find_pci_function(bool (*wanted)(const PciFunction&), unsigned others) {
   std::array<bool, 256> is_bus_known{};
   is_bus_known[0] = true;
   for (unsigned bus = 0; bus < 256; ++bus) {
@@ -75,7 +75,7 @@ std::optional<PciFunction> find_pci_function(bool (*wanted)(const PciFunction&))
           if (function == 0) break;
           continue;
         }
-        if (wanted(candidate)) return candidate;
+        if (wanted(candidate) && others-- == 0) return candidate;
         const uint8_t type = candidate.read8(pci_register::header_type);
         // A bridge's buses have higher numbers than its own, so one ascending pass finds all.
         if ((type & 0x7f) == 1) is_bus_known[candidate.read8(pci_register::secondary_bus)] = true;

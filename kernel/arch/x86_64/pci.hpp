@@ -33,8 +33,8 @@ inline constexpr uint16_t command_memory = 1 << 1, command_master = 1 << 2;
 inline constexpr uint16_t command_no_line_interrupt = 1 << 10, status_has_capabilities = 1 << 4;
 }  // namespace pci_register
 
-// The first function, in order of bus, device and function, that `wanted` accepts. Buses behind
-// bridges are those that the firmware has numbered.
-std::optional<PciFunction> find_pci_function(bool (*wanted)(const PciFunction&));
+// Of the functions that `wanted` accepts, in order of bus, device and function, the first behind so many others.
+// Buses behind bridges are those that the firmware has numbered.
+std::optional<PciFunction> find_pci_function(bool (*wanted)(const PciFunction&), unsigned others);
 
 }  // namespace perdure

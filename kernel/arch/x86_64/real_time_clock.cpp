@@ -15,7 +15,7 @@ namespace perdure {
 namespace {
 
 constexpr uint16_t index_port = 0x70, data_port = 0x71;
-constexpr uint8_t status_a = 0x0a, status_b = 0x0b;
+constexpr uint8_t status_a = 0x0a, status_b = 0x0b, century = 0x32;  // the last by custom, not by standard
 constexpr uint8_t update_in_progress = 0x80;
 constexpr uint8_t binary_format = 0x04, format_24_hours = 0x02;
 constexpr uint8_t afternoon = 0x80;
@@ -90,6 +90,8 @@ void set_up_real_time_clock() {
   for (unsigned attempt = 0; attempt < attempts_max; ++attempt) {
     if (const auto date = read_date()) {
       accept(*date);
+      const unsigned hundreds = decode(read_register(century), (read_register(status_b) & binary_format) != 0);
+      if (hundreds == 19 || hundreds == 21) machine::console_write("perdure: the clock is not between 2000 and 2099, and taken as if it were\r\n");
       return;
     }
   }

@@ -5,13 +5,13 @@
 
 #include "kernel/arch/x86_64/boot_data.hpp"
 #include "kernel/arch/x86_64/clock.hpp"
+#include "kernel/arch/x86_64/find_disk.hpp"
 #include "kernel/arch/x86_64/interrupts.hpp"
 #include "kernel/arch/x86_64/local_apic.hpp"
 #include "kernel/arch/x86_64/paging.hpp"
 #include "kernel/arch/x86_64/power.hpp"
 #include "kernel/arch/x86_64/processor.hpp"
 #include "kernel/arch/x86_64/serial.hpp"
-#include "kernel/arch/x86_64/virtio_block.hpp"
 #include "kernel/machine.hpp"
 
 using Constructor = void (*)();
@@ -22,6 +22,7 @@ namespace perdure {
 namespace {
 
 constinit VirtioBlock disk;
+constinit std::string_view disk_place;
 constinit MemoryMap usable;
 
 void run_constructors() {
@@ -36,7 +37,7 @@ void set_up_devices() {
   set_up_clock();
   enable_legacy_line(vector::legacy_serial);
   enable_serial_interrupt();
-  disk.set_up();
+  disk_place = find_disk(disk);
 }
 
 void find_usable_memory(const MemoryMap& ram) {
@@ -61,7 +62,7 @@ extern "C" [[noreturn]] void arch_start(uint32_t magic, uint32_t boot_data_physi
   set_up_devices();
   find_usable_memory(boot_data.ram);
   run_constructors();
-  const BootInfo info{.usable = usable.regions(), .command_line = boot_data.command_line};
+  const BootInfo info{.usable = usable.regions(), .command_line = boot_data.command_line, .disk_place = disk_place};
   kernel_main(info, disk);
 }
 

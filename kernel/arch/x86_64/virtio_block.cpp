@@ -138,9 +138,11 @@ RegisterGroup map_group(const PciFunction& function, Group group, uint64_t lengt
 
 // --- setting it up --------------------------------------------------------------------------------
 
-void VirtioBlock::set_up() {
-  const auto function = find_pci_function(is_modern_block_device);
-  if (!function) refuse_to_start("no disk: this machine has no virtio block device");
+bool VirtioBlock::set_up(unsigned number) {
+  const auto function = find_pci_function(is_modern_block_device, number);
+  if (!function) return false;
+  if (common_) at<uint8_t>(common_, common_register::status) = 0;  // a reset device writes no memory
+  function_ = *function;
   function->write16(pci_register::command, pci_register::command_memory | pci_register::command_master |
                                                pci_register::command_no_line_interrupt);
   map_registers(*function);
@@ -149,6 +151,7 @@ void VirtioBlock::set_up() {
   set_up_queue();
   read_size();
   add_status(common_, device_status::driver_ready);
+  return true;
 }
 
 void VirtioBlock::map_registers(const PciFunction& function) {
@@ -217,6 +220,8 @@ void VirtioBlock::set_up_queue() {
   if (size < descriptors_per_slot) refuse_disk("its queue is too small");
   queue_size_ = size;
   slot_count_ = size / descriptors_per_slot;
+  used_seen_ = 0;
+  free_count_ = 0;
   for (unsigned slot = 0; slot < slot_count_; ++slot) free_slots_[free_count_++] = static_cast<uint8_t>(slot);
 
   shared.available.index = 0;

@@ -24,8 +24,10 @@ namespace perdure {
 
 class VirtioBlock final : public Disk {
  public:
-  // The first disk of the machine; refuses to start if there is none that can be used.
-  void set_up();
+  // Disk `number` of the machine, from 0, instead of the one that it was before; false: there is none. Refuses to start
+  // with one that cannot be used. Nothing may be under way.
+  bool set_up(unsigned number);
+  const PciFunction& function() const { return function_; }
 
   uint64_t size_blocks() const override { return size_blocks_; }
   bool submit(const DiskRequest&) override;
@@ -52,6 +54,7 @@ class VirtioBlock final : public Disk {
   std::optional<DiskCompletion> take_failed();
   void give_up();
 
+  PciFunction function_;
   volatile std::byte* common_ = nullptr;  // the four groups of registers
   volatile std::byte* notify_ = nullptr;
   volatile std::byte* device_ = nullptr;

@@ -4,37 +4,38 @@
 the tools, and requires each time that a simulation or the unit tests of checkpoint/ fail.
 
   test/simulation/mutations.py [--test TEST] [NAME]
-      only faults whose name contains NAME; with only one of the tests: simulation, unit, kernel_simulation
+      only the fault NAME, or all whose name contains it; with only one of the tests: simulation, unit,
+      kernel_simulation
 
 A fault is a piece of text replaced in a copy of one source file; that file is compiled and linked
-with the objects that the build has made of all the others. A fault whose text is not found (or
-found twice) counts as failed: the list is kept with the code. Needs a build; no part of
-`scripts/test`, for it takes minutes. The last line is `N passed, N failed`; a passed fault is one
-that was caught.
+with the objects that a build has made of all the others. A fault whose text is not found (or
+found twice) counts as failed: the list is kept with the code. `scripts/test mutations` tries each. The last
+line is `N passed, N failed`; a passed fault is one that was caught.
 """
 
 import argparse
 import concurrent.futures
-import functools
 import os
 import pathlib
-import shlex
-import subprocess
 import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = ROOT / "build"
+sys.path.insert(0, str(ROOT / "scripts/lib"))
+from perdure_host import changed_source  # noqa: E402
+
 TESTS = {  # how each is run
     "simulation": ("test/simulation/crash_simulation", ["--runs", "80"]),
     "unit": ("test/unit/checkpoint/checkpoint_test", []),
     "kernel_simulation": ("test/simulation/kernel_simulation", ["--runs", "60"]),
 }
-TIME_LIMIT_S = 120
+PROCESSOR_SECONDS_MAX = 120  # ten times what the longest takes
+NOTHING = "no fault at all"  # the only one that has to survive
 FLUSH = "parts.io.start({.operation = DiskRequest::Operation::flush}, IoPurpose::flush);"
 
 # name, file (of checkpoint/, unless it names a folder), text, what it becomes. A header stands before the source that is compiled with it.
 FAULTS = [
+    (NOTHING, "checkpointer.cpp", "  ++epoch_;\n", "  ++epoch_;\n"),
     # --- flushes
     ("no flush before the root of a commit", "checkpointer.cpp",
      f"flush_running_ = true;\n      {FLUSH}\n      phase_ = Phase::flushing;", "start_root(parts);"),
@@ -244,87 +245,56 @@ FAULTS = [
     ("who waited for the disk not woken", "fetcher.cpp", "  parts.client->wake(WaitChannel::of(Reason::frame, descriptor.number.value));\n", ""),
 ]
 
-
-@functools.cache
-def commands_of(test):
-    """How the build compiles what is in it, by source, and how it links it: lists of words."""
-    out = subprocess.run(["ninja", "-C", str(BUILD), "-t", "commands", TESTS[test][0]],
-                         check=True, capture_output=True, text=True).stdout
-    lines = [shlex.split(line) for line in out.splitlines()]
-    return {str((BUILD / words[-1]).resolve().relative_to(ROOT)): words for words in lines if "-c" in words}, lines[-1]
-
-
-def compile_command():
-    """As the build compiles for the simulation, up to the file."""
-    words = commands_of("simulation")[0]["checkpoint/checkpointer.cpp"]
-    return words[:words.index("-MD")] if "-MD" in words else words[:words.index("-o")]
-
-
-def fails_with(test, source, fresh_object, directory):
-    compiles, link = commands_of(test)
-    stale = compiles[source][compiles[source].index("-o") + 1]
-    program = directory / test
-    words = [word for word in link if word != stale]
-    words[words.index("-o") + 1] = program
-    # It comes before the archive that has the old one, which is then not taken from there.
-    words.insert(words.index("-o") + 2, fresh_object)
-    subprocess.run(words, cwd=BUILD, check=True, capture_output=True)
-    try:
-        return subprocess.run([program, *TESTS[test][1]], cwd=directory, capture_output=True,
-                              timeout=TIME_LIMIT_S).returncode != 0
-    except subprocess.TimeoutExpired:
-        return True
-
-
 def with_folder(file):
-    return pathlib.Path(file if "/" in file else "checkpoint/" + file)
+    return file if "/" in file else "checkpoint/" + file
 
 
-def try_fault(fault, compiler, tests):
+def try_fault(fault, tests):
+    """(what is wrong with it, or None; the test that caught it)."""
     name, files, old, new = fault
     mutated, source = with_folder(files.split()[0]), with_folder(files.split()[-1])
     text = (ROOT / mutated).read_text()
     if text.count(old) != 1:
-        return name, f"its text stands {text.count(old)} times in {mutated}"
+        return f"its text stands {text.count(old)} times in {mutated}", None
+    tests = [test for test in tests if source in changed_source.sources_of(TESTS[test][0])]
+    if not tests:
+        return f"no test has {source}", None
     with tempfile.TemporaryDirectory(prefix="mutation-") as folder:
         directory = pathlib.Path(folder)
-        for file in (mutated, source):
-            (directory / file).parent.mkdir(parents=True, exist_ok=True)
-            (directory / file).write_text((ROOT / file).read_text())
-        (directory / mutated).write_text(text.replace(old, new))
-        fresh_object = directory / "changed.o"
-        # The changed header comes before the one of the tree.
-        done = subprocess.run([*compiler[:1 + compiler.index("c++")], "-I", str(directory), *compiler[1 + compiler.index("c++"):],
-                               "-w", "-I", str(ROOT), "-o", fresh_object, "-c", directory / source], cwd=BUILD,
-                              capture_output=True, text=True)
-        if done.returncode != 0:
-            return name, "it does not compile: " + done.stderr.splitlines()[0]
+        try:
+            fresh = changed_source.compile_changed(TESTS[tests[0]][0], source, {mutated: text.replace(old, new)},
+                                                   directory)
+        except changed_source.DoesNotCompile as why:
+            return f"it does not compile: {why}", None
         for test in tests:
-            if str(source) in commands_of(test)[0] and fails_with(test, str(source), fresh_object, directory):
-                return name, None, test
-    return name, "nobody noticed"
+            target, arguments = TESTS[test]
+            program = changed_source.link_changed(target, source, fresh, directory)
+            if changed_source.fails(program, arguments, directory, PROCESSOR_SECONDS_MAX):
+                return ("the tests fail without any fault", test) if name == NOTHING else (None, test)
+    return None if name == NOTHING else "nobody noticed", None
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--test", choices=TESTS, help="only this one is to notice")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N")
+    parser.add_argument("--list", action="store_true", help="name the faults, try none")
     parser.add_argument("name", nargs="?", default="", metavar="NAME")
     options = parser.parse_args()
+    faults = [fault for fault in FAULTS if options.name == fault[0]] or [
+        fault for fault in FAULTS if options.name in fault[0]]
+    if options.list:
+        print("\n".join(fault[0] for fault in faults))
+        return 0
     tests = [options.test] if options.test else list(TESTS)
-    faults = [fault for fault in FAULTS if options.name in fault[0]]
-    subprocess.run(["ninja", "-C", str(BUILD), *(test[0] for test in TESTS.values())], check=True, capture_output=True)
-    compiler = compile_command()
-    control = ("nothing", "checkpointer.cpp", "  ++epoch_;\n", "  ++epoch_;\n")
-    if try_fault(control, compiler, tests)[1] != "nobody noticed":
-        print("the tests fail without any fault\n0 passed, 1 failed")
-        return 1
+    changed_source.build([target for target, _ in TESTS.values()])
     passed = failed = 0
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        for name, wrong, *caught_by in pool.map(lambda fault: try_fault(fault, compiler, tests), faults):
+        for fault, (wrong, test) in zip(faults, pool.map(lambda fault: try_fault(fault, tests), faults)):
             passed += wrong is None
             failed += wrong is not None
-            print(f"{'caught by ' + caught_by[0] if wrong is None else 'SURVIVED: ' + wrong:24} {name}", flush=True)
+            told = f"SURVIVED: {wrong}" if wrong else f"caught by {test}" if test else "passes"
+            print(f"{told:28} {fault[0]}", flush=True)
     print(f"{passed} passed, {failed} failed")
     return 0 if failed == 0 and passed > 0 else 1
 

@@ -21,5 +21,6 @@
   transcripts.py  plays what a document claims
   tree_copy.py  a copy of the sources, for tests of what changes them
   testing.py    what a system test is given
+  changed_source.py  tests in which one source file is changed
   test_parts.py the parts of the test suite
 """

@@ -7,6 +7,8 @@
   chaos       the same, with caches dropped at random (those with CHAOS = False left out)
   crash       test/crash: every disk that a power cut can leave
   docs        test/docs: layers, and what the documents claim
+  mutations   whether the tests would notice: faults seeded in the sources, and the kernel changed line by line; for
+              hours, and only if it is asked for
 """
 
 import dataclasses
@@ -17,7 +19,10 @@ import sys
 
 from .workplace import BUILD, ROOT, Refusal
 
-PARTS = ("unit", "simulation", "system", "chaos", "crash", "docs")
+USUAL_PARTS = ("unit", "simulation", "system", "chaos", "crash", "docs")
+PARTS = (*USUAL_PARTS, "mutations")
+MUTATORS = ("test/simulation/mutations.py", "test/unit/kernel/leave_out.py")
+MUTATION_SECONDS_MAX = 4 * 3600
 BUILT_TIME_LIMIT_SECONDS = 300
 PART_OF_SUITE = {"simulation": "simulation", "machine": "system"}  # all others: unit
 
@@ -35,6 +40,8 @@ class Test:
 def tests_of(part, options):
     if part == "docs":
         return docs_tests()
+    if part == "mutations":
+        return mutation_tests()
     return built_tests(part, options) + machine_tests(part, options)
 
 
@@ -87,6 +94,17 @@ def docs_tests():
     return [Test("docs", file.stem, [sys.executable, file],
                  limit_in(file.read_text()) or BUILT_TIME_LIMIT_SECONDS, python_path(), ROOT)
             for file in sorted((ROOT / "test" / "docs").glob("*.py"))]
+
+
+def mutation_tests():
+    found = []
+    for file in MUTATORS:
+        listed = subprocess.run([sys.executable, ROOT / file, "--list"], stdout=subprocess.PIPE, text=True)
+        if listed.returncode != 0:
+            raise Refusal(f"{file} does not know what it changes")
+        found += [Test("mutations", name, [sys.executable, file, "--jobs", "1", name], MUTATION_SECONDS_MAX,
+                       python_path(), ROOT) for name in listed.stdout.splitlines()]
+    return found
 
 
 def limit_in(text):

@@ -8,15 +8,16 @@
 Kinds of change:
   check        a line `if (...) return ...;`, or `continue` or `break`, is never taken
   effect       a line `++x;`, `--x;`, `x |= ...;` or `x &= ...;` is left out
+  call         a line that is only a call, whose answer nobody takes, is left out
   comparison   the first `==` of a line is `>=`
   operand      the first operand of `&&`, `||`, `|` or `&` is left out, or the last
 
-The line is changed in a copy of the file, which is linked with the objects that the build has made of all
-others; the host tests that have the file are run until one of them fails. Needs a build. It takes about
-twenty seconds a change, and judges nothing: some checks stand for another, some only save time, some
-only a disk's timing can tell, and some changes mean the same. One that is not missed is worth a look at
-what should miss it. The last line is `N missed, N not missed, N not tried`; not tried is what does not compile
-any more.
+The line is changed in a copy of the file, and the host tests that have the file are run until one of them fails: the
+quick cases first, then the simulation of the kernel, the long cases last. A change that none of them misses
+is worth a look at what should miss it: some checks stand for another, some only save time, some changes mean
+the same. Those that may stay stand in left_out_on_purpose.py, with the reason; any other makes the run fail, and so
+does one of that list that is missed, or is not there any more. The last line is
+`N missed, N on purpose, N not missed, N not tried`; not tried is what does not compile any more.
 """
 
 import argparse
@@ -24,47 +25,53 @@ import concurrent.futures
 import os
 import pathlib
 import re
-import shlex
 import subprocess
 import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-BUILD = ROOT / "build"
-TESTS = ("test/unit/kernel/address_space_test", "test/unit/kernel/kernel_test")
+sys.path[:0] = [str(ROOT / "scripts/lib"), str(pathlib.Path(__file__).resolve().parent)]
+from left_out_on_purpose import ON_PURPOSE  # noqa: E402
+from perdure_host import changed_source  # noqa: E402
+
+UNIT_TESTS = ("test/unit/kernel/kernel_test", "test/unit/kernel/address_space_test")
+SIMULATION = "test/simulation/kernel_simulation"
+QUICK_CASE_SECONDS_MAX = 0.25
+PROCESSOR_SECONDS_MAX = 60  # of one run; ten times what the longest takes
+SEEDS = 3  # of each random case, which has some tens of them otherwise
 # Up to its condition, behind a declaration if it has one; the condition; the rest.
 CHECK = re.compile(r"^(\s*(?:\}? ?else )?if \((?:[^;]*; )?)([^;]*)(\) (?:\[\[\w+\]\] )?(?:return|continue|break)\b.*;\s*)$")
 EFFECT = re.compile(r"^(\s*)(?:(?:\+\+|--)[\w.\[\]()>-]+|[\w.\[\]()*>-]+ (?:\|=|&=) [^;]*);(\s*(?://.*)?)$")
+CALL = re.compile(r"^(\s*)(?!return\b|assert_that\b)[\w.:>-]+\(.*\);(\s*(?://.*)?)$")
 # What can be left out of a chain: no parenthesis is open in it.
 OPERAND = r"!?[\w.:>-]+(?:\([^()]*\))?(?:\.\w+(?:\([^()]*\))?)*(?: (?:==|!=|<|>|<=|>=) [\w.:>-]+(?:\([^()]*\))?)?"
 FIRST = re.compile(rf"(?<=[(= ])({OPERAND}) (?:&&|\|\||\||&) (?=\S)")
 LAST = re.compile(rf" (?:&&|\|\||\||&) ({OPERAND})(?=[;)])")
-KINDS = ("check", "effect", "comparison", "operand")
-TEST_SECONDS_MAX = 120  # eight times what they take; then it does not end any more
+KINDS = ("check", "effect", "call", "comparison", "operand")
 
 
-class Untried(Exception):
-    """What follows needs what the check declares."""
+class Change:
+    def __init__(self, file, number, line, kind, becomes):
+        self.file, self.number, self.line, self.kind, self.becomes = file, number, line, kind, becomes
 
+    def shown(self):
+        return (self.line if self.kind in ("check", "effect", "call") else self.becomes).strip()
 
-def commands_of(test):
-    """(how to compile each source, how to link) as lists of words."""
-    listed = subprocess.run(["ninja", "-C", BUILD, "-t", "commands", test], check=True,
-                            stdout=subprocess.PIPE, text=True).stdout.splitlines()
-    lines = [shlex.split(line) for line in listed]
-    compiles = {str((BUILD / words[-1]).resolve().relative_to(ROOT)): words for words in lines if "-c" in words}
-    return compiles, lines[-1]
+    def key(self):
+        return self.file, self.kind, self.shown()
 
 
 def changes_of_line(line):
     """(kind, what the line becomes) of each."""
     code = line.split("//")[0]
-    if not code.strip() or code.strip().startswith(("static_assert", "assert_that", "template", "#")):
+    if not code.strip() or code.strip().startswith(("static_assert", "assert_that", "trace.add", "template", "#")):
         return
     if CHECK.match(line):
         yield "check", CHECK.sub(r"\1false && (\2)\3", line)
     if EFFECT.match(line):
         yield "effect", EFFECT.sub(r"\1;\2", line)
+    if CALL.match(line):
+        yield "call", CALL.sub(r"\1;\2", line)
     if " == " in code:
         yield "comparison", line.replace(" == ", " >= ", 1)
     for pattern in (FIRST, LAST):
@@ -74,73 +81,81 @@ def changes_of_line(line):
 
 
 def changes_of(file, kinds):
-    """(number, line, kind, what it becomes) of each."""
-    return [(number, line, kind, becomes)
+    return [Change(file, number, line, kind, becomes)
             for number, line in enumerate((ROOT / file).read_text().splitlines())
             for kind, becomes in changes_of_line(line) if kind in kinds]
 
 
-def is_missed(file, number, becomes, commands):
-    """The test that fails with it; None: all pass. Raises Untried if it does not compile."""
-    lines = (ROOT / file).read_text().splitlines()
-    lines[number] = becomes
+def runs_of_tests(directory):
+    """(test, arguments) of each run, in order: the unchanged tests are run once to see which cases are quick."""
+    quick, long = [], []
+    for test in UNIT_TESTS:
+        told = subprocess.run([changed_source.BUILD / test, "--durations", "yes"], stdout=subprocess.PIPE, text=True)
+        if told.returncode != 0:
+            sys.exit(f"{test} fails without any change")
+        cases = re.findall(r"^([\d.]+) s: (.*)$", told.stdout, re.MULTILINE)
+        for runs, is_long in ((quick, False), (long, True)):
+            names = [name for seconds, name in cases if (float(seconds) > QUICK_CASE_SECONDS_MAX) == is_long]
+            file = directory / f"{pathlib.Path(test).name}-{len(runs)}-{is_long}"
+            file.write_text("".join(name.replace(",", "\\,") + "\n" for name in names))
+            if names:
+                runs.append((test, ["--abort", "--input-file", file]))
+    return [*quick, (SIMULATION, ["--runs", "25"]), *long]
+
+
+def verdict(change, runs):
+    lines = (ROOT / change.file).read_text().splitlines()
+    lines[change.number] = change.becomes
+    runs = [run for run in runs if change.file in changed_source.sources_of(run[0])]
+    programs = {}
     with tempfile.TemporaryDirectory(prefix="leave-out-") as folder:
-        source, fresh, program = (pathlib.Path(folder, name) for name in (pathlib.Path(file).name, "o", "test"))
-        source.write_text("\n".join(lines) + "\n")
-        for test, (compiles, link) in commands.items():
-            if file in compiles and fails(test, compiles[file], link, source, fresh, program):
-                return test
-    return None
-
-
-def verdict(file, number, becomes, commands):
-    try:
-        return "missed" if is_missed(file, number, becomes, commands) else "NOT MISSED"
-    except Untried:
-        return "not tried"
-
-
-def fails(test, compile_words, link, source, fresh, program):
-    stale = compile_words[compile_words.index("-o") + 1]
-    command = compile_words[:compile_words.index("-MD")]
-    compiled = subprocess.run([*command, "-w", "-I", ROOT / "kernel", "-o", fresh, "-c", source], cwd=BUILD,
-                              capture_output=True, text=True)
-    if compiled.returncode != 0:
-        raise Untried
-    words = [word for word in link if word != stale]
-    words[words.index("-o") + 1] = program
-    # It comes before the archive that has the old one, which is then not taken from there.
-    words.insert(words.index("-o") + 2, fresh)
-    subprocess.run(words, cwd=BUILD, check=True, capture_output=True)
-    try:
-        return subprocess.run([program, "--abort"], cwd=BUILD, capture_output=True,
-                              timeout=TEST_SECONDS_MAX).returncode != 0
-    except subprocess.TimeoutExpired:
-        return True
+        directory = pathlib.Path(folder)
+        try:
+            fresh = changed_source.compile_changed(runs[0][0], change.file, {change.file: "\n".join(lines) + "\n"},
+                                                   directory)
+        except changed_source.DoesNotCompile:
+            return "not tried"
+        for test, arguments in runs:
+            if test not in programs:
+                programs[test] = changed_source.link_changed(test, change.file, fresh, directory)
+            if changed_source.fails(programs[test], arguments, directory, PROCESSOR_SECONDS_MAX):
+                return "missed"
+    return "on purpose" if change.key() in ON_PURPOSE else "NOT MISSED"
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N")
     parser.add_argument("--kind", action="append", choices=KINDS, help="only changes of this kind")
+    parser.add_argument("--list", action="store_true", help="name the files, change none")
     parser.add_argument("files", nargs="*", metavar="FILE", help="as in kernel/faults.cpp")
     options = parser.parse_args()
-    commands = {test: commands_of(test) for test in TESTS}
-    known = sorted({file for compiles, _ in commands.values() for file in compiles if file.startswith("kernel/")})
+    os.environ["PERDURE_RUNS"] = str(SEEDS)
+    changed_source.build([*UNIT_TESTS, SIMULATION])
+    known = sorted({file for test in UNIT_TESTS for file in changed_source.sources_of(test)
+                    if file.startswith("kernel/")})
+    if options.list:
+        print("\n".join(known))
+        return 0
     for file in options.files:
         if file not in known:
             parser.error(f"no test on the host has {file}; they have: {' '.join(known)}")
-    changes = [(file, *change) for file in options.files or known
-               for change in changes_of(file, options.kind or KINDS)]
-    counts = dict.fromkeys(("missed", "NOT MISSED", "not tried"), 0)
-    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        found = pool.map(lambda change: verdict(change[0], change[1], change[4], commands), changes)
-        for (file, number, line, kind, becomes), word in zip(changes, found):
+    kinds = options.kind or KINDS
+    changes = [change for file in options.files or known for change in changes_of(file, kinds)]
+    counts = dict.fromkeys(("missed", "on purpose", "NOT MISSED", "not tried"), 0)
+    stale = {key for key in ON_PURPOSE if key[1] in kinds and key[0] in (options.files or known)}
+    with (tempfile.TemporaryDirectory(prefix="leave-out-") as folder,
+          concurrent.futures.ThreadPoolExecutor(options.jobs) as pool):
+        runs = runs_of_tests(pathlib.Path(folder))
+        for change, word in zip(changes, pool.map(lambda change: verdict(change, runs), changes)):
             counts[word] += 1
-            shown = line if kind in ("check", "effect") else becomes
-            print(f"{word:12}{kind:12}{file}:{number + 1}: {shown.strip()}", flush=True)
+            if word == "on purpose":
+                stale.discard(change.key())
+            print(f"{word:12}{change.kind:12}{change.file}:{change.number + 1}: {change.shown()}", flush=True)
+    for file, kind, line in sorted(stale):
+        print(f"left_out_on_purpose.py names what is missed, or is not there: {file}: {kind}: {line}")
     print(", ".join(f"{count} {word.lower()}" for word, count in counts.items()))
-    return 0
+    return 1 if counts["NOT MISSED"] or stale else 0
 
 
 if __name__ == "__main__":

@@ -80,10 +80,9 @@ void Kernel::join_line(ObjectId receiver) {
   if (process_at(slot).control.state == ProcessState::receiving) look_again(slot);
 }
 
-// LINE-IS-LOOKED-AT.
+// LINE-IS-LOOKED-AT. Its row is in memory: prepare_receiver() has found it.
 void Kernel::look_again(CacheSlot receiver) {
   const ActivityRef ref = scheduler.activity_of(process_at(receiver));
-  if (ref.is_none()) return;
   if (!scheduler.is_queued(ref)) scheduler.make_ready(ref);
   else if (scheduler.is_waiting(ref)) scheduler.wake(ref);
 }
@@ -130,7 +129,6 @@ std::expected<CacheSlot, WaitChannel> Kernel::prepare_caller(ActivityRef ref) {
   const auto found = look_up(store, bound);
   if (!found && found.error().why == Failure::Why::stall) return std::unexpected(found.error().stall.until);
   if (!found) {
-    scheduler.remove(ref);
     stall_unchosen(ref, found.error());
     return std::unexpected(WaitChannel{});
   }

@@ -294,8 +294,54 @@ void KernelWorld::check_unwritable() {
   }
 }
 
+namespace {
+
+template <typename Object, typename Condition>
+unsigned count_in_row(Store& store, CacheSlot slot, Condition condition) {
+  const uint64_t allocated = reinterpret_cast<const RowHeader*>(store.body(slot))->allocated;
+  unsigned count = 0;
+  for (unsigned i = 0; i < info(store.descriptor(slot).identity.kind).objects_per_frame; ++i) {
+    count += allocated >> i & 1 && condition(i, *row_object<Object>(store.body(slot), i));
+  }
+  return count;
+}
+
+// By all that hangs on what is in it.
+unsigned pins_due(Kernel& kernel, CacheSlot slot) {
+  Store& store = kernel.store;
+  const auto is_waited_for = [](unsigned, const auto& object) { return !object.waiting.is_empty(); };
+  switch (store.descriptor(slot).identity.kind) {
+    case Kind::process: return kernel.process_at(slot).control.callers_map != 0;
+    case Kind::endpoint: return count_in_row<Endpoint>(store, slot, is_waited_for);
+    case Kind::wrapper: return count_in_row<Wrapper>(store, slot, is_waited_for);
+    case Kind::schedule:
+      return count_in_row<Schedule>(store, slot, [](unsigned, const Schedule& s) { return !s.peers.is_empty(); });
+    case Kind::activity:
+      return count_in_row<Activity>(store, slot, [&](unsigned i, const Activity&) {
+               return kernel.scheduler.is_queued(ActivityRef::of(slot, i));
+             }) +
+             count_in_row<Activity>(store, slot, [&](unsigned i, const Activity&) {
+               return kernel.timers.is_armed(ActivityRef::of(slot, i));
+             });
+    default: return 0;
+  }
+}
+
+}  // namespace
+
+// What is pinned and not due would stay in memory for ever; what is due and not pinned could go.
+void KernelWorld::check_pins() {
+  Store& store = kernel_->store;
+  for (CacheSlot slot = 0; slot < store.slot_count(); ++slot) {
+    const FrameDescriptor& frame = store.descriptor(slot);
+    const unsigned due = frame.is_readable() ? pins_due(*kernel_, slot) : 0;
+    if (frame.pins != due) throw KernelBug("a frame is pinned more often, or less, than things hang on it");
+  }
+}
+
 bool KernelWorld::step() {
   if (unwritable_is_watched) check_unwritable();
+  if (pins_are_watched && ++steps_ % steps_per_check_of_pins == 0) check_pins();
   for (unsigned patience = 0; patience < 1000; ++patience) {
     if (Registers* registers = kernel_->try_next()) {
       if (const auto stale = fake_machine().stale_translation()) {

@@ -108,6 +108,10 @@ class KernelWorld {
   // is on the disk. A change that forgot to ask first would be lost.
   bool unwritable_is_watched = false;
 
+  // Behind some steps: each frame is pinned once for each thing that hangs on what is in it. A test that
+  // pins frames itself does not want this.
+  bool pins_are_watched = true;
+
   // For programs: prepares registers.
   static void invoke(Process&, Invocation, unsigned capability_register, std::array<uint64_t, 6> words = {},
                      uint32_t send_registers = 0, uint32_t receive_registers = 0, uint32_t send_bytes = 0,
@@ -123,6 +127,7 @@ class KernelWorld {
   void compute(Registers&);
   bool faults_first(const Registers&);
   void check_unwritable();
+  void check_pins();
   Capability make_small(Kind);
 
   void set_running(const Guest&);
@@ -137,6 +142,8 @@ class KernelWorld {
   std::map<Kind, unsigned> next_index_;
   uint64_t next_frame_ = 1;
   std::map<FrameNumber, bool> has_faulted_;
+  static constexpr unsigned steps_per_check_of_pins = 8;
+  unsigned steps_ = 0;
   struct Unwritable {
     FrameNumber number;
     FrameIdentity identity;

@@ -346,3 +346,25 @@ TEST_CASE("a second copy of a tag that a failed flush has dropped is written aga
     CHECK((sequence_of(after.disk, 0) ^ sequence_of(after.disk, 1)) == 1);
   }
 }
+
+TEST_CASE("what the damage of both copies of a tag frame has lost is unreadable, and never new; what is in the log is there") {
+  SmallMachine machine(SmallMachine::geometry());
+  REQUIRE(machine.write_page(5, 'a'));
+  REQUIRE(machine.checkpoint());
+  REQUIRE(machine.write_page(6, 'b'));
+  const Generation generation = machine.declare();
+  REQUIRE(machine.poll_until([&] { return machine.store->committed_generation() == generation; }));
+  REQUIRE(machine.store->root().log_need == LogNeed::frames);
+  Medium medium = machine.disk.keep_everything();
+  for (unsigned copy = 0; copy < 2; ++copy) medium[SmallMachine::geometry().tag_block(0, copy).value] = nullptr;
+  for (unsigned boot = 0; boot < 2; ++boot) {
+    SmallMachine after(std::move(medium));
+    REQUIRE(after.run_to_idle());
+    CHECK(after.read_page(6) == 'b');
+    for (const uint64_t lost : {5, 7}) {
+      CHECK(after.obtain(lost) == no_slot);
+      CHECK(after.obtain(lost, true) == no_slot);
+    }
+    medium = after.disk.keep_everything();
+  }
+}

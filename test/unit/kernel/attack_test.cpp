@@ -33,6 +33,7 @@ constexpr WorldSize small_world{.store_pages = 262};
 void crowd(KernelWorld& world, const Capability& victim) {
   Store& store = world.kernel().store;
   REQUIRE(store.slot_count() <= 64);
+  world.pins_are_watched = false;
   const CacheSlot spared = store.find(victim.object.frame());
   SystemStatus status;
   store.fill_status(status);

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT
+//
+// Tries to have the attempt go wrong that is made for a caller while it stands in line: its frames are on the
+// disk, or cannot be read; what it called through has changed; or the power was off meanwhile. A caller
+// that is starved shows it best: what it does not get in line it never gets.
+#include <catch2/catch.hpp>
+
+#include <cstring>
+#include <utility>
+
+#include "test/unit/kernel/scripted_guest.hpp"
+
+using namespace perdure;
+
+namespace {
+
+constexpr uint64_t ms = 1'000'000;
+constexpr uint64_t ok = static_cast<uint64_t>(Result::ok);
+
+// A receiver that is busy until it is told to serve, and notes word 1 of each call.
+struct Receiver {
+  Receiver() {
+    guest = world.new_guest([this](Process& p) {
+      if (!serves) return;
+      const bool is_call = (p.registers.rax & 0xff) == static_cast<uint64_t>(Delivery::call);
+      if (is_call) order.push_back(p.registers.rsi);
+      KernelWorld::invoke(p, Invocation::reply_and_wait, is_call ? resume_register : 0, {ok});
+    });
+    const Capability endpoint = world.make(Kind::endpoint);
+    nowhere = {.type = CapabilityType::entry, .version = endpoint.version, .object = endpoint.object};
+    world.open_new_rows();
+  }
+
+  // It calls once, and then waits for ever.
+  Guest add_caller(uint64_t number) {
+    const Guest caller = world.new_guest(steps({call(5, {1, number}), call(6)}));
+    world.process(caller).capability_registers[5] = KernelWorld::entry(guest);
+    world.process(caller).capability_registers[6] = nowhere;
+    return caller;
+  }
+  // From when `spins` is true on.
+  void add_spinner(uint8_t priority) {
+    const Guest spinner = world.new_guest([this](Process& p) {
+      if (!spins) call(6, {method::clock_wait_until, world.kernel().machine_time_ns() + 2 * ms})(p);
+    }, priority);
+    world.process(spinner).capability_registers[6] = {.type = CapabilityType::clock};
+  }
+  // As schedule.set does it.
+  void raise(uint8_t priority) {
+    Capability schedule = world.process(guest).schedule;
+    world.object<Schedule>(schedule).priority = priority;
+    world.kernel().scheduler.schedule_changed(world.kernel().store.find(schedule.object.frame()), schedule.object.index(), false);
+  }
+  void run(unsigned count) {
+    for (unsigned i = 0; i < count; ++i) {
+      fake_machine().pending.timer = fake_machine().pending.timer || i % 4 == 0;
+      run_checked(world, 1);
+    }
+  }
+
+  KernelWorld world;
+  Guest guest;
+  Capability nowhere;  // an entry that nobody receives from
+  bool serves = false, spins = false;
+  std::vector<uint64_t> order;
+};
+
+bool was_told(std::string_view what) { return fake_machine().console_output.find(what) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("a caller that is starved is received although its frame has to come from the disk first") {
+  Receiver receiver;
+  const Guest starved = receiver.add_caller(1);
+  receiver.add_spinner(5);
+  receiver.world.start();
+  receiver.run(60);
+  receiver.spins = true;
+  receiver.raise(8);
+  receiver.run(20);
+  receiver.world.page_out({starved.process});
+  receiver.serves = true;
+  receiver.run(100);
+  CHECK(receiver.order == std::vector<uint64_t>{1});
+}
+
+TEST_CASE("a caller that cannot be read leaves the line, and is not lost; the next one is taken") {
+  Receiver receiver;
+  const Guest unread = receiver.add_caller(1);
+  receiver.add_caller(2);
+  receiver.world.start();
+  receiver.run(60);
+  receiver.world.page_out({unread.process});
+  std::byte* home = receiver.world.disk().block(receiver.world.kernel().store.root().geometry.home_block(unread.process.object.frame()));
+  std::byte saved[64];
+  std::memcpy(saved, home, sizeof(saved));
+  std::memset(home, 0x5a, sizeof(saved));
+  receiver.serves = true;
+  receiver.run(100);
+  CHECK(receiver.order == std::vector<uint64_t>{2});
+  CHECK(was_told("a process cannot be read"));
+}
+
+TEST_CASE("a caller whose wrapper is blocked while it stands in line waits there instead") {
+  Receiver receiver;
+  const Capability control = receiver.world.make(Kind::wrapper);
+  receiver.world.object<Wrapper>(control).target = KernelWorld::entry(receiver.guest);
+  const Guest caller = receiver.add_caller(1);
+  receiver.world.process(caller).capability_registers[5] = KernelWorld::client_of(control);
+  receiver.add_caller(2);
+  bool now = false;
+  uint64_t what = method::wrapper_block;
+  const Guest owner = receiver.world.new_guest([&](Process& p) { act_when(now, p, call(5, {what})); });
+  receiver.world.process(owner).capability_registers[5] = control;
+  receiver.world.start();
+  receiver.run(60);
+  now = true;
+  receiver.run(20);
+  receiver.serves = true;
+  receiver.run(60);
+  CHECK(receiver.order == std::vector<uint64_t>{2});
+  what = method::wrapper_unblock;
+  now = true;
+  receiver.run(60);
+  CHECK(receiver.order == std::vector<uint64_t>{2, 1});
+}
+
+// Its program counter is at the access, not behind a call.
+TEST_CASE("one that stood in line with a fault before the restart runs into it again, and makes no call") {
+  KernelWorld world;
+  constexpr uint64_t address = 0x7000'0000;
+  bool serves = false;
+  std::vector<uint64_t> faults;
+  unsigned went_on = 0;
+  const Guest keeper = world.new_guest([&](Process& p) {
+    if (!serves) return;
+    const bool is_call = (p.registers.rax & 0xff) == static_cast<uint64_t>(Delivery::call);
+    if (is_call) faults.push_back(p.registers.rdx);
+    KernelWorld::invoke(p, Invocation::reply_and_wait, 0, {ok});  // and never answers
+  });
+  const Guest faulting = world.new_guest([&](Process& p) {
+    ++went_on;
+    p.registers.rdi = address;
+    p.registers.rip = rip_of_load;
+  });
+  world.process(faulting).keeper = KernelWorld::entry(keeper);
+  world.start();
+  run_checked(world, 60);
+  REQUIRE(world.object<Activity>(faulting.activity).stood_in != 0);
+  REQUIRE(went_on == 1);
+  world.take_checkpoint();
+  world.cut_and_boot();
+  serves = true;
+  run_checked(world, 100);
+  CHECK(went_on == 1);
+  CHECK(faults == std::vector<uint64_t>{address});
+  CHECK(world.process(faulting).registers.rip == rip_of_load);
+  CHECK(world.process(faulting).registers.rdi == address);
+}
+
+// Their attempts are made one behind the other, and no program runs in between.
+TEST_CASE("as many as there are come back to their line after a restart, each in its turn") {
+  constexpr uint64_t callers = 30;
+  Receiver receiver;
+  std::vector<uint64_t> all;
+  for (uint64_t i = 1; i <= callers; ++i) {
+    receiver.add_caller(i);
+    all.push_back(i);
+  }
+  receiver.world.start();
+  receiver.run(200);
+  receiver.world.take_checkpoint();
+  receiver.world.cut_and_boot();
+  receiver.serves = true;
+  receiver.run(600);
+  CHECK(receiver.order == all);
+}
+
+TEST_CASE("the frames of the process that runs do not go, whatever becomes of them") {
+  KernelWorld world;
+  world.new_guest([](Process&) {});
+  world.start();
+  run_checked(world, 10);
+  Store& store = world.kernel().store;
+  REQUIRE(world.kernel().has_current());
+  const CacheSlot slots[] = {world.kernel().current_slot(), world.kernel().current_activity().slot()};
+  const Generation before = store.committed_generation();
+  while (!store.can_declare()) store.poll(fake_machine().now_ns += 1000);
+  store.declare(fake_machine().now_ns, 0);
+  while (store.committed_generation() == before || !store.can_declare()) store.poll(fake_machine().now_ns += 1000);
+  for (const CacheSlot slot : slots) {
+    store.descriptor(slot).flags &= static_cast<uint8_t>(~FrameDescriptor::flag_awaited);
+    CHECK(!store.drop(slot));
+  }
+  run_checked(world, 10);
+}

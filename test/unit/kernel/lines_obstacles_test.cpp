@@ -176,6 +176,41 @@ TEST_CASE("as many as there are come back to their line after a restart, each in
   CHECK(receiver.order == all);
 }
 
+// It waits open, one that stood in its line is still on its way, and the row that says so of it is on the disk again.
+TEST_CASE("who calls one that waits open, before its line has come back, finds its row first") {
+  Receiver receiver;
+  KernelWorld& world = receiver.world;
+  receiver.add_caller(1);
+  world.open_new_rows();
+  bool calls = false;
+  const Guest latecomer = world.new_guest([&](Process& p) {
+    if (std::exchange(calls, false)) call(5, {1, 9})(p);
+  });
+  world.process(latecomer).capability_registers[5] = KernelWorld::entry(receiver.guest);
+  world.start();
+  receiver.run(60);
+  world.take_checkpoint();
+  world.boot(world.disk());
+  world.let_receive(receiver.guest);
+  Store& store = world.kernel().store;
+  const auto poll = [&] { world.kernel().store.poll(fake_machine().now_ns += 1000); };
+  while (!store.can_declare()) poll();
+  const Generation before = store.committed_generation();
+  store.declare(fake_machine().now_ns, 0);
+  while (store.committed_generation() == before || !store.can_declare()) poll();
+  world.cut_and_boot();
+  for (const Capability& needed : {latecomer.process, latecomer.activity, world.process(latecomer).schedule,
+                                   receiver.guest.endpoint, receiver.guest.process}) {
+    static_cast<void>(world.bytes(needed));
+  }
+  const CacheSlot row = world.kernel().store.find(receiver.guest.activity.object.frame());
+  world.kernel().store.descriptor(row).flags &= static_cast<uint8_t>(~FrameDescriptor::flag_awaited);
+  REQUIRE(world.kernel().store.drop(row));
+  calls = receiver.serves = true;
+  receiver.run(100);
+  CHECK(receiver.order == std::vector<uint64_t>{1, 9});
+}
+
 TEST_CASE("the frames of the process that runs do not go, whatever becomes of them") {
   KernelWorld world;
   world.new_guest([](Process&) {});

@@ -391,4 +391,14 @@ void KernelWorld::page_out(std::initializer_list<Capability> objects) {
   }
 }
 
+bool KernelWorld::use_up_room(CacheSlot spared) {
+  Store& store = kernel_->store;
+  for (CacheSlot slot = 0; slot < store.slot_count(); ++slot) {
+    const FrameDescriptor& frame = store.descriptor(slot);
+    if (slot == spared || !frame.is_readable() || frame.identity.kind != Kind::page || store.is_current(slot)) continue;
+    if (!store.make_dirty(slot, Need::reserve)) return true;
+  }
+  return false;
+}
+
 }  // namespace perdure

@@ -96,6 +96,10 @@ class KernelWorld {
   // Everything is on the disk, in its home, and the frames of these are only there.
   void page_out(std::initializer_list<Capability>);
 
+  // Changes pages that are in memory, but for this one, until nothing more may be changed before the next
+  // checkpoint. False: there are not enough of them.
+  bool use_up_room(CacheSlot spared = no_slot);
+
   // System calls try the fast path first, as on the machine; how many it took.
   bool use_fast_path = false;
   uint64_t fast_count = 0;

@@ -183,21 +183,6 @@ TEST_CASE("an activity that is taken away is bound to nobody, though the next on
   REQUIRE(world.object<Activity>(first.activity).process.value == 0);
 }
 
-namespace {
-
-// Everything that may be changed before the next checkpoint has been changed, but for the frame of `object`.
-void use_up_room(KernelWorld& world, const Capability& object) {
-  Store& store = world.kernel().store;
-  const CacheSlot spared = store.find(object.object.frame());
-  for (CacheSlot slot = 0; slot < store.slot_count(); ++slot) {
-    if (slot == spared || store.descriptor(slot).identity.kind != Kind::page || store.is_current(slot)) continue;
-    if (!store.make_dirty(slot, Need::reserve)) return;
-  }
-  FAIL("there was room for all");
-}
-
-}  // namespace
-
 TEST_CASE("what a call is to change waits for room in the log, and is unchanged until then") {
   const std::tuple<const char*, Kind, std::array<uint64_t, 6>> changes[] = {
       {"a slot of a node", Kind::node, {method::store, 3}},
@@ -229,13 +214,68 @@ TEST_CASE("what a call is to change waits for room in the log, and is unchanged 
     }
     run_checked(world, 4);  // its own frames may be changed
     world.bytes(object);
-    use_up_room(world, object);
+    REQUIRE(world.use_up_room(world.kernel().store.find(object.object.frame())));
     world.unwritable_is_watched = true;
     const Generation before = world.kernel().store.committed_generation();
     now = true;
     for (unsigned i = 0; i < 100 && told.empty(); ++i) run_checked(world, 1);
     REQUIRE(!told.empty());
     REQUIRE(told[0] == static_cast<uint64_t>(Result::ok));
+    REQUIRE(world.kernel().store.committed_generation() != before);  // which made room
+  }
+}
+
+TEST_CASE("a message waits for room for what it changes of the other side, which is unchanged until then") {
+  const char* const all[] = {"call", "send", "notice", "stop", "answer", "line"};
+  for (unsigned i = 0; i < 2 * std::size(all); ++i) {
+    const std::string_view what = all[i / 2];
+    const bool lacks_row = i % 2;  // or the process
+    CAPTURE(what, lacks_row);
+    KernelWorld world({}, {.store_pages = 262});
+    bool now = false;
+    unsigned arrived = 0;
+    const bool other_calls = what == "answer" || what == "line";
+    const Guest other = world.new_guest(other_calls ? steps({call(5), [&](Process&) { ++arrived; }})
+                                                    : KernelWorld::Program([&](Process&) { ++arrived; }));
+    world.open_new_rows();
+    const Capability notice = world.make(Kind::notice);
+    world.object<Notice>(notice).receiver = other.process;
+    world.object<Notice>(notice).bits = 1;
+    const Guest guest = world.new_guest([&](Process& p) {
+      act_when(now, p, [&](Process& q) {
+        if (what == "call") KernelWorld::invoke(q, Invocation::call, 5);
+        if (what == "send") KernelWorld::invoke(q, Invocation::send, 5);
+        if (what == "notice") KernelWorld::invoke(q, Invocation::call, 6, {method::notice_post, 1});
+        if (what == "stop") KernelWorld::invoke(q, Invocation::call, 7, {method::process_stop});
+        if (what == "answer") KernelWorld::invoke(q, Invocation::send, resume_register);
+        if (what == "line") KernelWorld::invoke(q, Invocation::reply_and_wait, 0);
+      });
+    });
+    world.process(guest).capability_registers[5] = KernelWorld::entry(other);
+    world.process(guest).capability_registers[6] = notice;
+    world.process(guest).capability_registers[7] = other.process;
+    world.process(other).capability_registers[5] = KernelWorld::entry(guest);
+    if (!other_calls) world.let_receive(other);
+    if (what == "answer") world.let_receive(guest);
+    world.start();
+    run_checked(world, 20);
+    for (unsigned i = 0; i < 50; ++i) {
+      static_cast<void>(world.make(Kind::page));
+      if (i % 10 == 9) world.page_out({});
+    }
+    run_checked(world, 4);  // the guest's own frames may be changed
+    for (const Capability& needed : {other.process, other.activity, other.endpoint}) world.bytes(needed);
+    world.write(lacks_row ? other.process : other.activity);
+    REQUIRE(world.use_up_room());
+    world.unwritable_is_watched = true;
+    const Generation before = world.kernel().store.committed_generation();
+    const auto is_done = [&] {
+      return what == "stop" ? world.process(other).control.state == ProcessState::stopped
+             : what == "line" ? world.process(guest).registers.rax == static_cast<uint64_t>(Delivery::call) : arrived > 0;
+    };
+    now = true;
+    for (unsigned i = 0; i < 100 && !is_done(); ++i) run_checked(world, 1);
+    REQUIRE(is_done());
     REQUIRE(world.kernel().store.committed_generation() != before);  // which made room
   }
 }

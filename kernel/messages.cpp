@@ -100,16 +100,15 @@ Outcome Kernel::call_through(Process& caller, Capability& entry, const Outgoing&
                              const Request* request, uint64_t deadline_ns) {
   const auto receiver = prepare_receiver(entry, message.bytes.length());
   if (!receiver) return receiver.error();
-  const auto own = prepare_activity(caller);
-  if (!own) return own.error();
   if (const Outcome o = transfer(message.bytes, receiver->room); o.is_obstacle()) return o;
   const Commit committed = commit();
+  const ActivityRef own = current_activity_;
   const FrameDescriptor& frame = store.descriptor(current_slot_);
   const Capability resume =
       resume_capability(caller, current_slot_, ObjectId::of(frame.number), frame.identity.source);
   leave_current();
-  set_not_running(committed, caller, *own, ProcessState::waiting);
-  if (deadline_ns != 0) await_deadline(committed, *own, deadline_ns);
+  set_not_running(committed, caller, own, ProcessState::waiting);
+  if (deadline_ns != 0) await_deadline(committed, own, deadline_ns);
   deliver(committed, *receiver, Delivery::call, message, resume, request);
   hand_over_to(committed, receiver->slot, receiver->activity);
   return Outcome::done();
@@ -258,8 +257,6 @@ Outcome Kernel::reply_and_wait(Process& caller) {
   Capability& resume = invoked_slot(caller);
   const auto waiting = prepare_waiting(resume, message->bytes.length());
   if (!waiting) return waiting.error();
-  const auto own = prepare_activity(caller);
-  if (!own) return own.error();
   if (*waiting) {
     if (const Outcome o = transfer(message->bytes, (*waiting)->room); o.is_obstacle()) return o;
   }
@@ -272,9 +269,10 @@ Outcome Kernel::reply_and_wait(Process& caller) {
     if (somebody_runs) make_ready(committed, (*waiting)->slot, (*waiting)->activity);
     return Outcome::done();
   }
+  const ActivityRef own = current_activity_;
   leave_current();
-  set_not_running(committed, caller, *own, ProcessState::receiving);
-  if (caller.control.callers_map != 0) scheduler.make_ready(*own);  // LINE-IS-LOOKED-AT
+  set_not_running(committed, caller, own, ProcessState::receiving);
+  if (caller.control.callers_map != 0) scheduler.make_ready(own);  // LINE-IS-LOOKED-AT
   if (somebody_runs) hand_over_to(committed, (*waiting)->slot, (*waiting)->activity);
   return Outcome::done();
 }

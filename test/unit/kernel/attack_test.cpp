@@ -302,6 +302,39 @@ TEST_CASE("a keeper that refused one fault is asked again about another") {
   REQUIRE(told == std::vector<uint64_t>{5 * frame_bytes, 7 * frame_bytes});
 }
 
+// The space's keeper refuses, and the process's own lets it go on, or has it stopped and it is started again: what comes
+// then is a new fault, of which the space's keeper is told first, and the own one only if that refuses.
+TEST_CASE("what two keepers said of one fault does not count for the next one") {
+  for (const bool is_stopped : {false, true}) {
+    CAPTURE(is_stopped);
+    KernelWorld world;
+    std::vector<unsigned> told;  // which keeper
+    const auto keeper = [&](unsigned number, uint64_t answer) {
+      return world.new_guest([&told, number, answer](Process& p) {
+        const bool is_call = (p.registers.rax & 0xff) == static_cast<uint64_t>(Delivery::call);
+        if (is_call) told.push_back(number);
+        KernelWorld::invoke(p, Invocation::reply_and_wait, is_call ? resume_register : 0, {answer});
+      });
+    };
+    const Guest of_space = keeper(1, 4), own = keeper(2, is_stopped ? 4 : 0);
+    const Guest client = world.new_guest([](Process& p) {
+      p.registers.rdi = Guest::memory + 5 * frame_bytes;
+      p.registers.rip = rip_of_load;
+    });
+    const Guest owner = world.new_guest([&](Process& p) {
+      if (world.process(client).control.state == ProcessState::stopped) call(5, {method::process_start})(p);
+    });
+    world.process(owner).capability_registers[5] = client.process;
+    world.object<Node>(client.root).keeper = KernelWorld::entry(of_space);
+    world.process(client).keeper = KernelWorld::entry(own);
+    for (const Guest& guest : {of_space, own}) world.let_receive(guest);
+    world.start();
+    run_checked(world, 120);
+    REQUIRE(told.size() >= 6);
+    for (size_t i = 0; i < told.size(); ++i) CHECK(told[i] == 1 + i % 2);
+  }
+}
+
 // --- what is handed out -------------------------------------------------------------------------------------
 
 TEST_CASE("reducing what a wrapper stands for does not yield what is behind it") {

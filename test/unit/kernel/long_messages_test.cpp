@@ -114,6 +114,47 @@ TEST_CASE("a long message gives way to an equal when its slice is over, and arri
   REQUIRE((memory_of(world, receiver) == memory_of(world, sender)));
 }
 
+// An answer, given as the wait for the next call begins or by a send, and a message that is only sent.
+TEST_CASE("whatever way a long message takes, it gives way in its midst and arrives whole") {
+  for (const unsigned how : {0u, 1u, 2u}) {
+    CAPTURE(how);
+    KernelWorld world({}, large);
+    uint64_t told = 0;
+    unsigned windows = 0;
+    const bool is_answer = how != 2;
+    const Guest receiver = with_memory(world, is_answer ? steps({[](Process& p) {
+                                                                    KernelWorld::invoke(p, Invocation::call, 5, {}, 0, 0, 0, 0, all_bytes,
+                                                                                        Guest::memory);
+                                                                  },
+                                                                  [&](Process& p) { told = p.registers.rax; }})
+                                                        : KernelWorld::Program([&](Process& p) { told = p.registers.rax; }), 0);
+    bool now = false;
+    const Guest sender = with_memory(world, [&](Process& p) {
+      act_when(now, p, [&](Process& q) {
+        const Invocation kind = how == 0 ? Invocation::reply_and_wait : Invocation::send;
+        KernelWorld::invoke(q, kind, is_answer ? resume_register : 5, {1}, 0, 0, all_bytes, Guest::memory);
+      });
+    }, 1);
+    world.process(receiver).capability_registers[5] = KernelWorld::entry(sender);
+    world.process(sender).capability_registers[5] = KernelWorld::entry(receiver);
+    if (is_answer) world.let_receive(sender);
+    else offer_buffer(world, receiver, 0, all_bytes);
+    world.new_guest([](Process&) {});
+    world.start();
+    run_checked(world, 20);
+    fake_machine().on_interrupt_window = [&] {
+      if (++windows % 8 != 0 || windows > 40) return;
+      fake_machine().now_ns += 2 * default_slice_ns;
+      fake_machine().pending.timer = true;
+    };
+    now = true;
+    run_checked(world, 200);
+    REQUIRE(windows > 40);
+    REQUIRE(told >> 32 == all_bytes);
+    REQUIRE((memory_of(world, receiver) == memory_of(world, sender)));
+  }
+}
+
 TEST_CASE("a hole in the receiver's buffer truncates; one in the sender's is the sender's fault") {
   for (const bool hole_is_senders : {false, true}) {
     CAPTURE(hole_is_senders);

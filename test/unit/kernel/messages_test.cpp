@@ -6,6 +6,7 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <cstring>
 #include <string>
 #include <utility>
 
@@ -336,5 +337,53 @@ TEST_CASE("a message whose bytes are not there is not delivered without them") {
     CHECK(heard == 0);
     CHECK(world.process(sender).control.state == ProcessState::stopped);
     CHECK(world.process(receiver).control.state == ProcessState::receiving);
+  }
+}
+
+// The server has been called, and answers with bytes, or waits for more, where it has no memory; or where that
+// has to come from the disk first.
+TEST_CASE("an answer whose bytes are not there, or whose next buffer is not, is not given without them") {
+  for (const Invocation kind : {Invocation::send, Invocation::reply_and_wait}) {
+    for (const bool is_buffer : {false, true}) {
+      if (is_buffer && kind == Invocation::send) continue;  // it waits for nothing
+      for (const bool is_absent : {false, true}) {
+        CAPTURE(static_cast<unsigned>(kind), is_buffer, is_absent);
+        KernelWorld world;
+        bool now = false;
+        std::vector<uint64_t> told;
+        const Guest client = world.new_guest(steps({[](Process& p) {
+                                                      KernelWorld::invoke(p, Invocation::call, 5, {}, 0, 0, 0, 0, 8, Guest::memory);
+                                                    },
+                                                    [&](Process& p) { told.push_back(p.registers.rax >> 32); }}));
+        const Guest answering = world.new_guest([&](Process& p) {
+          const uint64_t there = Guest::memory, asked = is_absent ? Guest::memory + frame_bytes : 0;
+          act_when(now, p, [&](Process& q) {
+            KernelWorld::invoke(q, kind, resume_register, {}, 0, 0, 8, is_buffer ? there : asked, is_buffer ? 8 : 0, asked);
+          });
+        });
+        world.process(client).capability_registers[5] = KernelWorld::entry(answering);
+        for (const Capability& page : answering.pages) {
+          world.write(page);
+          std::memcpy(world.bytes(page), "ABCDEFGH", 8);
+        }
+        world.let_receive(answering);
+        world.start();
+        run_checked(world, 20);
+        if (is_absent) world.page_out({answering.pages[1], client.process, client.pages[0]});
+        now = true;
+        run_checked(world, 40);
+        const ProcessControl& control = world.process(answering).control;
+        if (is_absent) {
+          CHECK(told == std::vector<uint64_t>{8});
+          CHECK(std::memcmp(world.bytes(client.pages[0]), "ABCDEFGH", 8) == 0);
+          CHECK(control.state == (kind == Invocation::send ? ProcessState::running : ProcessState::receiving));
+        } else {
+          CHECK(told.empty());
+          CHECK(world.process(client).control.state == ProcessState::waiting);
+          CHECK(control.state == ProcessState::stopped);
+          CHECK(control.fault == FaultCode::no_memory);
+        }
+      }
+    }
   }
 }

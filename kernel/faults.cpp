@@ -136,7 +136,6 @@ void Kernel::stop_faulted(Process& process, const MemoryFault& fault, uint64_t a
   process.control.fault = fault.code;
   process.control.fault_address = address;
   process.control.fault_detail = detail;
-  forget_refusals(process.control);
   leave_current();
   set_not_running(committed, process, *activity, ProcessState::stopped);
 }

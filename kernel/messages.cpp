@@ -192,10 +192,7 @@ bool Kernel::finish_fault(ProcessControl& control, Result result) {
     control.fault = FaultCode::none;
     return true;
   }
-  if (control.flags & ProcessControl::flag_with_own_keeper) {
-    forget_refusals(control);
-    return false;
-  }
+  if (control.flags & ProcessControl::flag_with_own_keeper) return false;
   control.flags |= ProcessControl::flag_space_keeper_refused;
   control.fault = FaultCode::none;
   return true;

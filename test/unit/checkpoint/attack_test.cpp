@@ -368,3 +368,19 @@ TEST_CASE("what the damage of both copies of a tag frame has lost is unreadable,
     medium = after.disk.keep_everything();
   }
 }
+
+// With few entries or many in the last segment, where the header stands: they are in the header, or in a summary.
+TEST_CASE("a generation of any number of frames is found whole while it is only in the log") {
+  const Geometry geometry = *Geometry::plan(log_start.value + 4 * 64 + 4 * (tags_per_frame + 2), 4, 64);
+  for (uint64_t pages = 1; pages <= 130; pages += pages < 50 ? 1 : 8) {
+    CAPTURE(pages);
+    SmallMachine machine(geometry);
+    for (uint64_t number = 1; number <= pages; ++number) REQUIRE(machine.write_page(number, static_cast<char>('a' + number)));
+    const Generation generation = machine.declare();
+    REQUIRE(machine.poll_until([&] { return machine.store->committed_generation() == generation; }));
+    REQUIRE(machine.store->root().log_need == LogNeed::frames);
+    SmallMachine after(machine.disk.keep_everything());
+    REQUIRE(after.opened);
+    for (uint64_t number = 1; number <= pages; ++number) CHECK(after.read_page(number) == static_cast<char>('a' + number));
+  }
+}

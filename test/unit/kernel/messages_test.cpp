@@ -387,3 +387,23 @@ TEST_CASE("an answer whose bytes are not there, or whose next buffer is not, is 
     }
   }
 }
+
+TEST_CASE("who waits open is told the bits of a notice, and nothing of what was there before") {
+  KernelWorld world;
+  std::vector<uint64_t> told;
+  const Guest receiver = world.new_guest(steps({note(told)}));
+  world.process(receiver).capability_registers[9] = number_capability(5);
+  world.process(receiver).capability_registers[resume_register] = number_capability(6);
+  const Capability notice = world.make(Kind::notice);
+  world.object<Notice>(notice).receiver = receiver.process;
+  world.object<Notice>(notice).bits = 6;
+  const Guest sender = world.new_guest(steps({call(5, {method::notice_post})}));
+  world.process(sender).capability_registers[5] = notice;
+  world.let_receive(receiver, 9);
+  world.start();
+  run_checked(world, 20);
+  CHECK(told == std::vector<uint64_t>{6, 0});
+  for (const unsigned number : {9u, resume_register}) {
+    CHECK(world.process(receiver).capability_registers[number].is_void());
+  }
+}

@@ -55,7 +55,6 @@ void Kernel::set_running(Commit, Process& process, ActivityRef activity) {
   forget_deadline(activity);
   set_state(process.control, ProcessState::running);
   scheduler.remove(activity);  // its line was to be looked at, or its deadline
-  forget_place(scheduler.at(activity));
   scheduler.at(activity).runnable = 1;
 }
 

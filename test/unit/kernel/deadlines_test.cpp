@@ -377,6 +377,7 @@ TEST_CASE("who waits for a commit is not woken by the deadline with which its ca
   };
   for (unsigned i = 0; i < 100 && !awaits_commit(); ++i) world.step();
   REQUIRE(awaits_commit());
+  const Generation before = world.kernel().store.committed_generation();
   fake_machine().now_ns += 100 * ms;
   for (unsigned i = 0; i < 100 && seen.empty(); ++i) {
     fake_machine().pending.timer = true;
@@ -384,5 +385,5 @@ TEST_CASE("who waits for a commit is not woken by the deadline with which its ca
   }
   REQUIRE(seen.size() == 2);
   REQUIRE(seen[0] == ok);
-  REQUIRE(world.kernel().store.committed_generation().value >= seen[1]);
+  REQUIRE(world.kernel().store.committed_generation() != before);
 }

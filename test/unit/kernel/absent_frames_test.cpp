@@ -279,3 +279,34 @@ TEST_CASE("a message waits for room for what it changes of the other side, which
     REQUIRE(world.kernel().store.committed_generation() != before);  // which made room
   }
 }
+
+// Its priority has changed since it was noted there.
+TEST_CASE("nothing is noted in the row of one that cannot go on for want of room") {
+  KernelWorld world({}, {.store_pages = 262});
+  unsigned went_on = 0;
+  const Guest guest = world.new_guest([&](Process&) { ++went_on; });
+  world.open_new_rows();
+  world.start();
+  run_checked(world, 4);
+  for (unsigned i = 0; i < 50; ++i) {
+    static_cast<void>(world.make(Kind::page));
+    if (i % 10 == 9) world.page_out({});
+  }
+  Store& store = world.kernel().store;
+  const Generation before = store.committed_generation();
+  store.declare(fake_machine().now_ns, 0);
+  while (store.committed_generation() == before || !store.can_declare()) store.poll(fake_machine().now_ns += 1000);
+  const Capability schedule = world.process(guest).schedule;
+  world.object<Schedule>(schedule).priority = 3;
+  world.kernel().scheduler.schedule_changed(store.find(schedule.object.frame()), schedule.object.index(), false);
+  REQUIRE(!store.is_current(store.find(guest.activity.object.frame())));
+  REQUIRE(world.use_up_room());
+  const auto noted = [&] { return row_object<Activity>(world.bytes(guest.activity), guest.activity.object.index())->priority; };
+  const uint8_t noted_before = noted();
+  REQUIRE(world.kernel().try_next() == nullptr);
+  REQUIRE(!store.is_current(store.find(guest.activity.object.frame())));
+  CHECK(noted() == noted_before);
+  went_on = 0;
+  for (unsigned i = 0; i < 100 && went_on == 0; ++i) run_checked(world, 1);
+  CHECK(went_on > 0);
+}

@@ -222,8 +222,8 @@ std::expected<CacheSlot, Failure> Kernel::prepare_to_run(ActivityRef ref) {
     if (!schedule) process.control.lost_schedule_stamp = scheduler.stamp();
     if (schedule) looked_at_slice_ns_ = row_object<Schedule>(store.bytes(schedule->slot), schedule->index)->slice_ns;
   }
-  looked_at_ = scheduler.standing(process);
-  looked_at_.priority = scheduler.running_priority(process, looked_at_);
+  if (const auto stall = fetch_clients(found->slot)) return std::unexpected(Failure::not_now(*stall));
+  looked_at_ = scheduler.lent(found->slot, scheduler.standing(process));
   looked_at_.is_known = true;
   return found->slot;
 }
@@ -321,15 +321,14 @@ bool Kernel::ready_to_resume() {
 bool Kernel::must_give_way() {
   if (!machine::is_timer_pending() || !has_current()) return false;
   // One that is taken out of a line is as important as its receiver, which waits for it.
-  Process& important = taker_ != no_slot ? process_at(taker_) : current();
-  const int lead = scheduler.highest_ready() - int{scheduler.running_priority(important)};
+  const int lead = scheduler.highest_ready() - int{scheduler.running_priority(taker_ != no_slot ? taker_ : current_slot_)};
   return lead > 0 || (lead == 0 && machine::now_ns() >= slice_end_ns_);
 }
 
 void Kernel::tick() {
   if (!has_current()) return;
   // An equal waits for the end of the slice, somebody more important does not.
-  const int lead = scheduler.highest_ready() - int{scheduler.running_priority(current())};
+  const int lead = scheduler.highest_ready() - int{scheduler.running_priority(current_slot_)};
   if (lead <= 0 && machine::now_ns() < slice_end_ns_) return;
   if (lead < 0) {  // nobody it could give way to: whom it hands over to will
     slice_is_over_ = true;

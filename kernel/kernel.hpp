@@ -334,6 +334,7 @@ class Kernel final : public StoreClient {
   void load_space(Process&);
   void attend(ActivityRef, bool was_known);
   std::expected<CacheSlot, Failure> prepare_to_run(ActivityRef);
+  std::optional<Stall> fetch_clients(CacheSlot server);
 
   // disbelief.cpp
   bool is_bound(const Process&, ActivityRef);

@@ -180,7 +180,7 @@ void Kernel::attempt_again() {
 
 // Others are before the current process, and no less important.
 bool Kernel::has_to_wait(ObjectId receiver, const Process& process) {
-  const uint8_t priority = scheduler.standing(current()).priority;
+  const uint8_t priority = scheduler.running_priority(current_slot_);
   return process.control.callers_map >> priority != 0 || is_line_closed(receiver, priority);
 }
 

@@ -52,13 +52,15 @@ Commit Kernel::commit() {
 }
 
 void Kernel::set_running(Commit, Process& process, ActivityRef activity) {
-  forget_deadline(activity);
+  scheduler.call_ends(process);
   set_state(process.control, ProcessState::running);
+  forget_deadline(activity);
   scheduler.remove(activity);  // its line was to be looked at, or its deadline
   scheduler.at(activity).runnable = 1;
 }
 
 void Kernel::set_not_running(Commit, Process& process, ActivityRef activity, ProcessState state) {
+  scheduler.call_ends(process);
   set_state(process.control, state);
   forget_deadline(activity);
   scheduler.remove(activity);
@@ -77,6 +79,25 @@ void Kernel::hand_over_to(Commit commit, CacheSlot slot, ActivityRef activity) {
     return;
   }
   become_current(slot, activity);
+}
+
+// What a server is lent is known only with its clients in memory. One that cannot be read lends nothing.
+std::optional<Stall> Kernel::fetch_clients(CacheSlot server) {
+  for (unsigned i = 0; i < Scheduler::clients_max; ++i) {
+    Capability& answer = process_at(server).capability_registers[resume_register];
+    if (answer.type != CapabilityType::resume || process_at(server).control.state == ProcessState::receiving) break;
+    const auto client = look_up(store, answer);
+    if (!client && client.error().why == Failure::Why::stall) return client.error().stall;
+    if (!client) break;
+    Process& process = process_at(client->slot);
+    if (process.control.call_count != answer.payload) break;
+    if (process.schedule.type == CapabilityType::schedule) {
+      const auto schedule = look_up(store, process.schedule);
+      if (!schedule && schedule.error().why == Failure::Why::stall) return schedule.error().stall;
+    }
+    server = client->slot;
+  }
+  return std::nullopt;
 }
 
 void Kernel::become_current(CacheSlot slot, ActivityRef activity) {

@@ -94,11 +94,15 @@ Standing Scheduler::standing(Process& process) {
   return now;
 }
 
+bool Scheduler::is_process(CacheSlot slot) {
+  if (slot >= store_->slot_count()) return false;
+  const FrameDescriptor& frame = store_->descriptor(slot);
+  return frame.identity.kind == Kind::process && frame.is_readable();
+}
+
 CacheSlot Scheduler::process_of_activity(const Activity& activity) {
   const CacheSlot slot = store_->find(activity.process.frame());
-  if (slot == no_slot) return no_slot;
-  const FrameDescriptor& frame = store_->descriptor(slot);
-  return frame.identity.kind == Kind::process && frame.is_readable() ? slot : no_slot;
+  return is_process(slot) ? slot : no_slot;
 }
 
 Standing Scheduler::standing(ActivityRef ref) {
@@ -110,31 +114,46 @@ Standing Scheduler::standing(ActivityRef ref) {
   return now;
 }
 
-// Whose call it accepted last and has not answered: what answers that call stands where it was delivered.
-Process* Scheduler::client_of(const Process& process) {
+// Whose call it accepted last and has not answered: what answers that call stands where it was delivered. The
+// way back is noted: who stands in line for the client, and the end of its call, change the server's priority.
+Scheduler::Client Scheduler::client_of(CacheSlot server) {
+  const Process& process = process_in(server);
   const Capability& answer = process.capability_registers[resume_register];
-  if (answer.type != CapabilityType::resume) return nullptr;
+  if (answer.type != CapabilityType::resume) return {};
   const CacheSlot slot = store_->find(answer.object.frame(), answer.hint);
-  if (slot == no_slot) return nullptr;
+  // One that waits open has most often answered.
+  if (slot == no_slot) return {.is_absent = process.control.state != ProcessState::receiving};
   const FrameDescriptor& frame = store_->descriptor(slot);
-  if (frame.identity.kind != Kind::process || !frame.is_readable() ||
-      !names(answer, ObjectId::of(frame.number), frame.identity.source)) {
-    return nullptr;
-  }
-  Process& client = process_in(slot);
-  return client.control.call_count == answer.payload ? &client : nullptr;
+  if (!is_process(slot) || !names(answer, ObjectId::of(frame.number), frame.identity.source)) return {};
+  ProcessControl& client = process_in(slot).control;
+  if (client.call_count != answer.payload) return {};
+  client.callee = server;
+  return {slot};
 }
 
-uint8_t Scheduler::running_priority(const Process& process, Standing now) {
-  constexpr unsigned clients_max = 8;  // one of the other; they may go round in a circle
-  Process* client = client_of(process);
-  for (unsigned i = 0; i < clients_max && client != nullptr; ++i) {
-    const Standing its = standing(*client);
-    now.is_lent(its.priority);
-    now.ceiling = std::min(now.ceiling, its.ceiling);  // its own clients lend by way of it
-    client = client_of(*client);
+CacheSlot Scheduler::callee_of(const Process& client) {
+  const CacheSlot callee = client.control.callee;
+  if (!is_process(callee)) return no_slot;
+  const CacheSlot its_client = client_of(callee).slot;
+  return its_client != no_slot && &process_in(its_client) == &client ? callee : no_slot;
+}
+
+Standing Scheduler::lent(CacheSlot server, Standing now) {
+  uint8_t ceiling = now.ceiling;
+  Client client = client_of(server);
+  for (unsigned i = 0; i < clients_max && client.slot != no_slot; ++i) {
+    const Standing its = standing(process_in(client.slot));
+    now.priority = std::max(now.priority, std::min(its.priority, ceiling));
+    now.is_known &= its.is_known;
+    ceiling = std::min(ceiling, its.ceiling);  // its own clients lend by way of it
+    client = client_of(client.slot);
   }
-  return now.priority;
+  now.is_known &= !client.is_absent;
+  return now;
+}
+
+Standing Scheduler::lent(ActivityRef ref, CacheSlot process) {
+  return process == no_slot ? standing(ref) : lent(process, standing(ref));
 }
 
 void Scheduler::join_peers(ActivityRef ref, const Standing& standing) {
@@ -232,16 +251,25 @@ void Scheduler::set_callers_map(CacheSlot slot, uint16_t map) {
 }
 
 // Who leaves a line, or joins one, may change the priority of the receiver, which may itself stand in
-// another line, and so on to the end: else the last of them would for ever be as important as a caller of
-// the first that has left. Each leaves its line by this, so they are no more than stood in one.
+// another line, or wait for one that has accepted its call, and so on to the end: else the last of them would
+// for ever be as important as a caller of the first that has left, or be kept from running by others less
+// important than one that has come. Each leaves its line by this, so they are no more than stood in one.
 void Scheduler::follow_changes() {
+  unsigned calls = 0;  // one in the middle of the other
   for (unsigned count = 1; changed_ != no_slot; ++count) {
-    Process& process = process_in(std::exchange(changed_, no_slot));
+    const CacheSlot slot = std::exchange(changed_, no_slot);
+    Process& process = process_in(slot);
     const ActivityRef ref = activity_of(process);
-    if (ref.is_none() || !has_priority_line(ref)) continue;
+    if (ref.is_none() || !has_priority_line(ref)) {
+      if (++calls <= clients_max) changed_ = callee_of(process);
+      continue;
+    }
+    // Not moved for nothing: it would lose its turn, and one that calls its own client would never wait.
+    if (running_priority(slot) == process.control.line_priority) continue;
+    calls = 0;
     store_->pin(ref.slot());
     leave_line(ref);
-    make_ready(ref, standing(process));
+    make_ready(ref);
     store_->unpin(ref.slot());
     if (count % steps_between_interrupts == 0) machine::let_interrupts_in();
   }
@@ -270,7 +298,7 @@ Scheduler::Line Scheduler::line_for(ActivityRef ref, WaitChannel channel) {
   const ObjectId object{channel.key()};
   switch (reason) {
     case Reason::receiver:
-      return {reason, place_of(store_->find(object.frame()), standing(ref).priority)};
+      return {reason, place_of(store_->find(object.frame()), lent(ref, process_of_activity(at(ref))).priority)};
     case Reason::endpoint:
     case Reason::wrapper: return {reason, place_of(store_->find(object.frame()), object.index())};
     case Reason::frame: {
@@ -279,7 +307,7 @@ Scheduler::Line Scheduler::line_for(ActivityRef ref, WaitChannel channel) {
       return {Reason::frame_unread, 0};
     }
     case Reason::cache_space:
-    case Reason::disk_queue: return {reason, standing(ref).priority};
+    case Reason::disk_queue: return {reason, lent(ref, process_of_activity(at(ref))).priority};
     default: return {reason, 0};
   }
 }
@@ -360,15 +388,25 @@ void Scheduler::unlink(ActivityRef ref) {
   store_->unpin(ref.slot());
 }
 
-void Scheduler::make_ready(ActivityRef ref, const Standing& standing) {
+void Scheduler::make_ready(ActivityRef ref) {
+  const CacheSlot slot = process_of_activity(at(ref));
+  insert_ready(ref, slot, lent(ref, slot));
+}
+
+void Scheduler::make_ready(ActivityRef ref, Standing looked_at) {
+  const CacheSlot slot = process_of_activity(at(ref));
+  if (slot != no_slot) looked_at.priority = lent(slot, looked_at).priority;
+  insert_ready(ref, slot, looked_at);
+}
+
+void Scheduler::insert_ready(ActivityRef ref, CacheSlot process, const Standing& now) {
   Activity& activity = at(ref);
   assert_that(!is_in_line(activity), "ONE-QUEUE: an activity stands in at most one line");
   activity.queue_flags |= flag_ready;
-  join_peers(ref, standing);
-  const CacheSlot slot = process_of_activity(activity);
-  const uint8_t priority = slot == no_slot ? standing.priority : running_priority(process_in(slot), standing);
-  const bool is_looked_at = standing.is_known && !activity.is_awaited;
-  append({Reason::none, is_looked_at ? priority : unlooked + priority}, ref);
+  join_peers(ref, now);
+  if (process != no_slot) process_in(process).control.line_priority = now.priority;
+  const bool is_looked_at = now.is_known && !activity.is_awaited;
+  append({Reason::none, is_looked_at ? now.priority : unlooked + now.priority}, ref);
 }
 
 void Scheduler::stall(ActivityRef ref, WaitChannel channel, bool in_call) {
@@ -379,6 +417,7 @@ void Scheduler::stall(ActivityRef ref, WaitChannel channel, bool in_call) {
   activity.queue_flags |= static_cast<uint8_t>(line.reason) | (in_call ? flag_in_call : 0);
   if (line.reason == Reason::receiver) {
     join_peers(ref, standing(ref));
+    process_in(process_of_activity(activity)).control.line_priority = line.place & 63;
     append_by_ticket(line, ref);
   } else if (has_line(line.reason)) {
     append(line, ref);

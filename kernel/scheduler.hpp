@@ -23,10 +23,10 @@
 //                     back what was handed on on those it was handed on to, and both let interrupts in.
 //  PRESENT-PRIORITY   who is ready, or waits for a receiver, stands in the line of its present
 //                     priority: that of its schedule, or, if that is higher, of the most important of
-//                     those who wait for it to receive; who is ready, also that of the client whose call it
-//                     had accepted when it became so. What it is lent gets it no higher than its schedule's
-//                     ceiling. A schedule knows by the list of its *peers* who
-//                     stands in such a line by it. One whose process or schedule is not in memory
+//                     those who wait for it to receive, or of the client whose call it has accepted: as
+//                     of when it joined, and as who waits for that client, and in its turn for others' clients,
+//                     has changed since. What it is lent gets it no higher than its schedule's ceiling. A schedule knows by the list of its *peers* who
+//                     stands in such a line by it. One whose process or schedule, or a client's, is not in memory
 //                     stands among the *unlooked*, by its last known priority, until it is looked at; so
 //                     does one that others have to wait for since the restart (Activity::is_awaited).
 #pragma once
@@ -62,17 +62,19 @@ class Scheduler {
 
   Standing standing(ActivityRef);
   Standing standing(Process&);
-  // With what it inherits for running, if that is more: of the client whose call it has accepted and not
-  // yet answered, that one's client, and so on. Not where it stands in line for another receiver: a client that
-  // gives up would have to be followed there.
-  uint8_t running_priority(const Process&, Standing);
-  uint8_t running_priority(Process& process) { return running_priority(process, standing(process)); }
+  // With what it inherits, too, from the client whose call it has accepted and not yet answered, that one's
+  // client, and so on. Not known, if one of them is not in memory.
+  static constexpr unsigned clients_max = 8;  // one of the other; they may go round in a circle
+  Standing lent(CacheSlot process, Standing);
+  uint8_t running_priority(CacheSlot slot) { return lent(slot, standing(process_in(slot))).priority; }
+  // Its call is about to end: what it lends to its callee, too.
+  void call_ends(Process& client) { changed_ = callee_of(client); }
   // What a process remembers of its priority (ProcessControl::priority) is true if its stamp is this one.
   uint32_t stamp() const { return stamp_; }
 
   // To the end of the line of its present priority. Must not be queued.
-  void make_ready(ActivityRef ref) { make_ready(ref, standing(ref)); }
-  void make_ready(ActivityRef, const Standing&);
+  void make_ready(ActivityRef);
+  void make_ready(ActivityRef, Standing looked_at);
   // To the end of the line for `channel`; among callers, behind those of no later ticket. In a system
   // call, rather than by a fault: `in_call`.
   void stall(ActivityRef, WaitChannel channel, bool in_call);
@@ -152,8 +154,16 @@ class Scheduler {
 
   LineEnds& ends_of(const Line&);
   Line line_for(ActivityRef, WaitChannel);
+  bool is_process(CacheSlot);
   CacheSlot process_of_activity(const Activity&);
-  Process* client_of(const Process&);
+  struct Client {
+    CacheSlot slot = no_slot;
+    bool is_absent = false;  // there may be one, on the disk
+  };
+  Client client_of(CacheSlot server);
+  CacheSlot callee_of(const Process& client);
+  Standing lent(ActivityRef, CacheSlot process);
+  void insert_ready(ActivityRef, CacheSlot process, const Standing&);
   Process& process_in(CacheSlot slot) { return *reinterpret_cast<Process*>(store_->body(slot)); }
   Schedule& schedule_at(Place place) {
     return *row_object<Schedule>(store_->body(place >> ObjectId::index_bits), place & 63);

@@ -144,7 +144,7 @@ bool holds_volatile(const Activity& a) {
 bool holds_volatile(const Process& process) {
   const ProcessControl& c = process.control;
   uint64_t found = c.root_hint | c.root_identity | c.callers_map | c.priority | c.ceiling | c.priority_stamp |
-                   c.lost_schedule_stamp;
+                   c.lost_schedule_stamp | c.line_priority | c.callee;
   for (const LineEnds& line : process.callers) found |= ends_of(line);
   return found != 0 || holds_hint(&c.activity, 1) || holds_hint(&process.space, 4 + capability_register_count);
 }

@@ -33,6 +33,8 @@ void forget_volatile(Process& process) {
   control.callers_map = 0;
   control.priority = 0;
   control.ceiling = 0;
+  control.line_priority = 0;
+  control.callee = 0;
   control.priority_stamp = 0;
   control.lost_schedule_stamp = 0;
   for (LineEnds& line : process.callers) line = {};

@@ -92,7 +92,10 @@ struct ProcessControl {
   uint64_t waiting_detail = 0;
   uint32_t lost_schedule_stamp = 0;  // volatile: as of this stamp its schedule cannot be read; 0: it can
   uint8_t ceiling = 0;               // volatile: its schedule's, as of priority_stamp
-  uint8_t spare[11] = {};
+  uint8_t line_priority = 0;         // volatile: of the line in which it is ready, or waits for a receiver
+  uint8_t spare[2] = {};
+  uint32_t callee = 0;               // volatile: while it waits, who last ran for it (Scheduler::client_of); a hint
+  uint8_t spare_2[4] = {};
   Capability activity;           // bound when it is started, for as long as it lives; or void
 };
 static_assert(sizeof(ProcessControl) == 128 && offsetof(ProcessControl, activity) == 96);

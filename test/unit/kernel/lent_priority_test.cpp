@@ -229,3 +229,92 @@ TEST_CASE("who is lent a priority has it no longer than the client waits") {
     CHECK(beside.server_steps <= lent + 1);
   }
 }
+
+namespace {
+
+bool is_call(const Process& p) { return (p.registers.rax & 0xff) == static_cast<uint64_t>(Delivery::call); }
+
+// What it receives it hands on to `partner`, and answers when that has answered.
+void hand_on(Process& p) {
+  const auto delivery = static_cast<Delivery>(p.registers.rax & 0xff);
+  if (delivery == Delivery::call) return KernelWorld::invoke(p, Invocation::call, partner, {2});
+  KernelWorld::invoke(p, Invocation::reply_and_wait, delivery == Delivery::reply ? resume_register : 0, {ok});
+}
+
+}  // namespace
+
+// The client stands in line for a server that waits for the answer of another one.
+TEST_CASE("one that comes to a server in the middle of a call lends to whom that waits for") {
+  Beside beside;
+  bool may_begin = false;
+  const Guest before = beside.world.new_guest([&](Process& p) {
+    if (!may_begin) return beside.sleep(p);
+    may_begin = false;
+    call(partner, {1})(p);
+  }, low);
+  unsigned left = 200;
+  const Guest behind = beside.world.new_guest([&](Process& p) {
+    if (is_call(p) && left > 0) return void(--left);
+    KernelWorld::invoke(p, Invocation::reply_and_wait, is_call(p) ? resume_register : 0, {ok});
+  }, low);
+  beside.world.set_program(beside.server, hand_on);
+  beside.world.process(beside.server).capability_registers[partner] = KernelWorld::entry(behind);
+  beside.world.process(before).capability_registers[partner] = KernelWorld::entry(beside.server);
+  beside.world.process(before).capability_registers[clock_register] = {.type = CapabilityType::clock};
+  beside.world.start();
+  beside.run(60);
+  may_begin = true;
+  for (unsigned i = 0; i < 200 && left == 200; ++i) beside.run(1);
+  REQUIRE(left < 200);
+  beside.spins = true;
+  beside.run(50);
+  beside.may_ask = true;
+  beside.run(600);
+  CHECK(left == 0);
+  CHECK(beside.client_steps > 0);
+}
+
+// The server stands in line for another one that serves a less important client.
+TEST_CASE("nor does its server wait in line behind a program in between") {
+  Beside beside;
+  bool may_begin = false;
+  const Guest before = beside.world.new_guest([&](Process& p) {
+    if (!may_begin) return beside.sleep(p);
+    may_begin = false;
+    call(partner, {1})(p);
+  }, low);
+  unsigned left = 200;
+  const Guest behind = beside.world.new_guest([&](Process& p) {
+    if (is_call(p) && left > 0) return void(--left);
+    KernelWorld::invoke(p, Invocation::reply_and_wait, is_call(p) ? resume_register : 0, {ok});
+  }, low);
+  beside.world.set_program(beside.server, hand_on);
+  beside.world.process(beside.server).capability_registers[partner] = KernelWorld::entry(behind);
+  beside.world.process(before).capability_registers[partner] = KernelWorld::entry(behind);
+  beside.world.process(before).capability_registers[clock_register] = {.type = CapabilityType::clock};
+  beside.world.start();
+  beside.run(60);
+  may_begin = true;
+  for (unsigned i = 0; i < 200 && left == 200; ++i) beside.run(1);
+  REQUIRE(left < 200);
+  beside.spins = true;
+  beside.run(50);
+  beside.may_ask = true;
+  beside.run(600);
+  CHECK(left == 0);
+  CHECK(beside.client_steps > 0);
+}
+
+TEST_CASE("a client whose call was accepted lends after a restart, too") {
+  Beside beside;
+  beside.work_left = 200;
+  beside.begin();
+  beside.run(20);
+  REQUIRE(beside.work_left < 200);
+  beside.world.take_checkpoint();
+  beside.world.cut_and_boot();
+  beside.work_left = 50;
+  beside.run(300);
+  CHECK(beside.work_left == 0);
+  CHECK(beside.client_steps > 0);
+}

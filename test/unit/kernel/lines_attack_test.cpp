@@ -241,6 +241,7 @@ TEST_CASE("the fast path passes nobody who stood in line before a restart, and i
   }, 5);
   world.process(early).capability_registers[6] = {.type = CapabilityType::clock};
   world.process(early).capability_registers[7] = KernelWorld::entry(latecomer);
+  world.object<Schedule>(world.process(latecomer).schedule).ceiling = 1;  // what the early one would lend it
   for (const Guest& guest : {marked, latecomer, early}) world.process(guest).capability_registers[5] = KernelWorld::entry(busy);
   world.start();
   run_checked(world, 60);

@@ -25,10 +25,11 @@
 //                     priority: that of its schedule, or, if that is higher, of the most important of
 //                     those who wait for it to receive, or of the client whose call it has accepted: as
 //                     of when it joined, and as who waits for that client, and in its turn for others' clients,
-//                     has changed since. What it is lent gets it no higher than its schedule's ceiling. A schedule knows by the list of its *peers* who
-//                     stands in such a line by it. One whose process or schedule, or a client's, is not in memory
-//                     stands among the *unlooked*, by its last known priority, until it is looked at; so
-//                     does one that others have to wait for since the restart (Activity::is_awaited).
+//                     has changed since. What it is lent gets it no higher than its schedule's ceiling.
+//                     A schedule knows by the list of its *peers* who stands in such a line by it.
+//                     One whose process or schedule, or a client's, is not in memory stands among the
+//                     *unlooked*, by its last known priority, until it is looked at; so does one
+//                     that others have to wait for since the restart (Activity::is_awaited).
 #pragma once
 
 #include <algorithm>

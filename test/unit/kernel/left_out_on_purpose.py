@@ -4,5 +4,27 @@
 The line is as leave_out.py shows it; for an operand or a comparison that is what it becomes.
 """
 
+TIME = "saves time only: what follows finds nothing to do"
+
 ON_PURPOSE = {
+    # --- lines.cpp
+    ("kernel/lines.cpp", "check", "if (awaited_count_ == 0) [[likely]] return false;"): TIME,
+    ("kernel/lines.cpp", "check", "if (activity.stood_in == 0) return;"): TIME,
+    ("kernel/lines.cpp", "check",
+     "if (const auto dirty = store.make_dirty(slot, Need::reserve); !dirty) return std::unexpected(dirty.error().until);"):
+        "a line is looked at while nobody is current, and then a checkpoint is declared first if room has run out; "
+        "it would have to run out between two looks of one round",
+    # --- processes.cpp
+    ("kernel/processes.cpp", "check", "if (store.is_current(slot)) [[likely]] return Outcome::prepared();"): TIME,
+    ("kernel/processes.cpp", "call", "store.keep(no_slot, no_slot);"):
+        "the frames of who ran last stay in memory a little longer",
+    ("kernel/processes.cpp", "call", "store.may_have_room();"):
+        "who waits for a frame of the cache is woken at the next tick anyway",
+    ("kernel/processes.cpp", "call", "note_priority();"):
+        "only the order of the first looks after a restart goes by it, and it was noted when the process began to run",
+    ("kernel/processes.cpp", "check", "if (control.state == ProcessState::stopped) return Outcome::prepared();"):
+        "one that is stopped is stopped again, which changes nothing",
+    # --- messages.cpp
+    ("kernel/messages.cpp", "call", "hold(found->slot);"):
+        "what is invoked is held already, and the message to a keeper has no bytes, for which something could be fetched",
 }

@@ -322,13 +322,14 @@ TEST_CASE("callers in line are received although each has to map its memory befo
   CHECK(received > 50);
 }
 
-TEST_CASE("a message whose bytes are not there is not delivered without them") {
-  for (const Invocation kind : {Invocation::call, Invocation::send}) {
+TEST_CASE("a message whose bytes are not there is not delivered without them, nor a call that has nowhere to take its answer") {
+  for (const auto& [kind, is_buffer] : {std::pair{Invocation::call, false}, {Invocation::send, false}, {Invocation::call, true}}) {
+    CAPTURE(static_cast<unsigned>(kind), is_buffer);
     KernelWorld world;
     unsigned heard = 0;
     const Guest receiver = world.new_guest([&](Process&) { ++heard; });
-    const Guest sender = world.new_guest(steps({[&](Process& process) {
-      KernelWorld::invoke(process, kind, 5, {}, 0, 0, 8, 0);  // from address 0
+    const Guest sender = world.new_guest(steps({[&, how = kind, wants_answer = is_buffer](Process& process) {
+      KernelWorld::invoke(process, how, 5, {}, 0, 0, wants_answer ? 0 : 8, 0, wants_answer ? 8 : 0, 0);  // at address 0
     }}));
     world.process(sender).capability_registers[5] = KernelWorld::entry(receiver);
     world.let_receive(receiver);
@@ -406,4 +407,38 @@ TEST_CASE("who waits open is told the bits of a notice, and nothing of what was 
   for (const unsigned number : {9u, resume_register}) {
     CHECK(world.process(receiver).capability_registers[number].is_void());
   }
+}
+
+TEST_CASE("who only sends has nothing left in the registers of what it sent") {
+  KernelWorld world;
+  std::vector<uint64_t> seen;
+  const Guest receiver = world.new_guest([](Process&) {});
+  const Guest sender = world.new_guest(steps({[](Process& p) { KernelWorld::invoke(p, Invocation::send, 5, {8, 9}); }, note(seen)}));
+  world.process(sender).capability_registers[5] = KernelWorld::entry(receiver);
+  world.let_receive(receiver);
+  world.start();
+  run_checked(world, 20);
+  CHECK(seen == std::vector<uint64_t>{ok, 0});
+}
+
+// What the server holds answers nobody any more when it goes.
+TEST_CASE("a server that is destroyed answers nobody whose call has ended before") {
+  KernelWorld world;
+  std::vector<uint64_t> seen;
+  unsigned step = 0;
+  const Guest server_guest = world.new_guest([](Process&) {});  // accepts one call, then only spins
+  const Guest client = world.new_guest(steps({call(5), note(seen)}));
+  world.process(client).capability_registers[5] = KernelWorld::entry(server_guest);
+  const Guest owner = world.new_guest([&](Process& p) {
+    if (world.process(client).control.state == ProcessState::waiting) call(5, {method::process_interrupt})(p);
+    else if (!seen.empty() && step++ == 0) call(6, {method::range_rescind, frame_of(server_guest.process), 1})(p);
+  });
+  world.process(owner).capability_registers[5] = client.process;
+  world.process(owner).capability_registers[6] = {.type = CapabilityType::range, .payload = 500};
+  world.let_receive(server_guest);
+  world.start();
+  run_checked(world, 100);
+  CHECK(!world.is_alive(server_guest.process));
+  CHECK(seen == std::vector<uint64_t>{static_cast<uint64_t>(Result::interrupted), 0});
+  CHECK(world.process(client).control.state == ProcessState::running);
 }

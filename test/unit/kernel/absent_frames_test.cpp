@@ -227,9 +227,9 @@ TEST_CASE("what a call is to change waits for room in the log, and is unchanged 
 
 TEST_CASE("a message waits for room for what it changes of the other side, which is unchanged until then") {
   const char* const all[] = {"call", "send", "notice", "stop", "answer", "line"};
-  for (unsigned i = 0; i < 2 * std::size(all); ++i) {
-    const std::string_view what = all[i / 2];
-    const bool lacks_row = i % 2;  // or the process
+  for (unsigned number = 0; number < 2 * std::size(all); ++number) {
+    const std::string_view what = all[number / 2];
+    const bool lacks_row = number % 2;  // or the process
     CAPTURE(what, lacks_row);
     KernelWorld world({}, {.store_pages = 262});
     bool now = false;
@@ -264,7 +264,7 @@ TEST_CASE("a message waits for room for what it changes of the other side, which
       if (i % 10 == 9) world.page_out({});
     }
     run_checked(world, 4);  // the guest's own frames may be changed
-    for (const Capability& needed : {other.process, other.activity, other.endpoint}) world.bytes(needed);
+    for (const Capability& needed : {other.process, other.activity, other.endpoint, notice}) world.bytes(needed);
     world.write(lacks_row ? other.process : other.activity);
     REQUIRE(world.use_up_room());
     world.unwritable_is_watched = true;

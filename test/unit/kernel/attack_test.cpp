@@ -302,8 +302,8 @@ TEST_CASE("a keeper that refused one fault is asked again about another") {
   REQUIRE(told == std::vector<uint64_t>{5 * frame_bytes, 7 * frame_bytes});
 }
 
-// The space's keeper refuses, and the process's own lets it go on, or has it stopped and it is started again: what comes
-// then is a new fault, of which the space's keeper is told first, and the own one only if that refuses.
+// The space's keeper refuses, and the process's own lets it go on, or has it stopped and it is started again:
+// what comes then is a new fault, of which the space's keeper is told first, and the own one only if that refuses.
 TEST_CASE("what two keepers said of one fault does not count for the next one") {
   for (const bool is_stopped : {false, true}) {
     CAPTURE(is_stopped);

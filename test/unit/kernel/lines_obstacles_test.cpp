@@ -91,10 +91,8 @@ TEST_CASE("a caller that cannot be read leaves the line, and is not lost; the ne
   receiver.world.start();
   receiver.run(60);
   receiver.world.page_out({unread.process});
-  std::byte* home = receiver.world.disk().block(receiver.world.kernel().store.root().geometry.home_block(unread.process.object.frame()));
-  std::byte saved[64];
-  std::memcpy(saved, home, sizeof(saved));
-  std::memset(home, 0x5a, sizeof(saved));
+  const Geometry& geometry = receiver.world.kernel().store.root().geometry;
+  std::memset(receiver.world.disk().block(geometry.home_block(unread.process.object.frame())), 0x5a, 64);
   receiver.serves = true;
   receiver.run(100);
   CHECK(receiver.order == std::vector<uint64_t>{2});
@@ -176,7 +174,8 @@ TEST_CASE("as many as there are come back to their line after a restart, each in
   CHECK(receiver.order == all);
 }
 
-// It waits open, one that stood in its line is still on its way, and the row that says so of it is on the disk again.
+// It waits open, one that stood in its line is still on its way, and the row of its own activity is on the
+// disk again.
 TEST_CASE("who calls one that waits open, before its line has come back, finds its row first") {
   Receiver receiver;
   KernelWorld& world = receiver.world;

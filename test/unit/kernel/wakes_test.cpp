@@ -102,7 +102,8 @@ TEST_CASE("a line does not wait for one that stood in it before the restart and 
   world.start();
   run_checked(world, 60);
   world.page_out({unread.process});
-  std::memset(world.disk().block(world.kernel().store.root().geometry.home_block(unread.process.object.frame())), 0x5a, 64);
+  const Geometry& geometry = world.kernel().store.root().geometry;
+  std::memset(world.disk().block(geometry.home_block(unread.process.object.frame())), 0x5a, 64);
   world.cut_and_boot();
   serves = acts = true;
   for (const Guest& guest : {busy, latecomer, owner}) {
@@ -115,8 +116,8 @@ TEST_CASE("a line does not wait for one that stood in it before the restart and 
   CHECK(order == std::vector<uint64_t>{9});
 }
 
-// While those who stood in line by it are moved, the priority of the one they waited for is looked at, and what it is
-// found to be is not true a moment later.
+// While those who stood in line by it are moved, the priority of the one they waited for is looked at, and
+// what it is found to be is not true a moment later.
 TEST_CASE("what owed its priority to a schedule that is destroyed is answered in its turn, on the fast path too") {
   KernelWorld world;
   world.use_fast_path = true;

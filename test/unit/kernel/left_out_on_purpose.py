@@ -14,6 +14,8 @@ ON_PURPOSE = {
      "if (const auto dirty = store.make_dirty(slot, Need::reserve); !dirty) return std::unexpected(dirty.error().until);"):
         "a line is looked at while nobody is current, and then a checkpoint is declared first if room has run out; "
         "it would have to run out between two looks of one round",
+    ("kernel/lines.cpp", "call", "scheduler.forget_wake(ref);"):
+        "only the chaos of a test boot goes by the count of who was woken, and the next move of this one takes it back",
     # --- processes.cpp
     ("kernel/processes.cpp", "check", "if (store.is_current(slot)) [[likely]] return Outcome::prepared();"): TIME,
     ("kernel/processes.cpp", "call", "store.keep(no_slot, no_slot);"):

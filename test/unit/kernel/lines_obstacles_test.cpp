@@ -156,6 +156,31 @@ TEST_CASE("one that stood in line with a fault before the restart runs into it a
   CHECK(world.process(faulting).registers.rdi == address);
 }
 
+TEST_CASE("a line does not wait for one that stood in it before the restart and now stands in another") {
+  Receiver receiver;
+  KernelWorld& world = receiver.world;
+  const Capability endpoint = world.make_in_new_row(Kind::endpoint);
+  world.object<Endpoint>(endpoint).receiver = receiver.guest.process;
+  const Guest marked = receiver.add_caller(1);
+  world.process(marked).capability_registers[5] = {.type = CapabilityType::entry, .version = endpoint.version, .object = endpoint.object};
+  world.open_new_rows();
+  const Guest second = receiver.add_caller(2);
+  const Guest other = world.new_guest([](Process&) {});
+  world.start();
+  receiver.run(60);
+  world.object<Endpoint>(endpoint).receiver = other.process;
+  world.take_checkpoint();
+  world.cut_and_boot();
+  receiver.serves = true;
+  for (const Guest& guest : {receiver.guest, second}) {  // these come first
+    static_cast<void>(world.bytes(guest.process));
+    static_cast<void>(world.bytes(guest.endpoint));
+    static_cast<void>(world.bytes(world.process(guest).schedule));
+  }
+  receiver.run(100);
+  CHECK(receiver.order == std::vector<uint64_t>{2});
+}
+
 // Their attempts are made one behind the other, and no program runs in between.
 TEST_CASE("as many as there are come back to their line after a restart, each in its turn") {
   constexpr uint64_t callers = 30;

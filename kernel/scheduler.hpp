@@ -151,6 +151,9 @@ class Scheduler {
     Reason reason;  // none: ready
     Place place;
   };
+  static Place place_of(CacheSlot slot, unsigned index) { return slot << ObjectId::index_bits | index; }
+  // However many wait in a line, interrupts are not off for longer than these take.
+  static constexpr unsigned steps_between_interrupts = 16;
   static constexpr uint32_t end_mark = 1u << 31;  // of a link: it leads to the line's ends, at this place
 
   LineEnds& ends_of(const Line&);

@@ -64,7 +64,7 @@ def await_step_after(machine, begin):
     while time.monotonic() < end:
         if glimpse(machine) > begin:
             return True
-        time.sleep(0.002)
+        machine.console.read(0.002)
     return False
 
 

@@ -22,8 +22,6 @@ ON_PURPOSE = {
         "the frames of who ran last stay in memory a little longer",
     ("kernel/processes.cpp", "call", "store.may_have_room();"):
         "who waits for a frame of the cache is woken at the next tick anyway",
-    ("kernel/processes.cpp", "call", "note_priority();"):
-        "only the order of the first looks after a restart goes by it, and it was noted when the process began to run",
     ("kernel/processes.cpp", "check", "if (control.state == ProcessState::stopped) return Outcome::prepared();"):
         "one that is stopped is stopped again, which changes nothing",
     # --- messages.cpp

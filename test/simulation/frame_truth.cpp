@@ -24,6 +24,9 @@ void forget_volatile_of_process(Body& body) {
   zero(body, control + offsetof(ProcessControl, callers_map), sizeof(uint16_t));
   zero(body, control + offsetof(ProcessControl, priority), sizeof(uint8_t));
   zero(body, control + offsetof(ProcessControl, priority_stamp), sizeof(uint32_t));
+  zero(body, control + offsetof(ProcessControl, ceiling), sizeof(uint8_t));
+  zero(body, control + offsetof(ProcessControl, line_priority), sizeof(uint8_t));
+  zero(body, control + offsetof(ProcessControl, callee), sizeof(uint32_t));
   zero(body, control + offsetof(ProcessControl, lost_schedule_stamp), sizeof(uint32_t));
   zero(body, offsetof(Process, callers), sizeof(Process::callers));
   zero_hints(body, control + offsetof(ProcessControl, activity), 1);

@@ -57,6 +57,7 @@ def test(lab):
     leaves(machine, "g")
     assert machine.run("call c1 get").endswith("7")
     assert "destroyed" in machine.run("destroy s1 -y")
+    machine.checkpoint()  # the last image shows its prompt
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ def test(lab):
     lives_on(machine)
     machine.type("\x03")
     assert "interrupted: s1 had not answered" in machine.await_prompt()
+    machine.checkpoint()  # the last image shows its prompt
 
 
 if __name__ == "__main__":

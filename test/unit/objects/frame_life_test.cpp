@@ -145,6 +145,9 @@ std::array<bool, frame_bytes> volatile_bytes(Kind kind) {
          offsetof(ProcessControl, waiting_fault) - offsetof(ProcessControl, root_identity));
     mark(control + offsetof(ProcessControl, priority_stamp), sizeof(uint32_t));
     mark(control + offsetof(ProcessControl, lost_schedule_stamp), sizeof(uint32_t));
+    mark(control + offsetof(ProcessControl, ceiling), sizeof(uint8_t));
+    mark(control + offsetof(ProcessControl, line_priority), sizeof(uint8_t));
+    mark(control + offsetof(ProcessControl, callee), sizeof(uint32_t));
     mark(offsetof(Process, callers), sizeof(Process::callers));
     mark_hint(offsetof(Process, control) + offsetof(ProcessControl, activity));
     mark_hint(offsetof(Process, space));

@@ -181,7 +181,8 @@ class Player:
 
 
 def compare(step, answered):
-    answer = "\n".join(line.rstrip() for line in answered.replace("\r", "").splitlines()).strip("\n")
+    seen = re.sub(r"[^\n]*\x1b\[K", "", answered.replace("\r", ""))  # progress, erased when it is over
+    answer = "\n".join(line.rstrip() for line in seen.splitlines()).strip("\n")
     if not re.fullmatch(pattern_of(step.lines), answer + "\n" if answer else ""):
         raise Lie(f"{step.where}: {step.kind}{step.text}\nthe document says:\n" + indented(step.lines)
                   + "\nwhat came:\n" + indented(answer.splitlines()))

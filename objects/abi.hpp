@@ -187,7 +187,7 @@ inline constexpr uint64_t checkpoint_reboot = method_code("checkpoint.reboot"); 
 // devices
 inline constexpr uint64_t devices_console = method_code("devices.console");  // → c0 console
 // console
-// bytes → w1 how often this console has been written to in this boot, by anybody
+// bytes → w1 how often this console has been written to in this boot, by any process
 inline constexpr uint64_t console_write = method_code("console.write");
 // w1 such a number, or 0. Waits for characters, or, if it is given a number, until the console has been written to since
 // → w1 count 0-8, w2 the characters, w3 the number now

@@ -23,8 +23,8 @@ struct Clock {
   using Methods = MethodList<page, now, refreshes>;
 };
 
-// In an instance's register 12 stands its ticker, the process that refreshes the page: whoever started the instance
-// can stop time for those who read the page.
+// In an instance's register 12 stands its ticker, the process that refreshes the page: the instance's starter
+// can stop time for the clients that read the page.
 inline constexpr unsigned clock_ticker_register = 12;
 
 }  // namespace perdure

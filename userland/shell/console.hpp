@@ -58,7 +58,7 @@ class ConsoleSession {
   void* context_;
   ConsoleCapability::Characters typed_ = {};  // read, and not yet taken
   uint64_t taken_ = 0;
-  uint64_t writes_ = 0;  // to the console in this boot, by anybody, as far as is known here
+  uint64_t writes_ = 0;  // to the console in this boot, by any process, as far as is known here
   bool restarted_ = false;
   bool is_written_over_ = false;
 

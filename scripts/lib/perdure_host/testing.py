@@ -90,7 +90,7 @@ class Lab:
             self._endings.pop(0)()
 
     def judge_all(self):
-        """With the machines off. An image that the test has removed is no concern of anybody's."""
+        """With the machines off. An image that the test has removed is not judged."""
         for path, expected in self._images.items():
             if path.exists():
                 self.judge(path)

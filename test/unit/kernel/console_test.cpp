@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Two processes at one console: a reader that says how often it knows the console to have been written to is
-// told when that is no longer true, whoever wrote, the kernel included; and by nothing else.
+// told when that is no longer true, also if it was the kernel that wrote; and by nothing else.
 #include <catch2/catch.hpp>
 
 #include "test/unit/kernel/scripted_guest.hpp"

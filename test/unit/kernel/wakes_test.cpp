@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Tries to leave somebody waiting for what has come, or what will never come any more: each way in which
-// the thing waited for can come or go, by itself, with nothing else that would wake anybody.
+// Tries to leave a process waiting for what has come, or what will never come any more: each way in which
+// the thing waited for can come or go, by itself, with nothing else that would wake it.
 #include <catch2/catch.hpp>
 
 #include <cstring>

@@ -70,6 +70,8 @@ bool set_up(Stage& stage) {
   return stage.done(own_bank.create_sub_bank(bank_unlimited, home.at), "a bank for the server") &&
          stage.done(home.allocate(Kind::capability_page, vault.at), "buying a page") &&
          start_actor(stage, host) && stage.hand_out(home, host.entry, wrapper, client) &&
+         // Keeps the frame of wrappers what it is when the other one is destroyed, so that its place is sold again.
+         stage.done(home.allocate(Kind::wrapper, probe), "buying its neighbour") &&
          host_says(stage, client, number) &&
          stage.say("a server, and one client capability to it, through a wrapper");
 }

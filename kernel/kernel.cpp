@@ -74,7 +74,7 @@ void Kernel::find_what_ran() {
   for (FrameNumber row = store.system().activity_rows; row.value != 0;) {
     const auto slot = obtain_at_start(store, row);
     if (!slot) {
-      machine::console_write("perdure: a row of activities cannot be read; what stood in it does not run\n");
+      machine::console_write("perdure: a row of activities cannot be read; what stood in it, or in rows made before it, does not run\n");
       break;
     }
     if (!continues_restart_list(*slot, previous)) {

@@ -19,6 +19,7 @@ def test(lab):
     other_number, verdict = lab.verdict()
     second = lab.boot(disk, "interval=0", verdict)
     assert "power cuts survived: 0 (boot 2)" in second.banner, second.banner
+    assert "goes on" not in second.banner, second.banner
     second.console.drain(2)
     assert second.is_running(), "the power-off came back with the restart"
     second.clear_line()

@@ -22,6 +22,7 @@ def test(lab):
 
     second = lab.boot(disk, "interval=0")
     assert "power cuts survived: 0 (boot 2)" in second.banner, second.banner
+    assert "goes on" not in second.banner, second.banner
     second.clear_line()
     assert second.run("call c1 add 1").endswith("6")
     reset(second, "reboot --cut")

@@ -87,7 +87,7 @@ void show_server(Shell& shell, NameTable::Index index) {
 void show_alias(Shell& shell, NameTable::Index index) {
   const Named& alias = shell.names.at(index);
   shell.say(LeftAligned{alias.name.view(), 17}, alias.is_answer ? "answered by " : "stands for ", alias.origin.view(),
-            is_void_alias(shell, index) ? ", void\n" : alias.is_blocked ? ", blocked\n" : "\n");
+            alias.is_blocked ? ", blocked" : "", is_void_alias(shell, index) ? ", void\n" : "\n");
 }
 
 bool confirm_destroy(Shell& shell, const Named& server, uint64_t frames) {

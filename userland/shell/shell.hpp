@@ -45,6 +45,8 @@ class Shell {
 
   // The boot in which the line that runs now was entered.
   uint64_t boot_of_line() const { return boot_of_line_; }
+  // What it asks for ends this boot: in the next one nothing of it goes on.
+  void line_ends_boot() { is_running_line_ = false; }
   // The line that runs now.
   std::optional<std::string_view> running_line() const {
     if (!is_running_line_) return std::nullopt;

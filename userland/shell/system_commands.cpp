@@ -13,6 +13,7 @@ namespace {
 template <typename Request>
 void power(Shell& shell, const Request& request) {
   const uint64_t boot = shell.boot_of_line();
+  shell.line_ends_boot();
   const Answer<> done = request(boot);
   if (!done && done.error() == Result::restarted) {
     shell.say("the power was cut meanwhile; nothing was done\n");

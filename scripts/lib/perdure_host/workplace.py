@@ -68,19 +68,19 @@ def alone_in(directory):
         yield
 
 
-def build(target="all"):
-    """Configures if that was never done, and compiles: everything, or a target of meson.build
-    (`bootable`: no tests). On a terminal one line says how far it is; else quiet."""
+def build(*targets):
+    """Configures if that was never done, and compiles: everything, or targets (`bootable` of meson.build: no
+    tests). On a terminal one line says how far it is; else quiet."""
     with alone_in(BUILD):
         if not (BUILD / "build.ninja").exists():
             show_progress("configuring the build")
             run_quietly(["meson", "setup", BUILD, ROOT], "configuring failed")
-        compile_target(target)
+        compile_targets(targets)
 
 
-def compile_target(target):
+def compile_targets(targets):
     told = []  # what is no progress: said if it fails
-    command = ["ninja", "-C", str(BUILD), target]
+    command = ["ninja", "-C", str(BUILD), *targets]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           errors="replace", env={**os.environ, "NINJA_STATUS": "[%f/%t] "}) as ninja:
         for line in ninja.stdout:

@@ -264,6 +264,8 @@ TEST_CASE("servers tells which aliases are void, through others, too") {
   world.command("wrap c1 w1");  // the name only
   has(world.command("servers"), "w1               stands for c1\n");
   has(world.command("servers"), "w2               stands for w1, void\n");
+  world.command("block w3");
+  has(world.command("servers"), "w3               stands for w2, blocked, void\n");
   world.command("destroy c1 -y");
   has(world.command("servers"), "w1               stands for c1, void\n");
 }

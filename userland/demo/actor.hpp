@@ -94,8 +94,8 @@ void sleep_ns(uint64_t nanoseconds);
 
 // An actor of the lowest priority; `schedule` is a register that is the row's no more.
 bool hire_idler(Stage&, BankCapability, CapabilityRegister schedule, CapabilityRegister entry);
-// Lets it count. It comes back only if nobody with a higher priority is running: who waits does not
-// spin.
+// Lets it count. It comes back only if no process with a higher priority is running: one that waits does not
+// spin. Sent rather than called: a call would lend the idler the caller's priority.
 bool nobody_spins(Stage&, CapabilityRegister idler);
 
 }  // namespace perdure

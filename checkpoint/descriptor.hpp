@@ -39,6 +39,7 @@ struct FrameDescriptor {
   static constexpr uint8_t flag_all_zero = 1 << 0;   // body not yet cleared: reads as zero
   static constexpr uint8_t flag_body_absent = 1 << 1;  // only the identity was fetched
   static constexpr uint8_t flag_referenced = 1 << 2; // for the clock that chooses victims
+  static constexpr uint8_t flag_body_lost = 1 << 4;  // the same, for the disk does not give it
   static constexpr uint8_t flag_awaited = 1 << 3;    // was fetched for somebody who has not yet tried again
 
   FrameNumber number;

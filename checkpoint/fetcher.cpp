@@ -10,6 +10,7 @@ namespace {
 using Reason = WaitChannel::Reason;
 constexpr uint8_t all_zero = FrameDescriptor::flag_all_zero;
 constexpr uint8_t body_absent = FrameDescriptor::flag_body_absent;
+constexpr uint8_t body_lost = FrameDescriptor::flag_body_lost;
 constexpr uint8_t awaited = FrameDescriptor::flag_awaited;
 
 void clear(FrameDescriptor& descriptor, uint8_t flag) {
@@ -37,11 +38,10 @@ void Fetcher::open(CacheSlot slots) {
   slots_ = slots;
 }
 
-std::expected<CacheSlot, Absent> Fetcher::obtain(StoreParts& parts, FrameNumber number,
-                                                 bool identity_only) {
+std::expected<CacheSlot, Absent> Fetcher::obtain(StoreParts& parts, FrameNumber number, Wanted wanted) {
   if (number.value >= parts.geometry.frames) return std::unexpected(Absent{Absent::Why::out_of_range, {}});
   const CacheSlot known = parts.cache.lookup(number);
-  if (known != no_slot) return resident(parts, known, identity_only);
+  if (known != no_slot) return resident(parts, known, wanted);
   if (fetching_ >= fetches_max) {
     queue_wanted_ = true;
     return std::unexpected(stall(Reason::disk_queue));
@@ -54,33 +54,39 @@ std::expected<CacheSlot, Absent> Fetcher::obtain(StoreParts& parts, FrameNumber 
     hand_steps_left_ = sweep_steps(4);
     return std::unexpected(stall(Reason::cache_space));
   }
-  if (!begin(parts, slot, identity_only)) {
+  if (!begin(parts, slot, wanted)) {
     parts.cache.vacate(slot);
     queue_wanted_ = true;
     return std::unexpected(stall(Reason::disk_queue));
   }
-  return resident(parts, slot, identity_only);
+  return resident(parts, slot, wanted);
 }
 
 // The frame has a slot: in whatever state that is.
-std::expected<CacheSlot, Absent> Fetcher::resident(StoreParts& parts, CacheSlot slot,
-                                                   bool identity_only) {
+std::expected<CacheSlot, Absent> Fetcher::resident(StoreParts& parts, CacheSlot slot, Wanted wanted) {
   FrameDescriptor& descriptor = parts.cache[slot];
   const uint64_t number = descriptor.number.value;
-  if (descriptor.state == FrameState::clean && descriptor.flags & body_absent && !identity_only) {
-    if (fetching_ >= fetches_max || !begin(parts, slot, false)) {
+  const bool is_lost = descriptor.flags & body_lost;
+  if (descriptor.state == FrameState::unreadable && is_lost && wanted != Wanted::contents) {
+    descriptor.state = FrameState::clean;
+  }
+  const bool is_enough = wanted == Wanted::identity || (wanted == Wanted::what_is_left && is_lost);
+  if (descriptor.state == FrameState::clean && descriptor.flags & body_absent && !is_enough) {
+    if (fetching_ >= fetches_max || !begin(parts, slot, wanted)) {
       queue_wanted_ = true;
       return std::unexpected(stall(Reason::disk_queue));
     }
   }
   switch (descriptor.state) {
     case FrameState::fetching:
-      if (!identity_only) clear(descriptor, body_absent);
+      if (wanted != Wanted::identity) clear(descriptor, body_absent);
       return std::unexpected(stall(Reason::frame, number));
     case FrameState::unreadable:
-      // Told once; whoever asks later reads again: the trouble may have been a passing one.
+      // Told once; whoever asks later reads again: the trouble may have been a passing one. What is known of it
+      // stays, for the one that takes it away may have waited for this, too.
       clear(descriptor, awaited);
-      evict(parts, slot);
+      if (is_lost) descriptor.state = FrameState::clean;
+      else evict(parts, slot);
       return std::unexpected(Absent{Absent::Why::unreadable, {}});
     default:
       clear(descriptor, awaited);
@@ -112,7 +118,7 @@ bool Fetcher::make_room_step(StoreParts& parts) {
 
 // From state fetching or clean, to fetching or further. False: no tag buffer, or too many wait for it;
 // nothing has changed.
-bool Fetcher::begin(StoreParts& parts, CacheSlot slot, bool identity_only) {
+bool Fetcher::begin(StoreParts& parts, CacheSlot slot, Wanted wanted) {
   FrameDescriptor& descriptor = parts.cache[slot];
   const FrameNumber number = descriptor.number;
   const SummaryEntry* entry = parts.directory.find(number);
@@ -126,7 +132,7 @@ bool Fetcher::begin(StoreParts& parts, CacheSlot slot, bool identity_only) {
     if (is_loading && !parts.tags.has_room_for_waiter(*buffer)) return false;
   }
   descriptor.state = FrameState::fetching;
-  descriptor.flags = identity_only ? body_absent : 0;
+  descriptor.flags = wanted == Wanted::identity ? body_absent : 0;
   ++fetching_;
   if (entry) {
     from_log(parts, slot, *entry);
@@ -199,15 +205,15 @@ void Fetcher::read_body(StoreParts& parts, CacheSlot slot, BlockIndex place, uin
 
 void Fetcher::body_ended(StoreParts& parts, const IoResult& result) {
   const CacheSlot slot = result.argument;
-  if (result.failed) return unreadable(parts, slot, "the disk does not give a frame, though it gives others");
+  if (result.failed) return lost_body(parts, slot, "the disk does not give a frame, though it gives others");
   const std::span<const std::byte, block_bytes> body(parts.cache.body(slot), block_bytes);
   if (body_checksum(body, parts.cache[slot].number) != result.context) {
-    return unreadable(parts, slot, "a frame is damaged");
+    return lost_body(parts, slot, "a frame is damaged");
   }
   // What the kernel relies on, and what the next commit of this frame would call our own bug. Nothing
   // that is volatile: a place in a line would be believed.
   const std::string_view wrong = check_stored_frame(parts.cache[slot].identity, body.data());
-  if (!wrong.empty()) return unreadable(parts, slot, wrong);
+  if (!wrong.empty()) return lost_body(parts, slot, wrong);
   finish(parts, slot, FrameState::clean);
 }
 
@@ -246,6 +252,11 @@ void Fetcher::finish(StoreParts& parts, CacheSlot slot, FrameState state) {
     queue_wanted_ = false;
     parts.client->wake(WaitChannel::of(Reason::disk_queue));
   }
+}
+
+void Fetcher::lost_body(StoreParts& parts, CacheSlot slot, std::string_view why) {
+  parts.cache[slot].flags |= body_absent | body_lost;
+  unreadable(parts, slot, why);
 }
 
 void Fetcher::unreadable(StoreParts& parts, CacheSlot slot, std::string_view why) {

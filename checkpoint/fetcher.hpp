@@ -7,7 +7,8 @@
 //                                       |                          |
 //                                       +---- damage, error -------+--> unreadable
 //
-// While fetching, flag_body_absent says that only the identity is wanted.
+// While fetching, flag_body_absent says that only the identity is wanted. One that is unreadable for its body
+// alone keeps its identity, and has flag_body_lost.
 #pragma once
 
 #include <expected>
@@ -21,9 +22,15 @@ namespace perdure {
 // not: the frame is unreadable. Shared with the host tools.
 bool is_plausible(const FrameIdentity&, uint8_t revision, bool has_body);
 
+enum class Wanted : uint8_t {
+  contents,
+  what_is_left,  // of one whose contents are lost: its identity
+  identity,
+};
+
 class Fetcher {
  public:
-  std::expected<CacheSlot, Absent> obtain(StoreParts&, FrameNumber, bool identity_only);
+  std::expected<CacheSlot, Absent> obtain(StoreParts&, FrameNumber, Wanted);
   // A body_read_* or tag_read has ended.
   void body_ended(StoreParts&, const IoResult&);
   void tag_ended(StoreParts&, const IoResult&);
@@ -40,12 +47,13 @@ class Fetcher {
   static constexpr unsigned fetches_max = IoQueue::fetches_max;
   uint64_t sweep_steps(unsigned sweeps) const { return uint64_t{slots_} * sweeps; }
 
-  std::expected<CacheSlot, Absent> resident(StoreParts&, CacheSlot, bool identity_only);
-  bool begin(StoreParts&, CacheSlot, bool identity_only);
+  std::expected<CacheSlot, Absent> resident(StoreParts&, CacheSlot, Wanted);
+  bool begin(StoreParts&, CacheSlot, Wanted);
   void from_log(StoreParts&, CacheSlot, const SummaryEntry&);
   void from_tag(StoreParts&, CacheSlot, const TagBuffer&);
   void read_body(StoreParts&, CacheSlot, BlockIndex, uint64_t checksum, IoPurpose);
   void finish(StoreParts&, CacheSlot, FrameState);
+  void lost_body(StoreParts&, CacheSlot, std::string_view why);
   void unreadable(StoreParts&, CacheSlot, std::string_view why);
 
   unsigned fetching_ = 0;

@@ -35,7 +35,7 @@
 
 namespace perdure {
 
-inline constexpr uint32_t format_version = 4;
+inline constexpr uint32_t format_version = 5;
 
 // What the log is still needed for, of the newest generation.
 enum class LogNeed : uint64_t {

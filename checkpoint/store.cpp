@@ -14,7 +14,7 @@ void Store::clear(CacheSlot slot) {
   parts_.cache[slot].flags &= static_cast<uint8_t>(~FrameDescriptor::flag_all_zero);
 }
 
-std::expected<CacheSlot, Absent> Store::obtain(FrameNumber number, CacheSlot hint) {
+std::expected<CacheSlot, Absent> Store::obtain(FrameNumber number, CacheSlot hint, Wanted wanted) {
   if (const CacheSlot slot = find(number, hint); slot != no_slot) {
     FrameDescriptor& descriptor = parts_.cache[slot];
     descriptor.flags &= static_cast<uint8_t>(~FrameDescriptor::flag_awaited);
@@ -23,11 +23,15 @@ std::expected<CacheSlot, Absent> Store::obtain(FrameNumber number, CacheSlot hin
   }
   const CacheSlot slot = parts_.cache.lookup(number);
   if (slot != no_slot && Checkpointer::is_unchanged(parts_.cache[slot])) checkpointer_.make_clean_again(parts_, slot);
-  return fetcher_.obtain(parts_, number, false);
+  return fetcher_.obtain(parts_, number, wanted);
 }
 
 std::expected<CacheSlot, Absent> Store::obtain_identity(FrameNumber number) {
-  return fetcher_.obtain(parts_, number, true);
+  return fetcher_.obtain(parts_, number, Wanted::identity);
+}
+
+std::expected<CacheSlot, Absent> Store::obtain_what_is_left(FrameNumber number) {
+  return obtain(number, no_slot, Wanted::what_is_left);
 }
 
 std::expected<void, Stall> Store::make_dirty(CacheSlot slot, Need need) {
@@ -38,7 +42,7 @@ void Store::become_all_zero(CacheSlot slot) {
   require(is_current(slot), "only a current frame is written to");
   FrameDescriptor& descriptor = parts_.cache[slot];
   descriptor.flags |= FrameDescriptor::flag_all_zero;
-  descriptor.flags &= static_cast<uint8_t>(~FrameDescriptor::flag_body_absent);
+  descriptor.flags &= static_cast<uint8_t>(~(FrameDescriptor::flag_body_absent | FrameDescriptor::flag_body_lost));
 }
 
 bool Store::drop(CacheSlot slot) { return fetcher_.evict(parts_, slot); }

@@ -62,11 +62,16 @@ class Store {
   // In whatever state, or no_slot.
   CacheSlot slot_of(FrameNumber number) const { return parts_.cache.lookup(number); }
   // The same as find, or starts the fetch and stalls. A stalled caller is woken on the frame's channel.
-  std::expected<CacheSlot, Absent> obtain(FrameNumber, CacheSlot hint = no_slot);
+  std::expected<CacheSlot, Absent> obtain(FrameNumber number, CacheSlot hint = no_slot) {
+    return obtain(number, hint, Wanted::contents);
+  }
   // Only the identity is needed, because the frame is about to be made anew: the body may be
   // absent (flag_body_absent). Who then changes the identity says become_all_zero in the same
   // operation; after make_dirty alone (the operation stalled) the frame is what it was.
   std::expected<CacheSlot, Absent> obtain_identity(FrameNumber);
+  // Of a frame that is taken away: its contents; or, if the disk does not give them, the identity alone
+  // (flag_body_lost). What was written there is gone, but no version of it can come again.
+  std::expected<CacheSlot, Absent> obtain_what_is_left(FrameNumber);
 
   // Dirty in this epoch: identity and bytes may be written.
   bool is_current(CacheSlot slot) const { return is_current(parts_.cache[slot]); }
@@ -123,6 +128,7 @@ class Store {
   size_t generations(std::span<GenerationStatus>) const;  // newest first; how many were written
 
  private:
+  std::expected<CacheSlot, Absent> obtain(FrameNumber, CacheSlot hint, Wanted);
   bool is_usable(CacheSlot slot, FrameNumber number) const {
     const FrameDescriptor& descriptor = parts_.cache[slot];
     return descriptor.number == number &&

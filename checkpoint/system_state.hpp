@@ -12,11 +12,12 @@
 namespace perdure {
 
 struct SystemState {
-  FrameNumber activity_rows;     // head of the restart list (objects/rows.hpp); 0: empty
+  FrameNumber first_activity_row;  // of the restart list (objects/rows.hpp): the one made last; 0: none
   uint64_t next_ticket = 1;      // of activities: place in line
   uint64_t machine_time_ns = 0;  // stands still while off
   uint64_t wall_seconds = 0;     // when the generation was declared
-  uint64_t spare[4] = {};
+  FrameNumber last_activity_row;
+  uint64_t spare[3] = {};
 };
 static_assert(sizeof(SystemState) == 64);
 

@@ -90,7 +90,7 @@ Outcome Kernel::retire_activity_row(CacheSlot slot) {
     if (const Outcome o = retire_activity(ref); o.is_obstacle()) return o;
   }
   const auto neighbours = prepare_neighbours(slot);
-  if (!neighbours) return neighbours.error();
+  if (!neighbours) return Outcome::wait(neighbours.error());
   if (!own.is_none() && own.slot() == slot) {
     if (const Outcome o = retire_activity(own); o.is_obstacle()) return o;
   }
@@ -123,6 +123,21 @@ Outcome Kernel::retire_object(CacheSlot slot, unsigned index, FrameNumber frame)
   }
 }
 
+// What is queued, runs, or is waited for keeps its frame in memory: so nobody is in this one. But there may be
+// translations that went by its nodes, priorities that came from its schedules, and a list that names it.
+// Callers whose answer was to come from it are not known any more.
+void Kernel::retire_lost_frame(CacheSlot slot, FrameNumber frame) {
+  const Kind kind = store.descriptor(slot).identity.kind;
+  trace.add(TraceEntry::Event::destroy, frame.value, static_cast<uint64_t>(kind));
+  for (unsigned index = 0; kind == Kind::node && index < info(kind).objects_per_frame; ++index) {
+    tables.forget_node(ObjectId::of(frame, index));
+  }
+  if (kind == Kind::schedule) scheduler.forget_priorities();
+  SystemState& system = store.system();
+  if (system.first_activity_row == frame) system.first_activity_row = {};
+  if (system.last_activity_row == frame) system.last_activity_row = {};
+}
+
 Outcome Kernel::retire_frame(CacheSlot slot, FrameNumber frame) {
   const Kind kind = store.descriptor(slot).identity.kind;
   trace.add(TraceEntry::Event::destroy, frame.value, static_cast<uint64_t>(kind));
@@ -147,56 +162,6 @@ Outcome Kernel::retire_frame(CacheSlot slot, FrameNumber frame) {
     if (const Outcome o = retire_object(slot, index, frame); o.is_obstacle()) return o;
   }
   return Outcome::prepared();
-}
-
-// --- the restart list ---------------------------------------------------------------------------------
-
-// Null: the frame is no row of activities; nothing of it is changed, whatever the list says.
-std::expected<RowHeader*, Outcome> Kernel::prepare_row_header(FrameNumber frame) {
-  if (frame.value == 0) return nullptr;
-  const auto slot = store.obtain(frame);
-  if (!slot) {
-    const Failure failure = Failure::from(slot.error());
-    return std::unexpected(failure.why == Failure::Why::stall ? Outcome::wait(failure.stall)
-                                                              : Outcome::refuse(Result::unreadable));
-  }
-  if (store.descriptor(*slot).identity.kind != Kind::activity) return nullptr;
-  if (const Outcome o = prepare_write(*slot, Need::reserve); o.is_obstacle()) return std::unexpected(o);
-  return reinterpret_cast<RowHeader*>(store.bytes(*slot));
-}
-
-// Only those that name this row, too.
-std::expected<Kernel::Neighbours, Outcome> Kernel::prepare_neighbours(CacheSlot slot) {
-  const RowHeader& header = *reinterpret_cast<const RowHeader*>(store.bytes(slot));
-  const FrameNumber own = store.descriptor(slot).number;
-  const auto next = prepare_row_header(header.next);
-  if (!next) return std::unexpected(next.error());
-  const auto previous = prepare_row_header(header.previous);
-  if (!previous) return std::unexpected(previous.error());
-  return Neighbours{.next = *next != nullptr && (*next)->previous == own ? *next : nullptr,
-                    .previous = *previous != nullptr && (*previous)->next == own ? *previous : nullptr};
-}
-
-// Also for a row that is not (any more) in the list: a call that stalled comes here twice.
-void Kernel::unlink_activity_row(CacheSlot slot, const Neighbours& neighbours) {
-  RowHeader& header = *reinterpret_cast<RowHeader*>(store.bytes(slot));
-  const bool is_head = store.system().activity_rows == store.descriptor(slot).number;
-  if (neighbours.next != nullptr) neighbours.next->previous = header.previous;
-  if (neighbours.previous != nullptr) neighbours.previous->next = header.next;
-  else if (is_head) store.system().activity_rows = header.next;
-  header.next = header.previous = {};
-}
-
-// Before a row of activities is formatted: the present head of the list can be changed.
-std::expected<RowHeader*, Outcome> Kernel::prepare_activity_list() {
-  return prepare_row_header(store.system().activity_rows);
-}
-
-void Kernel::link_activity_row(Commit, CacheSlot slot, FrameNumber frame, RowHeader* head) {
-  RowHeader& header = *reinterpret_cast<RowHeader*>(store.bytes(slot));
-  header.next = head != nullptr ? store.system().activity_rows : FrameNumber{};
-  if (head != nullptr) head->previous = frame;
-  store.system().activity_rows = frame;
 }
 
 }  // namespace perdure

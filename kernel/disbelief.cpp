@@ -39,11 +39,4 @@ void Kernel::put_to_rest(ActivityRef ref) {
   warning("a process makes no sense and does not run; its frame is", activity.process.frame().value);
 }
 
-// A row of activities that names the one before it: so no row can stand in the list twice, and the list
-// ends.
-bool Kernel::continues_restart_list(CacheSlot slot, FrameNumber previous) {
-  if (store.descriptor(slot).identity.kind != Kind::activity) return false;
-  return reinterpret_cast<const RowHeader*>(store.bytes(slot))->previous == previous;
-}
-
 }  // namespace perdure

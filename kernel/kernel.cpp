@@ -51,61 +51,17 @@ void Kernel::start(const KernelOptions& chosen, std::span<std::byte> table_memor
   for (unsigned i = 0; i < options.leave_stopped_count; ++i) leave_stopped(options.leave_stopped[i]);
 }
 
-// Until it has done something. By itself, so that a profile tells the waiting from the work.
-[[gnu::noinline]] static void await_disk(Store& store) {
-  while (!store.poll(machine::now_ns())) {
-  }
-}
-
-// Nothing runs yet, so it may wait for the disk.
-static std::expected<CacheSlot, Absent> obtain_at_start(Store& store, FrameNumber frame) {
-  auto slot = store.obtain(frame);
-  while (!slot && slot.error().why == Absent::Why::stall) {
-    await_disk(store);
-    slot = store.obtain(frame);
-  }
-  return slot;
-}
-
-// Reads the restart list.
-void Kernel::find_what_ran() {
-  ActivityRef list;
-  FrameNumber previous;
-  for (FrameNumber row = store.system().activity_rows; row.value != 0;) {
-    const auto slot = obtain_at_start(store, row);
-    if (!slot) {
-      machine::console_write("perdure: a row of activities cannot be read; what stood in it, or in rows made before it, does not run\n");
-      break;
-    }
-    if (!continues_restart_list(*slot, previous)) {
-      machine::console_write("perdure: the list of what ran is damaged; what stands behind that place does not run\n");
-      break;
-    }
-    const auto& header = *reinterpret_cast<const RowHeader*>(store.bytes(*slot));
-    for (unsigned index = 0; index < info(Kind::activity).objects_per_frame; ++index) {
-      const ActivityRef ref = ActivityRef::of(*slot, index);
-      if (!(header.allocated >> index & 1)) continue;
-      Activity& activity = scheduler.at(ref);
-      if (activity.runnable || activity.awaits_deadline) scheduler.link_for_restart(ref, list);
-      if (activity.runnable && activity.stood_in != 0) await_after_restart(activity);
-    }
-    previous = row;
-    row = header.next;
-  }
-  scheduler.make_all_ready(list);
-}
-
 // The boot command line says so: a process that keeps a person from the prompt. In later boots it does
 // not go on either, until a program that holds it starts it.
 void Kernel::leave_stopped(FrameNumber frame) {
   for (;;) {
-    const auto slot = obtain_at_start(store, frame);
+    const auto slot = obtain_at_start(frame);
     if (!slot || store.descriptor(*slot).identity.kind != Kind::process) break;
     const Outcome stopped = stop_process(*slot, process_at(*slot));
     release_held();
     if (!stopped.is_obstacle()) return say_with_number("perdure: left stopped: the process in frame", frame.value, "\n");
     if (stopped.what == Outcome::What::refused) break;
-    await_disk(store);
+    await_disk();
   }
   say_with_number("perdure: no process can be left stopped in frame", frame.value, "\n");
 }

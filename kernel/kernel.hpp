@@ -175,9 +175,12 @@ class Kernel final : public StoreClient {
   Outcome stop_process(CacheSlot, Process&);
   // Ends the call in which it waits for a program; false: it waits for none.
   std::expected<bool, Outcome> interrupt_process(CacheSlot, Process&);
-  // The restart list: prepare before a row of activities is formatted, link after it.
-  std::expected<RowHeader*, Outcome> prepare_activity_list();
-  void link_activity_row(Commit, CacheSlot, FrameNumber, RowHeader* head);
+  // The same of a frame whose contents the disk does not give.
+  void retire_lost_frame(CacheSlot, FrameNumber);
+
+  // --- the restart list (restart_list.cpp): prepare before a row of activities is formatted, link after it
+  Outcome prepare_activity_list();
+  void link_activity_row(Commit, CacheSlot, FrameNumber);
 
   // --- the machine as a whole ----------------------------------------------------------------------
   enum class Power : uint8_t { on, off, reboot };
@@ -245,13 +248,25 @@ class Kernel final : public StoreClient {
   Outcome retire_process(CacheSlot);
   Outcome retire_activity(ActivityRef);
   Outcome retire_activity_row(CacheSlot);
-  struct Neighbours {  // of a row in the restart list, writable; null: there is none
+
+  // restart_list.cpp
+  struct Neighbours {  // of a row, writable; null: there is none that could be changed
     RowHeader* next = nullptr;
     RowHeader* previous = nullptr;
   };
-  std::expected<Neighbours, Outcome> prepare_neighbours(CacheSlot);
+  struct Walk {
+    FrameNumber last;  // the row at which it ended; 0: it found none
+    enum class End : uint8_t { whole, gap, unreadable } end;
+  };
+  void await_disk();
+  std::expected<CacheSlot, Absent> obtain_at_start(FrameNumber);
+  void find_what_ran();
+  Walk walk_rows(FrameNumber first, FrameNumber RowHeader::*onward, FrameNumber RowHeader::*back, ActivityRef& list);
+  void collect_what_ran(CacheSlot, ActivityRef& list);
+  void close_gap(FrameNumber before, FrameNumber behind);
+  std::expected<Neighbours, Stall> prepare_neighbours(CacheSlot);
   void unlink_activity_row(CacheSlot, const Neighbours&);
-  std::expected<RowHeader*, Outcome> prepare_row_header(FrameNumber);
+  std::expected<RowHeader*, Stall> prepare_row_header(FrameNumber);
 
   // fast_path.cpp
   struct Partner;
@@ -345,7 +360,6 @@ class Kernel final : public StoreClient {
   }
   bool is_to_run(const Process&, ActivityRef);
   void put_to_rest(ActivityRef);
-  bool continues_restart_list(CacheSlot, FrameNumber previous);
   void stall_unchosen(ActivityRef, const Failure&);
   void look_around();
   void attempt_out_of_turn(ActivityRef, CacheSlot);
@@ -356,7 +370,6 @@ class Kernel final : public StoreClient {
   void maybe_declare();
   void maybe_power();
   void make_chaos();
-  void find_what_ran();
   void leave_stopped(FrameNumber);
   uint64_t random();
 

@@ -173,7 +173,7 @@ std::optional<TableMismatch> PageTables::check(const Capability& space) {
       Capability start = space;
       const WalkOutcome outcome = walk(*store_, start, address, {});
       if (mapping_epoch_ != epoch) return std::nullopt;  // the walk evicted what was mapped
-      if (outcome.is_stall()) continue;
+      if (outcome.is_stall() || outcome.fault.code == FaultCode::unreadable) continue;  // as it was when it was mapped
       if (outcome.is_fault()) {
         return TableMismatch{"an entry is present where the walk faults", address, entry, 0};
       }

@@ -158,7 +158,7 @@ void Scheduler::move(ActivityRef ref, const Standing& standing) {
 // One that is destroyed is left by all: also by a receiver that was moved before one of its callers was,
 // and joined again when its priority changed by that. None does so twice for the same caller.
 void Scheduler::schedule_changed(CacheSlot slot, unsigned index, bool is_destroyed) {
-  if (++stamp_ == 0) ++stamp_;  // 0 is no stamp
+  forget_priorities();
   const Schedule& schedule = schedule_at(place_of(slot, index));
   uint32_t count = 0;
   for (uint32_t peer = schedule.peers.first; peer != 0 && !(peer & end_mark); peer = at({peer}).peer_next) ++count;
@@ -172,7 +172,7 @@ void Scheduler::schedule_changed(CacheSlot slot, unsigned index, bool is_destroy
     move(ref, now);
     if ((done + 1) % steps_between_interrupts == 0) machine::let_interrupts_in();
   }
-  if (is_destroyed) ++stamp_;  // its priority has been looked at meanwhile
+  if (is_destroyed) forget_priorities();  // its priority has been looked at meanwhile
 }
 
 ActivityRef Scheduler::activity_of(Process& process) {

@@ -173,7 +173,7 @@ Outcome Kernel::stop_process(CacheSlot slot, Process& process) {
   if (control.state == ProcessState::stopped) return Outcome::prepared();
   if (const Outcome o = prepare_write(slot, Need::reserve); o.is_obstacle()) return o;
   const auto activity = prepare_activity(process);
-  if (!activity && activity.error().result != Result::void_capability) return activity.error();
+  if (!activity && activity.error().what == Outcome::What::stalled) return activity.error();
   const Commit committed = commit();
   if (control.state == ProcessState::receiving) {
     process.registers.rip -= system_call_instruction_bytes;

@@ -72,6 +72,9 @@ class Scheduler {
   void call_ends(Process& client) { changed_ = callee_of(client); }
   // What a process remembers of its priority (ProcessControl::priority) is true if its stamp is this one.
   uint32_t stamp() const { return stamp_; }
+  void forget_priorities() {
+    if (++stamp_ == 0) ++stamp_;  // 0 is no stamp
+  }
 
   // To the end of the line of its present priority. Must not be queued.
   void make_ready(ActivityRef);

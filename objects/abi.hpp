@@ -166,7 +166,8 @@ inline constexpr uint64_t schedule_derive = method_code("schedule.derive");
 inline constexpr uint64_t range_size = method_code("range.size");  // → w1 frames
 inline constexpr uint64_t range_sub = method_code("range.sub");  // w1 first, w2 count → c0
 // Makes an object, all zero, → c0. A frame of another kind or account is rescinded first; so is
-// an object that stands in the place (w4) of a new small one.
+// an object that stands in the place (w4) of a new small one. Neither needs what was in the frame, but for `unreadable`:
+// the disk does not say what the frame is, or does not give the row.
 inline constexpr uint64_t range_make = method_code("range.make");  // w1 frame, w2 Kind, w3 account, w4 index
 inline constexpr uint64_t range_recap = method_code("range.recap");  // w1 frame, w2 index → c0: again what make gave
 inline constexpr uint64_t range_rescind = method_code("range.rescind");  // w1 frame, w2 count → w1 frames done (bounded; call again)

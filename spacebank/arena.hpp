@@ -12,11 +12,11 @@
 // never used. So a fresh arena needs only its header, two groups and one record written.
 //
 // Invariants (each recomputed by verify_books.hpp):
-//   ONE-OWNER        a frame is free, reserved, bought by one bank, or holds one bank's facets;
+//   ONE-OWNER        a frame is free, reserved, lost, bought by one bank, or holds one bank's facets;
 //                    it stands in exactly that ring or group state that says so.
 //   USAGE-ADDS-UP    usage of a bank by kind = what it bought itself + its banks' usage + two
 //                    frames for each of these (record, facets row).
-//   PLACES-FIRST     in a ring of rows, those with a free place stand before the full ones.
+//   PLACES-FIRST     in a ring of rows, those with a place to sell stand before the others.
 #pragma once
 
 #include <cstddef>
@@ -54,6 +54,7 @@ enum class FrameUse : uint8_t {
   facets = 2,    // paid by the owner; holds the wrappers of one of the owner's banks. While
                  // that is destroyed: empty, or the capability page that keeps the asker
   reserved = 3,  // frame 0
+  lost = 4,      // nobody's, and never sold again (FrameBooks::lose)
 };
 
 struct FrameEntry {
@@ -62,7 +63,8 @@ struct FrameEntry {
   Bank owner = Bank::none;
   Kind kind = Kind::empty;       // what stands in it
   FrameUse use = FrameUse::free;
-  uint16_t spare = 0;
+  uint8_t is_closed = 0;         // 1: a row that cannot be read; nothing more is sold in it
+  uint8_t spare = 0;
   uint64_t allocated = 0;        // of a row: bit i, place i is sold (facets: was made)
 };
 static_assert(sizeof(FrameEntry) == 24);

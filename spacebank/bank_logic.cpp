@@ -47,20 +47,31 @@ std::expected<Facet, Result> BankLogic::found_root() {
 
 // --- buying ------------------------------------------------------------------------------
 
+// Also if the disk cannot say any more what this one was: another is taken then.
+std::expected<Frame, Result> BankLogic::make_in_free_frame(Bank bank, Kind kind) {
+  for (Frame near = arena_.at(bank).near;; near = Frame::none) {
+    const Frame frame = books_.take(near);
+    if (frame == Frame::none) return unexpected(Result::exhausted);
+    const Result made = maker_.make(frame_number(frame), kind, account_of(bank), 0);
+    if (made == Result::ok) return frame;
+    if (made != Result::unreadable) {
+      books_.give_back(frame);
+      return unexpected(made);
+    }
+    books_.lose(frame);
+  }
+}
+
 std::expected<Place, Result> BankLogic::allocate_in_new_frame(Bank bank, Kind kind) {
   if (auto paid = tree_.charge_one(bank, kind); !paid) return unexpected(paid.error());
-  const Frame frame = books_.take(arena_.at(bank).near);
-  const Result made = frame == Frame::none
-                          ? Result::exhausted
-                          : maker_.make(frame_number(frame), kind, account_of(bank), 0);
-  if (made != Result::ok) {
-    if (frame != Frame::none) books_.give_back(frame);
+  const auto frame = make_in_free_frame(bank, kind);
+  if (!frame) {
     tree_.discharge_one(bank, kind);
-    return unexpected(made);
+    return unexpected(frame.error());
   }
-  books_.enter(frame, bank, kind);
-  if (is_row(kind)) books_.sell_place(frame, 0);
-  return Place{frame, 0};
+  books_.enter(*frame, bank, kind);
+  if (is_row(kind)) books_.sell_place(*frame, 0);
+  return Place{*frame, 0};
 }
 
 std::expected<Place, Result> BankLogic::allocate_in_row(Bank bank, Frame row) {
@@ -74,10 +85,14 @@ std::expected<Place, Result> BankLogic::allocate_in_row(Bank bank, Frame row) {
 
 std::expected<Place, Result> BankLogic::allocate(Bank bank, Kind kind) {
   if (!can_be_bought(kind)) return unexpected(Result::bad_argument);
-  const Frame row = is_row(kind) ? books_.row_with_place(bank, kind) : Frame::none;
-  if (row == Frame::none) return allocate_in_new_frame(bank, kind);
-  if (tree_.is_ending(bank)) return unexpected(Result::dying);
-  return allocate_in_row(bank, row);
+  for (;;) {
+    const Frame row = is_row(kind) ? books_.row_with_place(bank, kind) : Frame::none;
+    if (row == Frame::none) return allocate_in_new_frame(bank, kind);
+    if (tree_.is_ending(bank)) return unexpected(Result::dying);
+    const auto place = allocate_in_row(bank, row);
+    if (place || place.error() != Result::unreadable) return place;
+    books_.close(row);
+  }
 }
 
 std::expected<void, Result> BankLogic::allocate(Bank bank, Kind kind, std::span<Place> places) {
@@ -148,17 +163,22 @@ std::expected<void, Result> BankLogic::reserve_facets_row(Bank bank, Bank payer)
 std::expected<NewBank, Result> BankLogic::add_bank(Bank parent, uint32_t limit) {
   const auto bank = tree_.add(parent, limit);
   if (!bank) return unexpected(bank.error());
-  if (auto reserved = reserve_facets_row(*bank, parent); !reserved) {
-    tree_.remove(*bank);
-    return unexpected(reserved.error());
-  }
-  const auto first = facet(*bank, 0);
-  if (!first) {
-    books_.give_back(arena_.at(*bank).facets);
+  for (;;) {
+    if (auto reserved = reserve_facets_row(*bank, parent); !reserved) {
+      tree_.remove(*bank);
+      return unexpected(reserved.error());
+    }
+    const auto first = facet(*bank, 0);
+    if (first) return NewBank{*bank, *first};
+    const Frame frame = arena_.at(*bank).facets;
+    if (first.error() == Result::unreadable) {
+      books_.lose(frame);
+      continue;
+    }
+    books_.give_back(frame);
     tree_.remove(*bank);
     return unexpected(first.error());
   }
-  return NewBank{*bank, *first};
 }
 
 std::expected<NewBank, Result> BankLogic::create_sub_bank(Bank parent, uint64_t limit) {

@@ -90,6 +90,7 @@ class BankLogic {
   Arena arena() const { return arena_; }
 
  private:
+  std::expected<Frame, Result> make_in_free_frame(Bank, Kind);
   std::expected<Place, Result> allocate_in_new_frame(Bank, Kind);
   std::expected<Place, Result> allocate_in_row(Bank, Frame row);
   std::expected<void, Result> free_frame(Bank, Frame);

@@ -346,22 +346,19 @@ Result BankServer::keep_asker(Bank bank, CapabilityRegister resume) {
 bool BankServer::sweep_one_step() {
   using State = SweepResult::State;
   const auto done = sweep_.step();
-  // The disk cannot give what the kernel must read to destroy it. The bank stays dying, and the
+  // The disk cannot say what a frame is (both copies of its tag are lost). The bank stays dying, and the
   // sweeper rests until another bank is destroyed: then it begins with this one again.
   if (!done || done->state == State::idle) return false;
   return done->state != State::empty || finish_and_answer(done->bank);
 }
 
 // The asker is taken out of its page first: when a capability page is rescinded, the kernel
-// answers `destroyed` through every resume capability that is still in it.
+// answers `destroyed` through every resume capability that is still in it. A page that is damaged keeps nobody.
 bool BankServer::finish_and_answer(Bank bank) {
-  const bool has_asker = sweep_.has_asker(bank);
-  if (has_asker) {
-    const CapabilityPageCapability page{{{asker_page}}};
-    if (!range_capability.recap(sweep_.asker_page(bank).value, 0, asker_page)) return false;
-    if (!page.fetch(resume_slot, asker)) return false;
-    if (!page.store(resume_slot, registers::nothing)) return false;
-  }
+  const CapabilityPageCapability page{{{asker_page}}};
+  const bool has_asker = sweep_.has_asker(bank) &&
+                         range_capability.recap(sweep_.asker_page(bank).value, 0, asker_page) &&
+                         page.fetch(resume_slot, asker) && page.store(resume_slot, registers::nothing);
   const Result result = result_of(sweep_.finish(bank));
   Message answer{.words = {static_cast<uint64_t>(result)}};
   if (has_asker) (void)send(asker, answer);

@@ -105,7 +105,7 @@ std::expected<void, Result> BankSweep::step_processes() {
   ArenaHeader& header = arena_.header();
   const Bank bank = header.sweep_at;
   const Frame process = arena_.at(bank).first_of_kind[static_cast<size_t>(Kind::process)];
-  if (process != Frame::none) return rescind_run(bank, process, true);
+  if (process != Frame::none) return rescind_run(bank, run_around(bank, process, true));
   header.sweep_at = tree_.next_parents_first(header.first_dying, bank);
   if (header.sweep_at != Bank::none) return {};
   header.sweep_at = tree_.first_leaf(header.first_dying);
@@ -117,7 +117,7 @@ std::expected<void, Result> BankSweep::step_rest() {
   ArenaHeader& header = arena_.header();
   const Bank bank = header.sweep_at;
   const Frame frame = first_frame(bank);
-  if (frame != Frame::none) return rescind_run(bank, frame, false);
+  if (frame != Frame::none) return rescind_run(bank, run_around(bank, frame, false));
   if (bank == header.first_dying) {
     header.sweep_phase = SweepPhase::empty;
     return {};
@@ -150,8 +150,7 @@ BankSweep::Run BankSweep::run_around(Bank bank, Frame within, bool only_its_kind
   return run;
 }
 
-std::expected<void, Result> BankSweep::rescind_run(Bank bank, Frame within, bool only_its_kind) {
-  const Run run = run_around(bank, within, only_its_kind);
+std::expected<void, Result> BankSweep::rescind_run(Bank bank, Run run) {
   const auto done = maker_.rescind({run.first}, run.count);
   if (!done) return unexpected(done.error());
   release(bank, {run.first, static_cast<uint32_t>(*done < run.count ? *done : run.count)});
@@ -182,7 +181,8 @@ std::expected<void, Result> BankSweep::step_banks() {
   }
   const Frame facets = arena_.at(child).facets;
   const auto done = maker_.set_account(frame_number(facets), 1, account_of(dissolving.parent));
-  if (!done) return unexpected(done.error());
+  // One that cannot be read: the books alone say whose it is.
+  if (!done && done.error() != Result::unreadable) return unexpected(done.error());
   arena_.at(facets).owner = dissolving.parent;
   tree_.move_beside_parent(child);
   return {};
@@ -198,6 +198,8 @@ std::expected<void, Result> BankSweep::step_contents() {
   }
   const Run run = run_around(bank, frame, false);
   const auto done = maker_.set_account({run.first}, run.count, account_of(arena_.at(bank).parent));
+  // What cannot be read is not passed on, but ends here.
+  if (!done && done.error() == Result::unreadable) return rescind_run(bank, {run.first, 1});
   if (!done) return unexpected(done.error());
   pass_to_parent(bank, {run.first, static_cast<uint32_t>(*done < run.count ? *done : run.count)});
   return {};

@@ -90,7 +90,7 @@ class BankSweep {
     uint32_t count;
   };
   Run run_around(Bank, Frame within, bool only_its_kind) const;
-  std::expected<void, Result> rescind_run(Bank, Frame within, bool only_its_kind);
+  std::expected<void, Result> rescind_run(Bank, Run);
   std::expected<void, Result> close(Bank);
   Frame first_frame(Bank) const;
   void release(Bank, Run);

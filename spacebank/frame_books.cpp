@@ -65,6 +65,14 @@ void FrameBooks::give_back(Frame frame) const {
   ++arena_.header().free_frames;
 }
 
+void FrameBooks::lose(Frame frame) const {
+  arena_.at(frame) = {.use = FrameUse::lost};
+  const Group group = group_of(frame);
+  if (arena_.at(group).used == all_used) return;
+  ring_of(group).remove(group);
+  ring_of(group).push_back(group);
+}
+
 void FrameBooks::enter(Frame frame, Bank owner, Kind kind) const {
   arena_.at(frame) = {.owner = owner, .kind = kind, .use = FrameUse::bought};
   ring_of(frame).push_front(frame);
@@ -84,7 +92,7 @@ void FrameBooks::pass(Frame frame, Bank to) const {
 }
 
 bool FrameBooks::is_full(Frame row) const {
-  return arena_.at(row).allocated == all_places(arena_.at(row).kind);
+  return arena_.at(row).is_closed || arena_.at(row).allocated == all_places(arena_.at(row).kind);
 }
 
 Frame FrameBooks::row_with_place(Bank bank, Kind kind) const {
@@ -103,10 +111,16 @@ void FrameBooks::sell_place(Frame row, unsigned index) const {
   ring_of(row).push_back(row);
 }
 
+void FrameBooks::close(Frame row) const {
+  arena_.at(row).is_closed = 1;
+  ring_of(row).remove(row);
+  ring_of(row).push_back(row);
+}
+
 void FrameBooks::return_place(Frame row, unsigned index) const {
   const bool was_full = is_full(row);
   arena_.at(row).allocated &= ~(uint64_t{1} << index);
-  if (!was_full) return;
+  if (!was_full || is_full(row)) return;
   ring_of(row).remove(row);
   ring_of(row).push_front(row);
 }

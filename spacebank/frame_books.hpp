@@ -24,6 +24,10 @@ class FrameBooks {
   // The frame must stand in no ring. Its entry is all zero afterwards.
   void give_back(Frame) const;
 
+  // Taken for good, and nobody's: the disk cannot say what it was, so a version could repeat in it. The next
+  // one is taken from another group, if there is one.
+  void lose(Frame) const;
+
   // From taken to bought by `owner`, with nothing sold in it if it is a row; and back to taken.
   void enter(Frame, Bank owner, Kind) const;
   void leave(Frame) const;
@@ -31,11 +35,13 @@ class FrameBooks {
   // A bought frame, with what is sold in it, is another bank's from now on.
   void pass(Frame, Bank to) const;
 
-  // A row of the bank with a free place; none if there is none.
+  // A row of the bank with a place to sell; none if there is none.
   Frame row_with_place(Bank, Kind) const;
   unsigned free_place(Frame row) const;
   void sell_place(Frame row, unsigned index) const;
   void return_place(Frame row, unsigned index) const;
+  // Nothing more is sold in it: it cannot be read.
+  void close(Frame row) const;
   bool is_sold(Frame row, unsigned index) const { return arena_.at(row).allocated >> index & 1; }
 
  private:

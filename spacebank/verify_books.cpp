@@ -182,7 +182,7 @@ class Verifier {
     const uint64_t all = all_places(entry.kind);
     if (entry.allocated == 0) return wrong("empty row", number(frame));
     if (entry.allocated & ~all) return wrong("place out of range", number(frame));
-    const bool is_full = entry.allocated == all;
+    const bool is_full = entry.is_closed || entry.allocated == all;
     if (full_seen && !is_full) return wrong("free place behind a full row", number(frame));
     full_seen = is_full;
     return {};

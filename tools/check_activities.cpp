@@ -82,31 +82,46 @@ class ActivityCheck {
     }
   }
 
-  // From the head along `next`: every row of activities exactly once, `previous` back.
+  // As a boot walks it (kernel/restart_list.cpp): from both ends, if it is not whole.
   void list() {
-    FrameNumber previous;
-    std::set<FrameNumber> seen;
-    for (FrameNumber at = frames_.system().activity_rows; at.value != 0;) {
-      const std::string name = "restart list, frame " + std::to_string(at.value);
-      if (!rows_.contains(at)) return findings_.add(name + ": no row of activities");
-      if (!seen.insert(at).second) return findings_.add(name + ": stands there twice");
-      RowHeader header;
-      std::memcpy(&header, frames_.bytes(at), sizeof(header));
-      if (header.previous != previous) findings_.add(name + ": linked wrongly backwards");
-      previous = at;
-      at = header.next;
+    std::set<FrameNumber> found;
+    const SystemState& system = frames_.system();
+    const FrameNumber before = walk(system.first_activity_row, &RowHeader::next, &RowHeader::previous, found);
+    if (before != system.last_activity_row || !is_whole_) {
+      const FrameNumber behind = walk(system.last_activity_row, &RowHeader::previous, &RowHeader::next, found);
+      findings_.add("restart list: a gap between frames " + std::to_string(before.value) + " and " +
+                    std::to_string(behind.value));
     }
     for (const FrameNumber row : rows_) {
-      if (!seen.contains(row)) {
+      if (!found.contains(row)) {
         findings_.add("row of kind activity, frame " + std::to_string(row.value) +
                       ": not in the restart list");
       }
     }
   }
 
+  // -> the last row that names back the one before it; 0: there is none.
+  FrameNumber walk(FrameNumber at, FrameNumber RowHeader::*onward, FrameNumber RowHeader::*back,
+                   std::set<FrameNumber>& found) {
+    FrameNumber last;
+    is_whole_ = false;
+    while (at.value != 0) {
+      if (!rows_.contains(at)) return last;
+      RowHeader header;
+      std::memcpy(&header, frames_.bytes(at), sizeof(header));
+      if (header.*back != last) return last;
+      found.insert(at);
+      last = at;
+      at = header.*onward;
+    }
+    is_whole_ = true;
+    return last;
+  }
+
   const FrameReader& frames_;
   Findings& findings_;
   std::set<FrameNumber> rows_;
+  bool is_whole_ = false;  // the last walk came to the end of the list
   std::set<uint64_t> tickets_;
 };
 

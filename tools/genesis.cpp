@@ -210,10 +210,11 @@ void Genesis::link_restart_list() {
     if (frame->identity.kind != Kind::activity) continue;
     auto* header = reinterpret_cast<RowHeader*>(frame->bytes.data());
     header->previous = last_number;
-    (last ? last->next : system_.activity_rows) = number;
+    (last ? last->next : system_.first_activity_row) = number;
     last = header;
     last_number = number;
   }
+  system_.last_activity_row = last_number;
 }
 
 void Genesis::fill_arenas() {

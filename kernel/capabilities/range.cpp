@@ -33,12 +33,13 @@ std::expected<CacheSlot, Outcome> retired(Request& request, FrameNumber frame) {
   auto slot = kernel.store.obtain_identity(frame);
   if (!slot) return std::unexpected(obstacle(slot.error()));
   const Kind kind = kernel.store.descriptor(*slot).identity.kind;
-  if (kind != Kind::empty && kind != Kind::page) {
-    slot = kernel.store.obtain(frame);
-    if (!slot) return std::unexpected(obstacle(slot.error()));
-  }
+  const bool has_contents = kind != Kind::empty && kind != Kind::page;
+  if (has_contents) slot = kernel.store.obtain_what_is_left(frame);
+  if (!slot) return std::unexpected(obstacle(slot.error()));
+  const bool is_lost = has_contents && kernel.store.descriptor(*slot).flags & FrameDescriptor::flag_body_lost;
   if (const Outcome o = kernel.prepare_write(*slot, Need::reserve); o.is_obstacle()) return std::unexpected(o);
-  if (const Outcome o = kernel.retire_frame(*slot, frame); o.is_obstacle()) return std::unexpected(o);
+  if (is_lost) kernel.retire_lost_frame(*slot, frame);
+  else if (const Outcome o = kernel.retire_frame(*slot, frame); o.is_obstacle()) return std::unexpected(o);
   return *slot;
 }
 
@@ -77,19 +78,16 @@ std::expected<CacheSlot, Outcome> prepared_row(Request& request, FrameNumber fra
     if (const Outcome o = kernel.retire_object(*slot, index, frame); o.is_obstacle()) return std::unexpected(o);
     return *slot;
   }
-  RowHeader* list_head = nullptr;
   if (kind == Kind::activity) {
-    if (const auto head = kernel.prepare_activity_list(); !head) return std::unexpected(head.error());
+    if (const Outcome o = kernel.prepare_activity_list(); o.is_obstacle()) return std::unexpected(o);
   }
   const auto emptied = retired(request, frame);
   if (!emptied) return std::unexpected(emptied.error());
   slot = *emptied;
-  // Again, for it may have been this frame. The next one has been made writable with it.
-  if (kind == Kind::activity) list_head = *kernel.prepare_activity_list();
   const Commit committed = kernel.commit();
   kernel.store.become_all_zero(*slot);
   format_row(kernel.store.descriptor(*slot).identity, kernel.store.bytes(*slot), kind, account);
-  if (kind == Kind::activity) kernel.link_activity_row(committed, *slot, frame, list_head);
+  if (kind == Kind::activity) kernel.link_activity_row(committed, *slot, frame);
   kernel.next_step();
   return *slot;
 }

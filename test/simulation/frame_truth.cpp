@@ -98,7 +98,7 @@ std::string_view difference(const FrameTruth& expected, const FrameTruth& found)
 }
 
 bool is_same_state(const SystemState& a, const SystemState& b) {
-  return a.activity_rows == b.activity_rows && a.next_ticket == b.next_ticket && a.machine_time_ns == b.machine_time_ns;
+  return a.first_activity_row == b.first_activity_row && a.last_activity_row == b.last_activity_row && a.next_ticket == b.next_ticket && a.machine_time_ns == b.machine_time_ns;
 }
 
 bool is_alive(const FrameTruth& frame, const Capability& capability) {

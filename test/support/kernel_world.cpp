@@ -100,14 +100,15 @@ Capability KernelWorld::make_small(Kind kind) {
     format_row(store.descriptor(slot).identity, store.bytes(slot), kind, {1});
     if (kind == Kind::activity) {
       auto& header = *reinterpret_cast<RowHeader*>(store.bytes(slot));
-      const FrameNumber head = store.system().activity_rows;
+      const FrameNumber head = store.system().first_activity_row;
       header.next = head;
       if (head.value != 0) {
         const CacheSlot head_slot = resident(head);
         make_writable(head_slot);
         reinterpret_cast<RowHeader*>(store.bytes(head_slot))->previous = number;
       }
-      store.system().activity_rows = number;
+      if (head.value == 0) store.system().last_activity_row = number;
+      store.system().first_activity_row = number;
     }
     open_rows_[kind] = number;
     next_index_[kind] = 0;

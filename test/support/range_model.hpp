@@ -8,6 +8,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <set>
 #include <vector>
 
 #include "objects/frame_life.hpp"
@@ -20,11 +21,14 @@ class RangeModel final : public bank::FrameMaker {
   explicit RangeModel(uint64_t frame_count) : identities_(frame_count), bytes_(frame_count) {}
 
   Result make(FrameNumber frame, Kind kind, Account account, unsigned index) override {
-    if (refuses_make_in > 0 && --refuses_make_in == 0) return Result::unreadable;
-    if (refuses_in > 0 && --refuses_in == 0) return Result::unreadable;
+    if (refuses_make_in > 0 && --refuses_make_in == 0) return ordered_refusal;
+    if (refuses_in > 0 && --refuses_in == 0) return ordered_refusal;
+    if (unknown.contains(frame.value)) return Result::unreadable;
     FrameIdentity& identity = identities_.at(frame.value);
     std::byte* bytes = bytes_.at(frame.value).data();
     const bool is_same = identity.kind == kind && identity.account == account;
+    if (damaged.contains(frame.value) && is_same && is_row(kind)) return Result::unreadable;
+    damaged.erase(frame.value);
     if (identity.kind != Kind::empty && !(is_same && is_row(kind))) rescind_one(frame.value);
     if (!is_row(kind)) {
       make_whole(identity, kind, account);
@@ -38,14 +42,20 @@ class RangeModel final : public bank::FrameMaker {
   }
 
   std::expected<uint64_t, Result> rescind(FrameNumber first, uint64_t count) override {
-    if (refuses_in > 0 && --refuses_in == 0) return std::unexpected(Result::unreadable);
-    const uint64_t done = count < rescind_bound ? count : rescind_bound;
-    for (uint64_t i = 0; i < done; ++i) rescind_one(first.value + i);
+    if (refuses_in > 0 && --refuses_in == 0) return std::unexpected(ordered_refusal);
+    const uint64_t bound = count < rescind_bound ? count : rescind_bound;
+    uint64_t done = 0;
+    for (; done < bound && !unknown.contains(first.value + done); ++done) {
+      damaged.erase(first.value + done);
+      rescind_one(first.value + done);
+    }
+    if (done == 0) return std::unexpected(Result::unreadable);
     return done;
   }
 
   Result rescind_object(FrameNumber frame, unsigned index) override {
-    if (refuses_in > 0 && --refuses_in == 0) return Result::unreadable;
+    if (refuses_in > 0 && --refuses_in == 0) return ordered_refusal;
+    if (is_unreadable(frame.value)) return Result::unreadable;
     FrameIdentity& identity = identities_.at(frame.value);
     if (version(frame, index).is_none()) return Result::not_found;
     destroy_in_row(identity, bytes_.at(frame.value).data(), index);
@@ -54,12 +64,14 @@ class RangeModel final : public bank::FrameMaker {
 
   std::expected<uint64_t, Result> set_account(FrameNumber first, uint64_t count,
                                               Account account) override {
-    if (refuses_in > 0 && --refuses_in == 0) return std::unexpected(Result::unreadable);
-    const uint64_t done = count < rescind_bound ? count : rescind_bound;
-    for (uint64_t i = 0; i < done; ++i) {
+    if (refuses_in > 0 && --refuses_in == 0) return std::unexpected(ordered_refusal);
+    const uint64_t bound = count < rescind_bound ? count : rescind_bound;
+    uint64_t done = 0;
+    for (uint64_t i = 0; i < bound && !is_unreadable(first.value + i); ++i, ++done) {
       FrameIdentity& identity = identities_.at(first.value + i);
       if (identity.kind != Kind::empty) identity.account = account;
     }
+    if (done == 0) return std::unexpected(Result::unreadable);
     return done;
   }
 
@@ -79,6 +91,10 @@ class RangeModel final : public bank::FrameMaker {
   std::byte* bytes(FrameNumber frame) { return bytes_.at(frame.value).data(); }
   uint64_t frame_count() const { return identities_.size(); }
 
+  static constexpr Result ordered_refusal = Result::unsupported;
+  bool is_unreadable(uint64_t frame) const { return unknown.contains(frame) || damaged.contains(frame); }
+  std::set<uint64_t> unknown;    // frames of which the disk does not even say what they are
+  std::set<uint64_t> damaged;    // frames whose contents the disk does not give
   uint64_t refuses_in = 0;       // the so-many-th operation from now is refused; 0: none
   uint64_t refuses_make_in = 0;  // likewise, of those that make
   uint64_t rescind_bound = ~uint64_t{0};

@@ -144,6 +144,10 @@ void run_wrap(Shell& shell, const Words& words) {
   const std::string_view alias = words.at(2);
   const auto index = find_named(shell, name);
   if (!index || !check_name(shell, alias) || !check_unused(shell, alias)) return;
+  if (shell.names.at(*index).is_alias() && is_void_alias(shell, *index)) {
+    shell.say_result(Result::void_capability);
+    return;
+  }
   const CapabilityRegister entry = shell_register::server_entry;
   using Which = NameTable::Which;
   Answer<> done = shell.names.fetch(*index, Which::entry, entry);

@@ -138,7 +138,8 @@ void run_describe(Shell& shell, const Words& words) {
   if (!described) return;
   const std::string_view description = described->description;
   const std::string_view lines = method_lines(description);
-  shell.say(name, " is a ", description.substr(0, description.find('\n')),
+  const bool begins_with_vowel = !description.empty() && std::string_view("aeiou").contains(description.front());
+  shell.say(name, begins_with_vowel ? " is an " : " is a ", description.substr(0, description.find('\n')),
             lines.empty() ? "; it has no methods\n" : "; its methods:\n");
   shell.say(lines);
 }

@@ -27,7 +27,7 @@ constexpr Command table[] = {
     {"destroy", "NAME [-y]", "its bank, and so the server and all that is its; asks unless -y", 2,
      3, run_destroy},
     {"checkpoint", "", "takes one now and waits for it", 1, 1, run_checkpoint},
-    {"generations", "", "those in the log", 1, 1, run_generations},
+    {"generations", "", "the checkpoints that are in the log", 1, 1, run_generations},
     {"status", "", "memory, dirty frames, log, last pause", 1, 1, run_status},
     {"uptime", "", "age of the image, boots, power cuts survived", 1, 1, run_uptime},
     {"demo", "[ROW]", "a demonstration that checks itself; alone: which there are", 1, 2, run_demo},
@@ -86,7 +86,9 @@ void run_line(Shell& shell, std::string_view line) {
     say_unknown(shell, words.at(0));
   } else if (words.count == 2 && words.at(1) == "--help") {
     say_usage(shell, *command);
-  } else if (words.too_many || words.count < command->least_words ||
+  } else if (words.too_many) {
+    shell.say_error("a line has at most ", uint64_t{Words::count_max}, " words");
+  } else if (words.count < command->least_words ||
              words.count > command->most_words) {
     shell.say_error(words.count < command->least_words ? "too few" : "too many",
                     " words; usage: ", command->name, command->arguments.empty() ? "" : " ",

@@ -71,7 +71,9 @@ void run_status(Shell& shell, const Words&) {
             " segments\n");
   shell.say("last checkpoint ", status->committed_generation, " of ",
             UtcTime{status->committed_at_wall_seconds}, ", ", status->last_generation_frames,
-            " frames, pause ", Duration{status->last_pause_ns}, "\n");
+            " frames");
+  if (status->last_pause_ns != 0) shell.say(", pause ", Duration{status->last_pause_ns});
+  shell.say("\n");
   shell.say("failed commits  ", status->failed_commits, " in this boot\n");
 }
 

@@ -68,6 +68,10 @@ class Lab:
         """On purpose: then verifier and kernel both have to tell of it."""
         self._images[path] = judges.DAMAGED
 
+    def mended(self, path):
+        """What was damaged on purpose is whole again."""
+        self._images[path] = judges.SOUND
+
     def forged(self, path):
         """By lies that only the verifier may see; but what it passes, the kernel has to read."""
         self._images[path] = judges.FORGED

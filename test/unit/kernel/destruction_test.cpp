@@ -241,7 +241,7 @@ TEST_CASE("a destroyed row of activities is gone from the list, and that is writ
   trial.world.take_checkpoint();
   trial.world.cut_and_boot();
   const auto header_of = [&](const Capability& row) { return *reinterpret_cast<RowHeader*>(trial.world.bytes(row)); };
-  CHECK(trial.world.kernel().store.system().activity_rows == head.object.frame());
+  CHECK(trial.world.kernel().store.system().first_activity_row == head.object.frame());
   CHECK(header_of(head).next == trial.guest.activity.object.frame());
   CHECK(header_of(trial.guest.activity).previous == head.object.frame());
 }

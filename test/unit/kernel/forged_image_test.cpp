@@ -404,11 +404,11 @@ TEST_CASE("a row of activities changes only neighbours that name it, and no page
   }
   SECTION("a page at the head of the list") {
     header(page).previous = {5};
-    world.kernel().store.system().activity_rows = page.object.frame();
+    world.kernel().store.system().first_activity_row = page.object.frame();
     constexpr uint64_t fresh = 200;
     guests.let_owner(call(6, {method::range_make, fresh, static_cast<uint64_t>(Kind::activity), 1, 0}));
     CHECK(header(page).previous == FrameNumber{5});
-    CHECK(world.kernel().store.system().activity_rows == FrameNumber{fresh});
+    CHECK(world.kernel().store.system().first_activity_row == FrameNumber{fresh});
   }
 }
 
@@ -434,7 +434,7 @@ TEST_CASE("a restart list that contains itself, goes astray or leads into a page
     forge_header([&](RowHeader& header, ForgedImage&) { header.previous = {3}; });
     guests.world.cut_and_boot();
     guests.run(50);
-    CHECK(was_told("the list of what ran is damaged"));
+    CHECK(was_told("the list of what ran had a gap"));
     return;
   }
   guests.boot();

@@ -196,7 +196,7 @@ TEST_CASE("dissolved: refused for the root, and below what is dying; a kernel's 
   const Bank lower = store.create(upper);
   CHECK(store.sweep.begin_dissolving(Bank::root).error() == Result::in_use);
   store.range.refuses_in = 1;
-  CHECK(store.sweep.begin_dissolving(lower).error() == Result::unreadable);
+  CHECK(store.sweep.begin_dissolving(lower).error() == RangeModel::ordered_refusal);
   CHECK(store.buy(lower, Kind::page) == Result::ok);
   REQUIRE(store.sweep.begin(upper));
   CHECK(store.sweep.begin_dissolving(lower).error() == Result::dying);

@@ -157,15 +157,15 @@ TEST_CASE("what the kernel refuses to make is not sold and not charged") {
   const uint32_t used = store.used(Bank::root);
   for (const Kind kind : every_kind) {
     store.range.refuses_make_in = 1;
-    CHECK(store.buy(bank, kind) == Result::unreadable);
+    CHECK(store.buy(bank, kind) == RangeModel::ordered_refusal);
     CHECK(store.used(bank) == 0);
   }
   store.range.refuses_make_in = 1;
-  CHECK(store.logic.create_sub_bank(bank, 5).error() == Result::unreadable);
+  CHECK(store.logic.create_sub_bank(bank, 5).error() == RangeModel::ordered_refusal);
   Place places[3];
   for (uint64_t n = 1; n <= 3; ++n) {
     store.range.refuses_make_in = n;
-    CHECK(store.logic.allocate(bank, Kind::page, places).error() == Result::unreadable);
+    CHECK(store.logic.allocate(bank, Kind::page, places).error() == RangeModel::ordered_refusal);
   }
   CHECK(store.used(Bank::root) == used);
   CHECK(store.problem() == "");
@@ -178,9 +178,9 @@ TEST_CASE("what the kernel refuses to rescind stays sold") {
   bought(store, Bank::root, Kind::notice);
   const uint32_t used = store.used(Bank::root);
   store.range.refuses_in = 1;
-  CHECK(store.logic.free(Bank::root, page, Kind::page).error() == Result::unreadable);
+  CHECK(store.logic.free(Bank::root, page, Kind::page).error() == RangeModel::ordered_refusal);
   store.range.refuses_in = 1;
-  CHECK(store.logic.free(Bank::root, first, Kind::notice).error() == Result::unreadable);
+  CHECK(store.logic.free(Bank::root, first, Kind::notice).error() == RangeModel::ordered_refusal);
   CHECK(store.used(Bank::root) == used);
   CHECK(store.problem() == "");
   CHECK(store.logic.free(Bank::root, page, Kind::page));

@@ -46,7 +46,7 @@ class ModelRun {
   void expect_answer(Result expected, Result answer, const char* what) {
     ++answers[answer];
     // A refusal that was ordered may come in the place of success only.
-    if (was_refused_ && expected == Result::ok) expected = Result::unreadable;
+    if (was_refused_ && expected == Result::ok) expected = RangeModel::ordered_refusal;
     if (expected == answer || !problem_.empty()) return;
     problem_ = std::string(what) + ": " + std::string(name_of(answer)) + " for " +
                std::string(name_of(expected));
@@ -126,7 +126,7 @@ class ModelRun {
       return;
     }
     ++answers[done.error()];
-    if (may_be_refused && done.error() == Result::unreadable) return;
+    if (may_be_refused && done.error() == RangeModel::ordered_refusal) return;
     if (done.error() == Result::dying) return expect(model_.is_dying(bank), "dying without reason");
     Result expected = Result::ok;  // of the first that did not fit
     const uint64_t most = is_row(kind) ? 1 : count;
@@ -367,7 +367,7 @@ TEST_CASE("random requests keep books, frames and model together") {
   CHECK(destroyed > operations / 1000);
   CHECK(dissolved > operations / 2000);
   for (const Result answer : {Result::ok, Result::limit_reached, Result::exhausted, Result::dying,
-                              Result::not_found, Result::in_use, Result::unreadable,
+                              Result::not_found, Result::in_use, RangeModel::ordered_refusal,
                               Result::bad_argument}) {
     INFO(name_of(answer));
     CHECK(answers[answer] > 0);

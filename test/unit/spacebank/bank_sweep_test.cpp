@@ -172,7 +172,7 @@ TEST_CASE("a refusal of the kernel leaves the sweep where it was") {
     const auto done = store.sweep.step();
     if (done && done->state == SweepResult::State::empty) {
       store.range.refuses_in = 1;
-      CHECK(store.sweep.finish(bank).error() == Result::unreadable);
+      CHECK(store.sweep.finish(bank).error() == RangeModel::ordered_refusal);
       store.range.refuses_in = 0;
       REQUIRE(store.sweep.finish(bank));
     }

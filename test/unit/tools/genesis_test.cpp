@@ -169,7 +169,7 @@ TEST_CASE("who runs has an activity, and nobody else") {
   CHECK(process(built, asleep_process).control.state == ProcessState::stopped);
   CHECK(process(built, asleep_process).control.activity.is_void());
   CHECK(built.system.next_ticket == 3);
-  CHECK(built.system.activity_rows.value != 0);
+  CHECK(built.system.first_activity_row.value != 0);
 }
 
 TEST_CASE("a store that is too small, a bank that may not buy enough, are told") {
@@ -292,11 +292,15 @@ TEST_CASE("a broken restart list is found") {
   const auto row = [](BuiltImage& b, unsigned n) -> RowHeader& {
     return *reinterpret_cast<RowHeader*>(b.image.frame(b.frame_of(Kind::activity, n)).bytes.data());
   };
-  CHECK(finding_after([](BuiltImage& b) { b.system.activity_rows = {}; }).find("not in the restart list") != std::string::npos);
-  CHECK(finding_after([](BuiltImage& b) { b.system.activity_rows = {1}; }).find("no row of activities") != std::string::npos);
-  CHECK(finding_after([&](BuiltImage& b) { row(b, 0).next = {}; }).find("not in the restart list") != std::string::npos);
-  CHECK(finding_after([&](BuiltImage& b) { row(b, 1).previous = {}; }).find("linked wrongly backwards") != std::string::npos);
-  CHECK(finding_after([&](BuiltImage& b) { row(b, 1).next = b.frame_of(Kind::activity, 0); }).find("twice") != std::string::npos);
+  const auto finds_gap = [&](auto change) { return finding_after(change).find("restart list: a gap") != std::string::npos; };
+  CHECK(finds_gap([](BuiltImage& b) { b.system.first_activity_row = {}; }));
+  CHECK(finds_gap([](BuiltImage& b) { b.system.first_activity_row = {1}; }));
+  CHECK(finds_gap([](BuiltImage& b) { b.system.last_activity_row = b.system.first_activity_row; }));
+  CHECK(finds_gap([&](BuiltImage& b) { row(b, 0).next = {}; }));
+  CHECK(finds_gap([&](BuiltImage& b) { row(b, 1).previous = {}; }));
+  CHECK(finds_gap([&](BuiltImage& b) { row(b, 1).next = b.frame_of(Kind::activity, 0); }));
+  const std::string both = finding_after([](BuiltImage& b) { b.system.first_activity_row = b.system.last_activity_row = {}; });
+  CHECK(both.find("not in the restart list") != std::string::npos);
 }
 
 TEST_CASE("books that do not agree with the frames are found") {

@@ -115,7 +115,7 @@ TEST_CASE("the store reads what the builder wrote") {
     REQUIRE(std::memcmp(world.store().bytes(slot), stored.data(), frame_bytes) == 0);
   }
   CHECK(world.store().system().next_ticket == world.built().system.next_ticket);
-  CHECK(world.store().system().activity_rows == world.built().system.activity_rows);
+  CHECK(world.store().system().first_activity_row == world.built().system.first_activity_row);
 }
 
 TEST_CASE("every stage of a checkpoint verifies") {

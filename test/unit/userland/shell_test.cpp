@@ -259,6 +259,7 @@ TEST_CASE("servers tells which aliases are void, through others, too") {
   world.command("wrap w2 w3");
   CHECK_FALSE(world.command("servers").contains("void"));
   world.command("forget w1");
+  CHECK(world.command("wrap w2 w4") == "error: capability is void\n");
   has(world.command("servers"), "w2               stands for w1, void\n");
   has(world.command("servers"), "w3               stands for w2, void\n");
   world.command("wrap c1 w1");  // the name only

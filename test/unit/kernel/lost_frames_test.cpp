@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+//
+// Frames whose contents the disk does not give any more are taken away like others: every capability to what was
+// there is void, over restarts, and the frame is used again.
+#include <catch2/catch.hpp>
+
+#include <cstring>
+
+#include "test/unit/kernel/scripted_guest.hpp"
+
+using namespace perdure;
+
+namespace {
+
+constexpr unsigned range_register = 5, bought = 7;
+constexpr uint64_t tried_frame = 303;  // KernelWorld does not reach it
+
+// An owner that does what it is told, holds all frames, and tells what it was answered.
+struct Owner {
+  Owner() {
+    guest = world.new_guest([this](Process& p) {
+      if (is_asking) results.push_back(result_of(p));
+      is_asking = !calls.empty();
+      if (!is_asking) return;
+      calls.front()(p);
+      calls.erase(calls.begin());
+    });
+    world.process(guest).capability_registers[range_register] = {.type = CapabilityType::range, .payload = 400};
+  }
+
+  Result ask(KernelWorld::Program what) {
+    results.clear();
+    calls.push_back(std::move(what));
+    run_checked(world, 1000);
+    REQUIRE(results.size() == 1);
+    return results[0];
+  }
+  Result rescind(FrameNumber frame) { return ask(call(range_register, {method::range_rescind, frame.value, 1})); }
+  Result make(FrameNumber frame, Kind kind) {
+    return ask(call(range_register, {method::range_make, frame.value, static_cast<uint64_t>(kind), 1, 0}, 0, bought));
+  }
+  Capability has_bought() { return world.process(guest).capability_registers[bought]; }
+
+  // Only the disk has it, and not for long.
+  void lose(const Capability& object) {
+    world.page_out({object});
+    const Geometry& geometry = world.kernel().store.root().geometry;
+    std::memset(world.disk().block(geometry.home_block(object.object.frame())) + 100, 0x5a, 64);
+  }
+
+  KernelWorld world;
+  Guest guest;
+  std::vector<KernelWorld::Program> calls;
+  std::vector<Result> results;
+  bool is_asking = false;
+};
+
+bool was_told(std::string_view what) { return fake_machine().console_output.find(what) != std::string::npos; }
+
+constexpr Kind kinds_with_contents[] = {Kind::capability_page, Kind::process, Kind::node,     Kind::wrapper,
+                                        Kind::endpoint,        Kind::notice,  Kind::schedule, Kind::activity};
+
+}  // namespace
+
+TEST_CASE("a lost frame of each kind is rescinded: what was there stays void, over restarts and for all who come after") {
+  for (const Kind kind : kinds_with_contents) {
+    for (const bool by_making : {false, true}) {  // range.make rescinds what is of another kind
+      CAPTURE(info(kind).name, by_making);
+      Owner owner;
+      owner.world.start();
+      const FrameNumber frame{tried_frame};
+      REQUIRE(owner.make(frame, kind) == Result::ok);
+      const Capability old_one = owner.has_bought();
+      REQUIRE(old_one.object.frame() == frame);
+      // Not zero all over: then the tag says it all, and there is nothing to lose.
+      owner.world.write(old_one);
+      if (kind == Kind::process) reinterpret_cast<Process*>(owner.world.bytes(old_one))->registers.rip = 1;
+      if (kind == Kind::capability_page) reinterpret_cast<Capability*>(owner.world.bytes(old_one))[0] = number_capability(1);
+      owner.lose(old_one);
+      const Kind next = kind == Kind::process ? Kind::node : Kind::process;
+      REQUIRE((by_making ? owner.make(frame, next) : owner.rescind(frame)) == Result::ok);
+      CHECK(was_told("a frame is damaged"));
+      owner.world.take_checkpoint();
+      owner.world.cut_and_boot();
+      REQUIRE_FALSE(owner.world.is_alive(old_one));
+      REQUIRE(owner.make(frame, kind) == Result::ok);
+      REQUIRE(owner.world.is_alive(owner.has_bought()));
+      REQUIRE_FALSE(owner.world.is_alive(old_one));
+      CHECK(owner.has_bought().version.value > old_one.version.value);
+    }
+  }
+}
+
+TEST_CASE("what a translation went by is lost and rescinded: the next access faults") {
+  Owner owner;
+  uint64_t loads = 0;
+  bool reads = true;
+  const Guest reader = owner.world.new_guest([&](Process& p) {
+    if (!reads) return;
+    ++loads;
+    p.registers.rdi = Guest::memory;
+    p.registers.rip = rip_of_load;
+  });
+  owner.world.start();
+  run_checked(owner.world, 60);
+  owner.lose(reader.root);
+  loads = 0;
+  run_checked(owner.world, 60);
+  REQUIRE(loads > 10);  // translated as before
+  reads = false;
+  REQUIRE(owner.rescind(reader.root.object.frame()) == Result::ok);
+  reads = true;
+  loads = 0;
+  run_checked(owner.world, 60);
+  CHECK(loads <= 1);
+  CHECK(owner.world.process(reader).control.state == ProcessState::stopped);
+}
+
+TEST_CASE("a lost schedule that is rescinded gives nobody its priority any more") {
+  Owner owner;
+  owner.world.open_new_rows();
+  const Guest important = owner.world.new_guest([](Process& p) { KernelWorld::invoke(p, Invocation::reply_and_wait, 0); }, 9);
+  owner.world.start();
+  run_checked(owner.world, 60);
+  Process& process = owner.world.process(important);
+  const Capability schedule = process.schedule;
+  REQUIRE(owner.world.kernel().scheduler.standing(process).priority == 9);
+  owner.lose(schedule);
+  REQUIRE(owner.world.kernel().scheduler.standing(owner.world.process(important)).priority == 9);
+  REQUIRE(owner.rescind(schedule.object.frame()) == Result::ok);
+  CHECK(owner.world.kernel().scheduler.standing(owner.world.process(important)).priority == 0);
+}
+
+TEST_CASE("a lost process is destroyed, and its activity finds that it has nobody to run") {
+  Owner owner;
+  uint64_t count = 0;
+  owner.world.open_new_rows();
+  const Guest lost = owner.world.new_guest([&](Process&) { ++count; });
+  owner.world.start();
+  run_checked(owner.world, 60);
+  owner.lose(lost.process);
+  owner.world.cut_and_boot();
+  run_checked(owner.world, 60);
+  CHECK(was_told("a process cannot be read and does not run"));
+  REQUIRE(owner.rescind(lost.process.object.frame()) == Result::ok);
+  owner.world.take_checkpoint();
+  for (unsigned boot = 0; boot < 2; ++boot) {
+    owner.world.cut_and_boot();
+    count = 0;
+    run_checked(owner.world, 60);
+    CHECK(count == 0);
+    CHECK(was_told("a process makes no sense and does not run") == (boot == 0));
+    owner.world.take_checkpoint();
+  }
+}
+
+TEST_CASE("a process whose activity is lost is stopped and destroyed all the same") {
+  Owner owner;
+  owner.world.open_new_rows();
+  const Guest lost = owner.world.new_guest([](Process& p) { KernelWorld::invoke(p, Invocation::reply_and_wait, 0); });
+  owner.world.start();
+  run_checked(owner.world, 60);
+  owner.lose(lost.activity);
+  owner.world.process(owner.guest).capability_registers[bought] = lost.process;
+  REQUIRE(owner.ask(call(bought, {method::process_stop})) == Result::ok);
+  CHECK(owner.world.process(lost).control.state == ProcessState::stopped);
+  REQUIRE(owner.rescind(lost.process.object.frame()) == Result::ok);
+  CHECK_FALSE(owner.world.is_alive(lost.process));
+}

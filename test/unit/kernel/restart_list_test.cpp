@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+//
+// The restart list over a disk that has lost rows of activities: what stood in them does not run, all else does.
+#include <catch2/catch.hpp>
+
+#include <cstring>
+
+#include "test/unit/kernel/scripted_guest.hpp"
+
+using namespace perdure;
+
+namespace {
+
+constexpr unsigned range_register = 5, bought = 7;
+constexpr uint64_t first_free = 300;  // frames that KernelWorld does not reach
+
+// Guests that count, each with an activity in a row of its own, made in this order: the first one stands last in
+// the list. One more, in the row of the last, does what it is told.
+struct Rows {
+  explicit Rows(unsigned count) : counts(count) {
+    for (unsigned i = 0; i < count; ++i) {
+      world.open_new_rows();
+      guests.push_back(world.new_guest([this, i](Process&) { ++counts[i]; }));
+    }
+    owner = world.new_guest([this](Process& p) {
+      if (is_asking) results.push_back(result_of(p));
+      is_asking = !calls.empty();
+      if (!is_asking) return;
+      calls.front()(p);
+      calls.erase(calls.begin());
+    });
+    world.process(owner).capability_registers[range_register] = {.type = CapabilityType::range, .payload = first_free + 64};
+    world.start();
+    run_checked(world, 50);
+    world.page_out({});
+  }
+
+  FrameNumber row(unsigned i) { return guests[i].activity.object.frame(); }
+
+  void damage(FrameNumber frame) {
+    const Geometry& geometry = world.kernel().store.root().geometry;
+    std::memset(world.disk().block(geometry.home_block(frame)) + 100, 0x5a, 64);
+  }
+
+  // -> which of them run.
+  std::vector<unsigned> who_runs() {
+    counts.assign(counts.size(), 0);
+    run_checked(world, 400);
+    std::vector<unsigned> running;
+    for (unsigned i = 0; i < counts.size(); ++i) {
+      if (counts[i] > 0) running.push_back(i);
+    }
+    return running;
+  }
+
+  Result ask(KernelWorld::Program what) {
+    results.clear();
+    calls.push_back(std::move(what));
+    run_checked(world, 400);
+    REQUIRE(results.size() == 1);
+    return results[0];
+  }
+
+  Result destroy(FrameNumber row) { return ask(call(range_register, {method::range_rescind, row.value, 1})); }
+  Result make_row(uint64_t frame) {
+    return ask(call(range_register, {method::range_make, frame, static_cast<uint64_t>(Kind::activity), 1, 0}, 0, bought));
+  }
+
+  KernelWorld world;
+  std::vector<Guest> guests;
+  Guest owner;
+  std::vector<unsigned> counts;
+  std::vector<KernelWorld::Program> calls;
+  std::vector<Result> results;
+  bool is_asking = false;
+};
+
+bool was_told(std::string_view what) { return fake_machine().console_output.find(what) != std::string::npos; }
+constexpr std::string_view lost = "a row of activities cannot be read; what stood in it does not run\n";
+constexpr std::string_view gap = "the list of what ran had a gap, which is closed";
+
+std::vector<unsigned> all_but(unsigned count, std::initializer_list<unsigned> left_out) {
+  std::vector<unsigned> result;
+  for (unsigned i = 0; i < count; ++i) {
+    if (std::find(left_out.begin(), left_out.end(), i) == left_out.end()) result.push_back(i);
+  }
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("one row of activities that cannot be read, wherever in the list, stops only what stood in it") {
+  constexpr unsigned count = 5;
+  for (unsigned damaged = 0; damaged < count - 1; ++damaged) {  // the last one has the owner, too
+    CAPTURE(damaged);
+    Rows rows(count);
+    rows.damage(rows.row(damaged));
+    for (unsigned boot = 0; boot < 2; ++boot) {
+      rows.world.cut_and_boot();
+      CHECK(was_told(lost));
+      CHECK(rows.who_runs() == all_but(count, {damaged}));
+      rows.world.take_checkpoint();
+    }
+  }
+}
+
+TEST_CASE("the only row, and the row at both ends, cannot be read: the kernel goes on") {
+  Rows rows(1);
+  rows.damage(rows.row(0));
+  rows.world.cut_and_boot();
+  CHECK(was_told(lost));
+  CHECK(rows.who_runs().empty());
+}
+
+TEST_CASE("a damaged row, and those beside it, are destroyed; rows are made; the next boot closes the gap") {
+  constexpr unsigned count = 6;
+  for (unsigned damaged = 0; damaged < count - 1; ++damaged) {
+    for (const bool is_place_used_again : {false, true}) {
+      CAPTURE(damaged, is_place_used_again);
+      Rows rows(count);
+      rows.damage(rows.row(damaged));
+      rows.world.cut_and_boot();
+      REQUIRE(rows.who_runs() == all_but(count, {damaged}));
+      REQUIRE(rows.make_row(first_free + 1) == Result::ok);
+      REQUIRE(rows.destroy(rows.row(damaged)) == Result::ok);
+      if (is_place_used_again) REQUIRE(rows.make_row(rows.row(damaged).value) == Result::ok);
+      const unsigned beside = damaged > 0 ? damaged - 1 : 1;
+      REQUIRE(rows.destroy(rows.row(beside)) == Result::ok);
+      REQUIRE(rows.make_row(first_free + 2) == Result::ok);
+      rows.world.take_checkpoint();
+      rows.world.cut_and_boot();
+      CHECK(was_told(gap));
+      CHECK_FALSE(was_told(lost));
+      CHECK(rows.who_runs() == all_but(count, {damaged, beside}));
+      REQUIRE(rows.make_row(first_free + 3) == Result::ok);
+      rows.world.take_checkpoint();
+      rows.world.cut_and_boot();
+      CHECK_FALSE(was_told(gap));
+      CHECK(rows.who_runs() == all_but(count, {damaged, beside}));
+    }
+  }
+}
+
+TEST_CASE("a row is made although the newest one cannot be read, and both ends are found") {
+  Rows rows(4);
+  // The newest row is then one of nobody.
+  REQUIRE(rows.make_row(first_free + 1) == Result::ok);
+  rows.world.page_out({});
+  rows.damage({first_free + 1});
+  rows.world.cut_and_boot();
+  REQUIRE(was_told(lost));
+  REQUIRE(rows.make_row(first_free + 2) == Result::ok);
+  rows.world.take_checkpoint();
+  rows.world.cut_and_boot();
+  CHECK(was_told(lost));
+  CHECK(rows.who_runs() == all_but(4, {}));
+  CHECK(rows.world.kernel().store.system().first_activity_row == FrameNumber{first_free + 2});
+}

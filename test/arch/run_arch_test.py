@@ -7,6 +7,7 @@ must come back as QEMU's exit status: a machine that dies, resets or ends by acc
 
 usage: run_arch_test.py QEMU KERNEL SITUATION
 """
+import os
 import random
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import tempfile
 import threading
 import time
 
-TIME_LIMIT_SECONDS = 60
+TIME_LIMIT_SECONDS = 60 * int(os.environ.get("PERDURE_PATIENCE", 1))  # scripts/lib/perdure_host/patience.py
 DISK_BYTES = 16 << 20
 FAULTS = ("null", "text", "constant", "identity", "guard", "execute", "stack", "invalid",
           "user_execute", "user_read", "user_write")

@@ -10,6 +10,7 @@ import re
 import time
 
 from perdure_host import image
+from perdure_host.patience import end_of
 from perdure_host.roots import committed_generation, newest_sequence
 from perdure_host.sick_disk import SickDisk
 from perdure_host.testing import main
@@ -102,7 +103,7 @@ def restart(lab, disk):
 
 
 def await_newer_root(disk, sequence):
-    end = time.monotonic() + PATIENCE_SECONDS
+    end = end_of(PATIENCE_SECONDS)
     while newest_sequence(disk.image) == sequence:
         assert time.monotonic() < end, "the boot writes no root"
         time.sleep(0.002)

@@ -5,6 +5,8 @@ import re
 import select
 import time
 
+from .patience import end_of
+
 
 class ConsoleClosed(Exception):
     """The other end has gone: the machine ended."""
@@ -28,7 +30,7 @@ class Console:
         """Waits until the pattern stands in what was not yet taken, takes all up to its end, and
         returns the match."""
         expression = re.compile(pattern)
-        end = time.monotonic() + seconds
+        end = end_of(seconds)
         while True:
             found = expression.search(self.text, self._taken)
             if found:

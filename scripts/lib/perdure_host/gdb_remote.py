@@ -9,6 +9,8 @@ import pathlib
 import socket
 import time
 
+from .patience import end_of
+
 RBP, RIP, CR3 = 6, 16, 29
 RDI, RSI = 5, 4
 
@@ -19,7 +21,7 @@ class MachineEnded(Exception):
 
 class GdbRemote:
     def __init__(self, path, seconds=60):
-        end = time.monotonic() + seconds
+        end = end_of(seconds)
         while not pathlib.Path(path).exists() and time.monotonic() < end:
             time.sleep(0.01)
         self._socket = socket.socket(socket.AF_UNIX)

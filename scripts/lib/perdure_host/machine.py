@@ -17,6 +17,7 @@ import time
 
 from . import emulator
 from .console import Console, ConsoleClosed, Unexpected
+from .patience import end_of
 from .roots import committed_generation
 from .workplace import KERNEL
 
@@ -74,7 +75,7 @@ class Machine:
         return listener
 
     def _accept(self, listener):
-        end = time.monotonic() + 30
+        end = end_of(30)
         with listener:
             while time.monotonic() < end:
                 try:
@@ -126,14 +127,14 @@ class Machine:
 
     def await_disk_write(self, counts, seconds=DEFAULT_SECONDS):
         """Until more writes have completed than are in these counts."""
-        end = time.monotonic() + seconds
+        end = end_of(seconds)
         while self.disk_counts()[0] == counts[0]:
             assert time.monotonic() < end, "nothing is written; " + self.console.tail()
             self.console.read(0.002)  # unread, some 280 bytes stop a machine that writes them
 
     def await_disk_quiet(self, quiet_seconds, seconds=DEFAULT_SECONDS):
         """Until the disk has had nothing to do for so long; answers its counts."""
-        end = time.monotonic() + seconds
+        end = end_of(seconds)
         counts, since = self.disk_counts(), time.monotonic()
         while time.monotonic() - since < quiet_seconds:
             assert time.monotonic() < end, "the disk is never quiet; " + self.console.tail()
@@ -146,7 +147,7 @@ class Machine:
     def await_checkpoint(self, seconds=DEFAULT_SECONDS):
         """Until one is committed that was not declared before now. Only where something changes all
         the time, by a program that computes: of nothing new there is no checkpoint."""
-        end = time.monotonic() + seconds
+        end = end_of(seconds)
         for _ in range(2):  # the next may be under way already; counted, for behind a cut a number is left out
             before = committed_generation(self.image)
             while committed_generation(self.image) == before:
@@ -186,7 +187,7 @@ class Machine:
 
     def wait_end(self, seconds=DEFAULT_SECONDS):
         """Waits until QEMU ends by itself; returns its exit status."""
-        end = time.monotonic() + seconds
+        end = end_of(seconds)
         while self._process.poll() is None and time.monotonic() < end:
             if not self.console.closed:
                 self.console.read(0.1)

@@ -8,6 +8,7 @@ since, its root cannot be durable. QEMU holds that flush for as long as we like 
 
 import time
 
+from .patience import end_of
 from .spinner import glimpse, look
 
 INTERVAL_MS = 300
@@ -60,7 +61,7 @@ def goes_on_before_commit(machine):
 
 def await_step_after(machine, begin):
     """Looks without stopping the machine: to stop it, QEMU would wait for the flush."""
-    end = time.monotonic() + PATIENCE_SECONDS
+    end = end_of(PATIENCE_SECONDS)
     while time.monotonic() < end:
         if glimpse(machine) > begin:
             return True

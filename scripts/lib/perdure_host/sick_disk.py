@@ -11,6 +11,8 @@ import signal
 import subprocess
 import time
 
+from .patience import end_of
+
 START_SECONDS = 30
 
 
@@ -49,7 +51,7 @@ class SickDisk:
         self.socket.unlink(missing_ok=True)
         with open(self.socket.with_suffix(".log"), "ab") as log:  # a line for each error that was asked for
             self._process = subprocess.Popen(self._words(), stdin=subprocess.DEVNULL, stderr=log, start_new_session=True)
-        end = time.monotonic() + START_SECONDS
+        end = end_of(START_SECONDS)
         while not self.socket.exists():
             assert self._process.poll() is None, "nbdkit did not start"
             assert time.monotonic() < end, "nbdkit does not listen"

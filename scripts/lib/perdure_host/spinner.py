@@ -8,6 +8,8 @@ forms, so that any n can be checked without running the steps.
 import re
 import time
 
+from .patience import end_of
+
 MASK = 2**64 - 1
 SEED_WORD = 0x0123456789ABCDEF
 MARK = int.from_bytes(b"spinner", "little")
@@ -95,7 +97,7 @@ class Registers:
 
 def glimpse(machine, seconds=30):
     """The step that it has reached, without stopping it."""
-    end = time.monotonic() + seconds
+    end = end_of(seconds)
     while time.monotonic() < end:
         registers = Registers(machine.registers())
         if registers.are_of_the_spinner() and registers.agree_while_running():
@@ -107,7 +109,7 @@ def glimpse(machine, seconds=30):
 def look(machine, seconds=30):
     """Stops the machine in the middle of the spinner and checks its registers; the machine stays
     stopped. Returns the step."""
-    end = time.monotonic() + seconds
+    end = end_of(seconds)
     while time.monotonic() < end:
         # To stop it QEMU flushes the image, which takes its time on a busy host: not before it is worth it.
         if Registers(machine.registers()).are_of_the_spinner():

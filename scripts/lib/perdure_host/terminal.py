@@ -9,6 +9,7 @@ import subprocess
 import time
 
 from .console import Unexpected
+from .patience import end_of
 
 
 class Terminal:
@@ -22,7 +23,7 @@ class Terminal:
         self._taken = 0
 
     def expect(self, pattern, seconds=120):
-        end = time.monotonic() + seconds
+        end = end_of(seconds)
         while True:
             found = re.compile(pattern).search(self.text, self._taken)
             if found:
@@ -50,7 +51,7 @@ class Terminal:
 
     def status(self, seconds=60):
         """Reads to the end, and returns the exit status."""
-        end = time.monotonic() + seconds
+        end = end_of(seconds)
         while self._process.poll() is None and time.monotonic() < end:
             self._read(0.1)
         if self._process.poll() is None:

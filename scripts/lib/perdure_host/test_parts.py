@@ -33,19 +33,20 @@ class Test:
     name: str
     command: list
     seconds: int
+    seed: int
     environment: dict
     working_directory: object = None  # None: one of its own, which it is told
 
 
-def tests_of(part, options):
+def tests_of(part, seed, is_long):
     if part == "docs":
-        return docs_tests()
+        return docs_tests(seed)
     if part == "mutations":
-        return mutation_tests()
-    return built_tests(part, options) + machine_tests(part, options)
+        return mutation_tests(seed)
+    return built_tests(part, seed, is_long) + machine_tests(part, seed, is_long)
 
 
-def built_tests(part, options):
+def built_tests(part, seed, is_long):
     """What meson knows as tests, by their suite."""
     listed = subprocess.run(["meson", "introspect", "--tests", BUILD], stdout=subprocess.PIPE,
                             text=True)
@@ -56,28 +57,28 @@ def built_tests(part, options):
         suites = {suite.rpartition(":")[2] for suite in test["suite"]}
         if part not in {PART_OF_SUITE.get(suite, "unit") for suite in suites or {"unit"}}:
             continue
-        environment = dict(test["env"], PERDURE_SEED=str(options.seed))
-        if options.long:
+        environment = dict(test["env"], PERDURE_SEED=str(seed))
+        if is_long:
             environment["PERDURE_LONG"] = "1"
         limit = max(test["timeout"] or 0, BUILT_TIME_LIMIT_SECONDS)
-        found.append(Test(part, test["name"], test["cmd"], limit, environment,
+        found.append(Test(part, test["name"], test["cmd"], limit, seed, environment,
                           test["workdir"] or BUILD))
     return found
 
 
-def machine_tests(part, options):
+def machine_tests(part, seed, is_long):
     found = []
     folder = {"system": "system", "chaos": "system", "crash": "crash"}.get(part)
     for file in sorted((ROOT / "test" / folder).glob("*.py")) if folder else ():
         text = file.read_text()
         if part == "chaos" and re.search(r"^CHAOS = False$", text, re.MULTILINE):
             continue
-        command = [sys.executable, file, "--seed", options.seed]
+        command = [sys.executable, file, "--seed", seed]
         command += ["--chaos"] if part == "chaos" else []
-        command += ["--long"] if options.long else []
+        command += ["--long"] if is_long else []
         limit = limit_in(text)
         limit *= 2 if part == "chaos" else 1
-        found += [Test(part, file.stem + case, command + choice, limit, python_path())
+        found += [Test(part, file.stem + case, command + choice, limit, seed, python_path())
                   for case, choice in cases_of(text)]
     return found
 
@@ -90,19 +91,19 @@ def cases_of(text):
     return [(f".{name}", ["--case", name]) for name in re.findall(r'"(\w+)"', cases[1])]
 
 
-def docs_tests():
+def docs_tests(seed):
     return [Test("docs", file.stem, [sys.executable, file],
-                 limit_in(file.read_text()) or BUILT_TIME_LIMIT_SECONDS, python_path(), ROOT)
+                 limit_in(file.read_text()) or BUILT_TIME_LIMIT_SECONDS, seed, python_path(), ROOT)
             for file in sorted((ROOT / "test" / "docs").glob("*.py"))]
 
 
-def mutation_tests():
+def mutation_tests(seed):
     found = []
     for file in MUTATORS:
         listed = subprocess.run([sys.executable, ROOT / file, "--list"], stdout=subprocess.PIPE, text=True)
         if listed.returncode != 0:
             raise Refusal(f"{file} does not know what it changes")
-        found += [Test("mutations", name, [sys.executable, file, "--jobs", "1", name], MUTATION_SECONDS_MAX,
+        found += [Test("mutations", name, [sys.executable, file, "--jobs", "1", name], MUTATION_SECONDS_MAX, seed,
                        python_path(), ROOT) for name in listed.stdout.splitlines()]
     return found
 

@@ -10,6 +10,8 @@ import select
 import sys
 import time
 
+from .patience import end_of
+
 FIRST_WORD = b"erdure"  # of kernel and shell alike
 PATIENCE_SECONDS = 10   # for an image whose programs say nothing
 
@@ -35,7 +37,7 @@ class TypedAhead:
         os.close(self._writer)
 
     def _await_first_word(self, process):
-        end = time.monotonic() + PATIENCE_SECONDS
+        end = end_of(PATIENCE_SECONDS)
         while process.poll() is None and time.monotonic() < end:
             if self._transcript.exists() and FIRST_WORD in self._transcript.read_bytes()[self._start:]:
                 return

@@ -97,6 +97,7 @@ void Kernel::tell_keeper(const MemoryFault& fault, uint64_t address, bool write,
   message.words[2] = by_space ? fault.offset : address;
   message.words[3] = detail;
   if (by_space) message.capabilities[0] = fault.node;
+  else message.words[4] = process.registers.rip;
 
   Capability keeper = by_space ? fault.keeper : process.keeper;
   const Outcome outcome = call_keeper(process, keeper, message, fault.code, address, detail, by_space);

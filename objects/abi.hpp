@@ -205,8 +205,8 @@ inline constexpr uint64_t clock_wait_until = method_code("clock.wait_until");
 // discriminator
 inline constexpr uint64_t discriminator_classify = method_code("discriminator.classify");  // c0 → w1 CapabilityType, w2 restrictions
 inline constexpr uint64_t discriminator_same = method_code("discriminator.same");  // c0, c1 → w1 0 or 1
-// What a keeper is sent, as a call. Memory: w1 FaultCode, w2 address (of a space's keeper: from
-// the start of its node), w3 detail (bit 0 write, bit 1 execute), c0 the node (space's keeper).
+// What a keeper is sent, as a call: w1 FaultCode, w2 address, w3 detail (bit 0 write, bit 1 execute). A space's
+// keeper: w2 from the start of its node, c0 the node. A process's own: w4 the instruction pointer.
 // The answer's words are ignored; ok lets the access be made again, anything else passes the
 // fault on to the process's own keeper (from that one: stops the process).
 inline constexpr uint64_t keeper_fault = method_code("keeper.fault");

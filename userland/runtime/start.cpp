@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// From the first instruction to program(). A program that returns has ended: it waits for ever
-// (whoever wants its storage back destroys its bank).
+// From the first instruction to program(). A program that returns has nothing to go back to: it stops by a fault,
+// which its keeper is told, at an instruction whose name says what happened.
 #include "userland/runtime/program.hpp"
 
 #include "userland/runtime/invoke.hpp"
@@ -11,10 +11,12 @@ using Initializer = void (*)();
 extern const Initializer __init_array_start[];
 extern const Initializer __init_array_end[];
 
+[[noreturn, gnu::noinline]] void program_has_returned() { __builtin_trap(); }
+
 [[noreturn]] void program_begins(uint64_t argument) {
   for (const Initializer* one = __init_array_start; one != __init_array_end; ++one) (*one)();
   perdure::program(argument);
-  perdure::wait_for_ever();
+  program_has_returned();
 }
 }
 

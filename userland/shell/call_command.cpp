@@ -2,7 +2,8 @@
 //
 // `call` and `describe`: invoke a server that the shell knows only by what it says of itself.
 //
-// A call waits as long as the server, or whoever has blocked the alias, likes; ^C leaves it.
+// A call waits as long as the server, or whoever has blocked the alias, likes; ^C leaves it, and so does the end
+// of the server by a fault.
 #include <algorithm>
 
 #include "userland/runtime/requests.hpp"
@@ -24,10 +25,11 @@ Called look_whether_stopped(Shell& shell, NameTable::Index index) {
 }
 
 // A ^C that was typed ahead is meant for this call, too.
-Called call_for_person(Shell& shell, CapabilityRegister target, Message& message) {
+Called call_for_person(Shell& shell, NameTable::Index index, CapabilityRegister target, Message& message) {
   if (shell.console.take_typed_interrupt()) return {.end = Called::End::left};
-  const auto result = shell.interrupter.call(target, message);
+  const auto result = shell.interrupter.call(target, message, shell.names.at(index).account);
   if (result) return {.result = *result};
+  if (shell.interrupter.was_program_stopped()) return {.end = Called::End::stopped_meanwhile};
   shell.console.drop_typed();
   return {.end = Called::End::left};
 }
@@ -40,6 +42,8 @@ void say_call_error(Shell& shell, std::string_view name, const Called& called) {
     case Called::End::left: return shell.say("interrupted: ", name, " had not answered\n");
     case Called::End::server_stopped:
       return shell.say_error(name, " is stopped; servers shows why, destroy ends it");
+    case Called::End::stopped_meanwhile:
+      return shell.say_error(name, " stopped before it answered; destroy ends it");
   }
 }
 
@@ -61,7 +65,7 @@ std::optional<std::string_view> name_to_bind(Shell& shell, const Words& words,
 // The capability is in answered_capability.
 void bind_answer(Shell& shell, NameTable::Index server, std::string_view name) {
   const Named& from = shell.names.at(server);
-  const Named alias{.name = Word::of(name), .origin = from.name, .wrapper_count = from.wrapper_count + 2, .is_answer = true};
+  const Named alias{.name = Word::of(name), .origin = from.name, .account = from.account, .wrapper_count = from.wrapper_count + 2, .is_answer = true};
   const auto kept = shell.names.fetch(server, NameTable::Which::process, shell_register::server_process.at);
   if (!kept) {
     shell.say_result(kept.error());
@@ -86,7 +90,7 @@ void call_method(Shell& shell, NameTable::Index index, const MethodDescription& 
     return;
   }
   if (binds) message->received[0] = shell_register::server_entry;
-  const Called called = call_for_person(shell, shell_register::server_entry, *message);
+  const Called called = call_for_person(shell, index, shell_register::server_entry, *message);
   if (!is_ok(called)) {
     say_call_error(shell, name, called);
   } else if (binds) {
@@ -107,7 +111,7 @@ std::expected<std::string_view, Called> describe_server(Shell& shell, NameTable:
   }
   Message message = request(method::describe);
   message.buffer = std::as_writable_bytes(shell.server_text());
-  if (const Called called = call_for_person(shell, entry, message); !is_ok(called)) return std::unexpected(called);
+  if (const Called called = call_for_person(shell, index, entry, message); !is_ok(called)) return std::unexpected(called);
   const std::span<char> text = shell.server_text().first(message.byte_count);
   std::ranges::replace_if(text, [](char c) { return c != '\n' && c != printable(c); }, '?');
   return std::string_view(text.data(), text.size());

@@ -54,7 +54,7 @@ bool is_void_alias(Shell&, NameTable::Index);
 // How a call that a person has asked for went. What the server answers is a matter between it and the
 // person: it is free to answer `in_use` or `interrupted`.
 struct Called {
-  enum class End { answered, left, server_stopped };
+  enum class End { answered, left, server_stopped, stopped_meanwhile };
   End end = End::answered;
   Result result = Result::ok;  // if it was answered, by the server or the kernel
 };

@@ -43,24 +43,31 @@ Answer<> Interrupter::begin(const Parts& parts) {
   return done;
 }
 
-std::optional<Result> Interrupter::call(CapabilityRegister target, Message& message) {
-  is_left_ = false;
+std::optional<Result> Interrupter::call(CapabilityRegister target, Message& message, uint32_t account) {
+  end_ = End::answered;
+  called_account_ = account;
   is_in_call_ = true;
   const Result result = perdure::call(target, message);
   is_in_call_ = false;
-  while (is_at_work_) sleep(parts_.clock, let_it_finish_ns);
+  while (at_work_ != 0) sleep(parts_.clock, let_it_finish_ns);
+  called_account_ = 0;
   // A server may answer `interrupted`, too.
-  return is_left_ ? std::nullopt : std::optional(result);
+  return end_ == End::answered ? std::optional(result) : std::nullopt;
 }
 
-bool Interrupter::end_call() {
-  is_at_work_ = true;
+bool Interrupter::end_call(End why) {
+  ++at_work_;
   const bool is_ended = is_in_call_ && parts_.caller.interrupt().value_or(false);
-  if (is_ended) (void)parts_.console.take_interrupt();
-  is_left_ = is_ended;
-  is_at_work_ = false;
+  if (is_ended) end_ = why;
+  if (is_ended && why == End::left) (void)parts_.console.take_interrupt();
+  --at_work_;
   return is_ended;
 }
+
+bool Interrupter::end_call() { return end_call(End::left); }
+
+// The account does not change under it: the shell is less important, and waits.
+bool Interrupter::end_call_of(uint32_t account) { return called_account_ == account && end_call(End::program_stopped); }
 
 void Interrupter::run(Interrupter* self) {
   while (true) self->serve();

@@ -5,9 +5,11 @@
 // waits at the console for a ^C and ends that call, and for the next boot, which it announces. The two
 // share this object.
 //
-//   shell         is_in_call_ = true, calls, is_in_call_ = false, waits until !is_at_work_
-//   interrupter   is_at_work_ = true, looks at is_in_call_; if set: ends the call, takes the ^C
-//                 out of the input; is_at_work_ = false
+//   shell         is_in_call_ = true, calls, is_in_call_ = false, waits until at_work_ is 0
+//   interrupter   raises at_work_, looks at is_in_call_; if set: ends the call, takes the ^C
+//                 out of the input; lowers at_work_
+//
+// So does the fault watcher (fault_watcher.hpp), when the called program stops.
 //
 // Each sets its own flag before it looks at the other's, so (ONLY-WHAT-MAY-BE-LEFT) no call is
 // ever ended but one that call() makes: never one to the bank, in whose middle the shell would lose
@@ -49,19 +51,27 @@ class Interrupter {
   Answer<> begin(const Parts&);
   bool is_there() const { return is_there_; }
 
-  // Like perdure::call; nothing if the person has typed ^C.
-  std::optional<Result> call(CapabilityRegister target, Message&);
+  // Like perdure::call; nothing if the person has typed ^C, or the program of this account has stopped (0: of none).
+  std::optional<Result> call(CapabilityRegister target, Message&, uint32_t account = 0);
   bool is_in_call() const { return is_in_call_; }
+  // The last call ended because the program stopped.
+  bool was_program_stopped() const { return end_ == End::program_stopped; }
 
   // What a ^C does. → was there a call to end?
   bool end_call();
+  // By the fault watcher: the program of this account stops, and answers nobody. → was it called?
+  bool end_call_of(uint32_t account);
 
  private:
   static constexpr size_t stack_words = 2048;
 
+  enum class End : uint8_t { answered, left, program_stopped };
+  bool end_call(End);
+
   std::atomic<bool> is_in_call_ = false;
-  std::atomic<bool> is_at_work_ = false;
-  std::atomic<bool> is_left_ = false;  // the present call, by a ^C
+  std::atomic<uint32_t> called_account_ = 0;
+  std::atomic<unsigned> at_work_ = 0;          // how many look at the present call, or end it
+  std::atomic<End> end_ = End::answered;       // of the present call
   bool is_there_ = false;
   Parts parts_;
   alignas(16) uint64_t stack_[stack_words] = {};

@@ -12,7 +12,7 @@ std::optional<NameTable::Index> NameTable::find(std::string_view name) const {
 
 std::optional<NameTable::Index> NameTable::find_account(uint32_t account) const {
   for (Index i = 0; i < names_.size(); ++i) {
-    if (names_[i].account == account && lives(i)) return i;
+    if (names_[i].account == account && lives(i) && !names_[i].is_alias()) return i;
   }
   return std::nullopt;
 }
@@ -77,6 +77,16 @@ Answer<> NameTable::reserve(size_t count) {
 
 Answer<> NameTable::make_room_for(std::string_view name) {
   return place_to_reuse(name) ? Answer<>{} : reserve(names_.size() + 1);
+}
+
+Answer<> NameTable::keep_watcher(CapabilityRegister endpoint) {
+  if (auto done = go_to_page(0); !done) return done;
+  return page_.store(watcher_slot, endpoint);
+}
+
+Answer<> NameTable::fetch_watcher(CapabilityRegister into) const {
+  if (auto done = go_to_page(0); !done) return done;
+  return page_.fetch(watcher_slot, into);
 }
 
 // --- places ------------------------------------------------------------------------------------

@@ -5,7 +5,8 @@
 // the table grows. There is no largest number of names.
 //
 //   capability page: 31 places of 4 slots (bank, entry, process, control; void what a name has not);
-//                    slot 126: the first page, slot 127: the next one
+//                    slot 126: the first page, slot 127: the next one;
+//                    slot 125 of the first page: the endpoint of the fault watcher
 //
 // The name of what was destroyed or revoked stays for a while, with its capabilities: whoever
 // calls it hears from the kernel that the capability is void. The place is taken over by the same
@@ -26,7 +27,7 @@ namespace perdure {
 struct Named {
   Word name;                // empty: a free place
   Word origin;              // a server: its program. An alias: what it was made of, or who answered it
-  uint32_t account = 0;     // a server: of its bank
+  uint32_t account = 0;     // a server's bank; of an alias: the server that it leads to
   unsigned wrapper_count = 0;  // an alias: in a row up to the server, as far as is known here
   bool is_answer = false;   // an alias: of a capability that its origin answered
   bool is_blocked = false;  // an alias
@@ -69,6 +70,9 @@ class NameTable {
   // After make_room_for() the name. The capabilities are copied from the registers given.
   Answer<Index> add(const Named&, const NamedCapabilities&);
   Answer<> fetch(Index, Which, CapabilityRegister into) const;
+  // After reserve().
+  Answer<> keep_watcher(CapabilityRegister endpoint);
+  Answer<> fetch_watcher(CapabilityRegister into) const;
   void note_over(Index index) { names_[index].over_since = ++over_count_; }
   void note_blocked(Index index, bool is_blocked) { names_[index].is_blocked = is_blocked; }
   // The name is unknown from now on, and its capabilities are kept no longer.
@@ -78,7 +82,8 @@ class NameTable {
   static constexpr unsigned slots_per_place = 4;
   static constexpr unsigned next_page_slot = capabilities_per_page - 1;
   static constexpr unsigned first_page_slot = next_page_slot - 1;
-  static constexpr unsigned places_per_page = first_page_slot / slots_per_place;
+  static constexpr unsigned watcher_slot = first_page_slot - 1;
+  static constexpr unsigned places_per_page = watcher_slot / slots_per_place;
   static constexpr unsigned over_kept_max = 64;
 
   GrowingArray<Named> names_;

@@ -31,8 +31,11 @@ Shell::Shell()
               [](void* shell) { static_cast<Shell*>(shell)->await_banner(); }, this),
       names(program_heap(), shell_register::bank, shell_register::table_page,
             CapabilityPageCapability{shell_register::scratch}),
-      banners_(shell_register::devices, shell_register::console) {
+      banners_(shell_register::devices, shell_register::console),
+      faults_(shell_register::devices, shell_register::console,
+              [](void* shell) { static_cast<Shell*>(shell)->await_banner(); }, this) {
   start_interrupter();
+  if (interrupter.is_there()) start_fault_watcher();
 }
 
 // The power may fail again while the banner is being written: then it is written once more.
@@ -86,6 +89,45 @@ void Shell::start_interrupter() {
                            .announce = [](void* shell) { static_cast<Shell*>(shell)->announce_restart(); },
                            .context = this,
                            .scratch = {scratch(0), scratch(1)}});
+}
+
+// By the interrupter's schedule: so what it does is done before the shell goes on. Its endpoint is in the table of names,
+// for the shell has no register left.
+void Shell::start_fault_watcher() {
+  const auto scratch = [](unsigned i) {
+    return CapabilityRegister{static_cast<uint8_t>(shell_register::scratch.number + i)};
+  };
+  constexpr unsigned after_names = 1;  // the table of names works in the first one
+  if (!names.reserve(names_at_hand)) return;
+  const EndpointCapability endpoint{scratch(after_names)};
+  const auto done = fault_watcher_.begin({.bank = shell_register::bank,
+                                          .space = shell_register::own_space,
+                                          .caller = shell_register::own_process,
+                                          .schedule = shell_register::interrupter_schedule,
+                                          .devices = shell_register::devices,
+                                          .clock = shell_register::clock,
+                                          .checkpoint = shell_register::checkpoint,
+                                          .tell = [](void* shell, const ProgramFault& fault) {
+                                            static_cast<Shell*>(shell)->tell_fault(fault);
+                                          },
+                                          .context = this,
+                                          .scratch = {scratch(after_names + 1), scratch(after_names + 2)},
+                                          .endpoint_into = endpoint});
+  if (done) (void)names.keep_watcher(endpoint.at);
+}
+
+// In the watcher's process.
+void Shell::tell_fault(const ProgramFault& fault) {
+  TextBuffer<256> what;
+  write_fault(what, fault);
+  if (const auto index = names.find_account(fault.account)) {
+    const Named& server = names.at(*index);
+    faults_.say(server.name.view(), " (", server.origin.view(), ") stopped: ", what.text(), "\n  scripts/perdure where ",
+                server.origin.view(), " 0x", Hexadecimal{fault.instruction}, " tells the line of its source\n");
+  } else {
+    faults_.say("the program of bank ", fault.account, " stopped: ", what.text(), "\n");
+  }
+  (void)interrupter.end_call_of(fault.account);
 }
 
 // What a command needs is there before the first one: so that the frames that a person sees in

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "userland/shell/console.hpp"
+#include "userland/shell/fault_watcher.hpp"
 #include "userland/shell/interrupter.hpp"
 #include "userland/shell/line_editor.hpp"
 #include "userland/shell/name_table.hpp"
@@ -67,10 +68,14 @@ class Shell {
   size_t running_length_ = 0;
   std::atomic<bool> is_running_line_ = false;  // read by the interrupter
   ConsoleSession banners_;                     // of the process that writes the banner
+  FaultWatcher fault_watcher_;
+  ConsoleSession faults_;                      // of its process
   std::atomic<uint64_t> boot_ = 0;             // that the banner was shown for
   uint64_t boot_of_line_ = 0;
 
   void start_interrupter();
+  void start_fault_watcher();
+  void tell_fault(const ProgramFault&);
   void announce_restart();
   void await_banner();
   void touch_memory();

@@ -197,12 +197,18 @@ TEST_CASE("a fault that was given up by a stop leaves nothing behind for the nex
   });
   bool space_refuses = true;
   const Guest space_keeper = world.new_guest([&](Process& p) {
-    if ((p.registers.rax & 0xff) == static_cast<uint64_t>(Delivery::call)) told_space.push_back(p.registers.rdx);
+    if ((p.registers.rax & 0xff) == static_cast<uint64_t>(Delivery::call)) {
+      told_space.push_back(p.registers.rdx);
+      CHECK(message_word(p.registers, 4) == 0);
+    }
     KernelWorld::invoke(p, Invocation::reply_and_wait, resume_register, {space_refuses ? uint64_t{4} : 0});
   });
   bool own_answers = false;
   const Guest own_keeper = world.new_guest([&](Process& p) {
-    if ((p.registers.rax & 0xff) == static_cast<uint64_t>(Delivery::call)) told_own.push_back(p.registers.rdx);
+    if ((p.registers.rax & 0xff) == static_cast<uint64_t>(Delivery::call)) {
+      told_own.push_back(p.registers.rdx);
+      CHECK(message_word(p.registers, 4) == rip_of_load);  // where; a space's keeper is not told
+    }
     if (own_answers) KernelWorld::invoke(p, Invocation::reply_and_wait, resume_register, {0});
     p.registers.rax = 0;
   });

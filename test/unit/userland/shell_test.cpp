@@ -297,6 +297,37 @@ TEST_CASE("what a server answers is told as its answer, and not as what the shel
   CHECK_FALSE(world.shell->interrupter.end_call());
 }
 
+TEST_CASE("a call ends when the program that it waits for stops, and only then") {
+  World world;
+  world.command("start counter c1");
+  world.command("start counter c2");
+  world.command("wrap c1 g");
+  const auto account_of = [&](std::string_view name) { return world.shell->names.at(*world.shell->names.find(name)).account; };
+  world.command("block g");
+  world.kernel.while_blocked = [&] {
+    CHECK_FALSE(world.shell->interrupter.end_call_of(account_of("c2")));
+    CHECK(world.shell->interrupter.end_call_of(account_of("c1")));
+    return Result::interrupted;
+  };
+  CHECK(world.command("call g get") == "error: g stopped before it answered; destroy ends it\n");
+  CHECK_FALSE(world.shell->interrupter.end_call_of(account_of("c1")));  // none is waiting
+}
+
+TEST_CASE("what a program did when it stopped, in words") {
+  const auto told = [](ProgramFault fault) {
+    TextBuffer<256> text;
+    write_fault(text, fault);
+    return std::string(text.text());
+  };
+  CHECK(told({.code = FaultCode::no_memory, .address = 0x10, .instruction = 0x400123}) ==
+        "it read address 0x10, where nothing is; instruction 0x400123");
+  CHECK(told({.code = FaultCode::access, .address = 0x400000, .is_write = true, .instruction = 5}) ==
+        "it wrote to address 0x400000, where it may not; instruction 0x5");
+  CHECK(told({.code = FaultCode::access, .address = 0x7000, .is_execute = true, .instruction = 0x7000}) ==
+        "it jumped to address 0x7000, where it may not; instruction 0x7000");
+  CHECK(told({.code = FaultCode::other_exception, .address = 17}).starts_with("exception 17 of the processor"));
+}
+
 TEST_CASE("^C that was typed ahead of a call leaves it") {
   World world;
   world.command("start counter c1");

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: MIT
+"""A program that stops is told at once: its name, what it did, and where its source says so; a call that waits
+for it is answered, through an alias, too, and over a power cut; the prompt is drawn again; other servers serve on.
+
+What turns it red: a shell that does not watch what it starts (userland/shell/fault_watcher.cpp)."""
+
+import re
+import subprocess
+
+from perdure_host import image
+from perdure_host.testing import main
+from perdure_host.workplace import BUILD, ROOT
+
+TIME_LIMIT_SECONDS = 240
+
+FAULTY = BUILD / "test" / "faulty"
+RECIPES = "".join(f"program {name}\n" for name in ("faulty", "returns")) + "".join(
+    f"recipe {name}\n  program {name}\n  stack 2\n" for name in ("faulty", "returns"))
+
+# line, what is told, the function in which it was
+FAULTS = (
+    ("read 16", "it read address 0x10, where nothing is", "read_from"),
+    ("write 0x400000", "it wrote to address 0x400000, where it may not", "write_to"),
+    ("divide 0", "a division by zero, or whose result is too large", "divided_by"),
+    ("trap", "an invalid instruction (a trap, or a program that returned)", "run_into_trap"),
+)
+
+
+def test(lab):
+    description = lab.directory / "faulty.description"
+    description.write_text(image.DESCRIPTION.read_text() + RECIPES)
+    disk = lab.directory / "faulty.img"
+    image.make(disk, description, "32M", "4M", image.gathered_programs(lab.directory, (image.PROGRAMS, FAULTY)))
+    machine = lab.boot(disk, "interval=0")
+    machine.run("start counter c")
+    machine.run("call c add 7")
+    for number, (call, what, function) in enumerate(FAULTS):
+        name = f"f{number}"
+        machine.run(f"start faulty {name}")
+        machine.run(f"wrap {name} g")
+        told = machine.run(f"call {name if number % 2 else 'g'} {call}")
+        found = re.search(rf"{name} \(faulty\) stopped: {re.escape(what)}; instruction (0x[0-9a-f]+)\n"
+                          r"  scripts/perdure where faulty \1 tells the line of its source\n", told)
+        assert found, told
+        assert re.search(r"error: (f\d|g) stopped before it answered; destroy ends it", told), told
+        names_line("faulty", found[1], function, "faulty.cpp")
+        assert machine.run("call c get") == "7"
+        assert "is stopped" in machine.run(f"call {name} trap")
+        assert "stopped by a fault" in machine.run("servers")
+        machine.run(f"destroy {name} -y")
+        machine.run("forget g")
+    stops_at_prompt(machine)
+    outlives_a_cut(lab, machine, disk)
+
+
+def names_line(program, instruction, function, file):
+    where = subprocess.run([ROOT / "scripts" / "perdure", "where", FAULTY / f"{program}.elf", instruction],
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert function in where.stdout and f"{file}:" in where.stdout, where.stdout
+
+
+def stops_at_prompt(machine):
+    """And the prompt is there again."""
+    machine.type("start returns r\r")
+    found = machine.expect(r"r \(returns\) stopped: an invalid instruction[^\n]*; instruction (0x[0-9a-f]+)\n[^\n]*\n")
+    machine.expect("perdure> ")
+    names_line("returns", found[1], "program_has_returned", "start.cpp")
+    assert "stopped by a fault" in machine.run("servers")
+    assert machine.run("call c get") == "7"
+
+
+def outlives_a_cut(lab, machine, disk):
+    """What stopped before a checkpoint is stopped behind a cut, and what is started then is watched."""
+    machine.checkpoint()
+    machine.kill()
+    machine = lab.boot(disk, "interval=0")
+    assert "stopped by a fault" in machine.run("servers")
+    machine.run("start faulty f")
+    assert "f (faulty) stopped: it read address 0x8, where nothing is" in machine.run("call f read 8")
+    machine.checkpoint()
+    machine.kill()
+
+
+if __name__ == "__main__":
+    main(test)

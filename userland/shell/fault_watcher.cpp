@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+#include "userland/shell/fault_watcher.hpp"
+
+#include "userland/runtime/server.hpp"
+
+namespace perdure {
+
+namespace {
+
+constexpr uint64_t detail_write = 1 << 0;
+constexpr uint64_t detail_execute = 1 << 1;
+
+std::string_view access_of(const ProgramFault& fault) {
+  return fault.is_execute ? "jumped to" : fault.is_write ? "wrote to" : "read";
+}
+
+}  // namespace
+
+Answer<> FaultWatcher::begin(const Parts& parts) {
+  parts_ = parts;
+  if (const auto own = ScheduleCapability{parts.schedule}.get(); !own) return std::unexpected(own.error());
+  const ProcessCapability process{parts.scratch[0]};
+  const CapabilityRegister activity = parts.scratch[1];
+  Registers values;
+  values.rip = reinterpret_cast<uint64_t>(&FaultWatcher::run);
+  values.rdi = reinterpret_cast<uint64_t>(this);
+  // At a function's first instruction the stack pointer is a word below a multiple of 16.
+  values.rsp = reinterpret_cast<uint64_t>(stack_ + stack_words) - 24;
+  values.rflags = 0x202;  // interrupts on
+
+  Answer<> done = parts.bank.allocate(Kind::process, process.at);
+  if (done) done = parts.bank.allocate(Kind::activity, activity);
+  if (done) done = parts.bank.allocate(Kind::endpoint, parts.endpoint_into.at);
+  if (done) done = process.set_registers(values);
+  if (done) done = process.store(process_slot::space, parts.space.at);
+  if (done) done = process.store(process_slot::schedule, parts.schedule);
+  for (const CapabilityRegister given : {parts.devices.at, parts.caller.at, parts.clock.at, parts.checkpoint.at}) {
+    if (done) done = process.store(given.number, given);
+  }
+  if (done) done = parts.endpoint_into.set_receiver(process);
+  if (done) done = process.start(activity);
+  return done;
+}
+
+Answer<> FaultWatcher::watch(EndpointCapability endpoint, ProcessCapability program, uint32_t account, CapabilityRegister scratch) {
+  Answer<> done = endpoint.entry(account, scratch);
+  if (done) done = program.store(process_slot::keeper, scratch);
+  return done;
+}
+
+void FaultWatcher::run(FaultWatcher* self) {
+  serve_by([self](Message& message) {
+    if (message.words[0] == method::keeper_fault) {
+      self->parts_.tell(self->parts_.context, {.account = static_cast<uint32_t>(message.entry_payload),
+                                               .code = static_cast<FaultCode>(message.words[1]),
+                                               .address = message.words[2],
+                                               .is_write = (message.words[3] & detail_write) != 0,
+                                               .is_execute = (message.words[3] & detail_execute) != 0,
+                                               .instruction = message.words[4]});
+    }
+    message = {.words = {static_cast<uint64_t>(Result::unsupported)}};
+  });
+}
+
+void write_fault(TextWriter& out, const ProgramFault& fault) {
+  const auto at_address = [&](std::string_view how) {
+    out << "it " << access_of(fault) << " address 0x" << Hexadecimal{fault.address} << how;
+  };
+  switch (fault.code) {
+    case FaultCode::no_memory: at_address(", where nothing is"); break;
+    case FaultCode::access: at_address(", where it may not"); break;
+    case FaultCode::unreadable: at_address(", which the disk does not give"); break;
+    case FaultCode::malformed_space: at_address(", where its space makes no sense"); break;
+    case FaultCode::invalid_instruction: out << "an invalid instruction (a trap, or a program that returned)"; break;
+    case FaultCode::divide_error: out << "a division by zero, or whose result is too large"; break;
+    case FaultCode::breakpoint: out << "a breakpoint"; break;
+    case FaultCode::protection: out << "a protected instruction or address"; break;
+    default: out << "exception " << fault.address << " of the processor"; break;
+  }
+  out << "; instruction 0x" << Hexadecimal{fault.instruction};
+}
+
+}  // namespace perdure

@@ -221,10 +221,10 @@ constexpr Test tests[] = {
     {"machine time never goes back", time_goes_on},
 };
 constexpr auto ended = for_each_row("a deadline ends the wait for ", waits, ends_a_wait);
-constexpr auto refusals = for_each_row("no deadline is taken by ", others, none_for_others);
+constexpr auto not_taken = for_each_row("no deadline is taken by ", others, none_for_others);
 
 }  // namespace
 
-constinit const Suite deadlines{"deadlines", {{tests, ended, refusals}}};
+constinit const Suite deadlines{"deadlines", {{tests, ended, not_taken}}};
 
 }  // namespace perdure::guest

@@ -51,8 +51,7 @@ struct Suite {
   std::array<std::span<const Test>, 6> tables;
 };
 
-extern const Suite address_spaces, capabilities, deadlines, faults, lives, mappings, messages, nodes, notices, pages,
-    processes, registers_kept, resume, schedules, storage, transfer, wrappers;
+extern const Suite messages, resume, deadlines, notices, wrappers, capabilities, refusals, storage;
 
 // --- checks -----------------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ CHAOS = False  # one of the ways
 
 CASES = ("plain", "general_path", "counted", "checked", "chaos", "cuts", "lossy_cuts")
 
-TESTS_MIN = 130
+TESTS_MIN = 220
 BEGIN = r"guest: ([a-z_]+: .*)\n"
 END = r"guest: (\d+) tests passed, (\d+) failed, (\d+) checks\n"
 DESCRIPTION = ROOT / "test" / "guest" / "guest.description"
@@ -28,7 +28,7 @@ SIZE, LOG_SIZE = "32M", "8M"
 
 INTERVAL_MS = 20         # so that a cut seldom takes back more than one test
 CHAOS_SEEDS, CHAOS_SEEDS_LONG = 1, 6
-ROUNDS_CUT, ROUNDS_CUT_LONG = 8, 80
+ROUNDS_CUT, ROUNDS_CUT_LONG = 3, 30
 CUTS_MIN, CUTS_MIN_LONG = 5, 50  # else the suite was over too soon to be tried
 SECONDS_BETWEEN_CUTS = 0.5
 

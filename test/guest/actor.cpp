@@ -26,6 +26,10 @@ Actor::Actor(Body body, uint64_t argument, ScheduleCapability schedule)
   hold(registers::clock, the_clock.at);
 }
 
+Actor::~Actor() {
+  if (!outlives_) (void)process.stop();
+}
+
 void Actor::hold(CapabilityRegister as, CapabilityRegister from) const { done(process.store(as.number, from)); }
 void Actor::live_in(CapabilityRegister space) const { done(process.store(process_slot::space, space)); }
 void Actor::tell_faults_to(CapabilityRegister entry) const { done(process.store(process_slot::keeper, entry)); }

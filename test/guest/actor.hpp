@@ -20,6 +20,8 @@ class Actor {
  public:
   explicit Actor(Body, uint64_t argument = 0, ScheduleCapability schedule = ordinary);
   Actor(const Actor&) = delete;
+  // It runs no longer than what it may write to: its test's variables are gone next.
+  ~Actor();
 
   ProcessCapability process;
 
@@ -34,6 +36,8 @@ class Actor {
   Registers first_registers() const;
 
   ProcessCapability::Status status() const;
+  // It writes to nothing of its test's, and runs until its bank goes.
+  void outlive() { outlives_ = true; }
   // Lets all run until it is in this state.
   void await(ProcessState) const;
   // Until it is stopped → why.
@@ -44,6 +48,7 @@ class Actor {
   uint64_t argument_;
   unsigned stack_;
   bool has_activity_ = false;
+  bool outlives_ = false;
 };
 
 // Where callers hold what they invoke, what they send and what they receive.

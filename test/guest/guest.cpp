@@ -19,7 +19,7 @@ namespace {
 constexpr BankCapability all_tests{{3}};
 constexpr uint64_t idler_argument = 0;  // the tester's: how often all tests are made
 
-const Suite* const suites[] = {&messages, &resume, &deadlines, &notices, &wrappers, &capabilities, &refusals, &storage};
+const Suite* const suites[] = {&messages, &resume, &deadlines, &notices, &wrappers, &capabilities, &refusals, &storage, &address_spaces, &restrictions, &faults, &processes};
 
 // Where the suite is. It goes on from here behind a cut, like all else.
 struct Progress {
@@ -40,7 +40,7 @@ void tell(std::string_view line) {
 void tell_failure(const Place& place, std::string_view came, std::string_view expected) {
   progress.holds = false;
   TextBuffer<200> line;
-  line << "guest: FAILED: " << place.file << ":" << place.line << ": came " << came << ", expected " << expected << "\n";
+  line << "guest: FAILED: " << place.file.substr(place.file.rfind('/') + 1) << ":" << place.line << ": came " << came << ", expected " << expected << "\n";
   tell(line.text());
 }
 

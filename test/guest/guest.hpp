@@ -51,7 +51,8 @@ struct Suite {
   std::array<std::span<const Test>, 6> tables;
 };
 
-extern const Suite messages, resume, deadlines, notices, wrappers, capabilities, refusals, storage;
+extern const Suite messages, resume, deadlines, notices, wrappers, capabilities, refusals, storage,
+    address_spaces, restrictions, faults, processes;
 
 // --- checks -----------------------------------------------------------------------------------------
 

@@ -52,7 +52,7 @@ struct Suite {
 };
 
 extern const Suite messages, resume, deadlines, notices, wrappers, capabilities, refusals, storage,
-    address_spaces, restrictions, faults, processes;
+    address_spaces, restrictions, faults, processes, schedules, transfer, lives;
 
 // --- checks -----------------------------------------------------------------------------------------
 
@@ -124,7 +124,7 @@ NodeCapability new_node(uint8_t slot_size = 0);
 EndpointCapability new_endpoint();
 WrapperCapability new_wrapper(CapabilityRegister target, uint64_t payload = 0);
 NoticeCapability new_notice(uint64_t bits, ProcessCapability receiver = myself);
-ScheduleCapability new_schedule(uint64_t priority, uint64_t ceiling = sold_ceiling);
+ScheduleCapability new_schedule(uint64_t priority);  // its ceiling: sold_ceiling
 CapabilityRegister new_entry(EndpointCapability, uint64_t payload = 0);
 inline CapabilityRegister my_entry(uint64_t payload = 0) { return new_entry(my_endpoint, payload); }
 CapabilityRegister client_of(WrapperCapability);

@@ -42,9 +42,8 @@ NoticeCapability new_notice(uint64_t bits, ProcessCapability receiver) {
   return notice;
 }
 
-ScheduleCapability new_schedule(uint64_t priority, uint64_t ceiling) {
+ScheduleCapability new_schedule(uint64_t priority) {
   const ScheduleCapability schedule{{buy(Kind::schedule)}};
-  (void)ordinary.derive(schedule, ceiling);
   done(schedule.set({.priority = priority}));
   return schedule;
 }

@@ -20,6 +20,9 @@ namespace perdure::guest {
   }
 }
 
+// Takes messages, and answers none.
+[[noreturn]] inline void wait_openly(uint64_t) { wait_for_ever(); }
+
 // Takes one message, and neither answers it nor takes another.
 [[noreturn]] inline void takes_one(uint64_t) {
   Message message;

@@ -19,7 +19,7 @@ namespace {
 constexpr BankCapability all_tests{{3}};
 constexpr uint64_t idler_argument = 0;  // the tester's: how often all tests are made
 
-const Suite* const suites[] = {&messages, &resume, &deadlines, &notices, &wrappers, &capabilities, &refusals, &storage, &address_spaces, &restrictions, &faults, &processes, &schedules, &transfer, &lives};
+const Suite* const suites[] = {&messages, &resume, &deadlines, &notices, &wrappers, &capabilities, &refusals, &storage, &address_spaces, &restrictions, &faults, &processes, &schedules, &transfer, &lives, &computing};
 
 // Where the suite is. It goes on from here behind a cut, like all else.
 struct Progress {

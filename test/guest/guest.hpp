@@ -52,7 +52,7 @@ struct Suite {
 };
 
 extern const Suite messages, resume, deadlines, notices, wrappers, capabilities, refusals, storage,
-    address_spaces, restrictions, faults, processes, schedules, transfer, lives;
+    address_spaces, restrictions, faults, processes, schedules, transfer, lives, computing;
 
 // --- checks -----------------------------------------------------------------------------------------
 

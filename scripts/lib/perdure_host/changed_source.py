@@ -39,8 +39,16 @@ def commands_of(test):
     return {str((BUILD / words[-1]).resolve().relative_to(ROOT)): words for words in lines if "-c" in words}, lines[-1]
 
 
+@functools.cache
 def sources_of(test):
-    return commands_of(test)[0].keys()
+    """Those whose objects the linker takes: an archive has others, too."""
+    compiles, link = commands_of(test)
+    place = link.index("-o") + 1
+    told = subprocess.run([*link[:place], "/dev/null", *link[place + 1:], "-Wl,--trace"], cwd=BUILD, check=True,
+                          stdout=subprocess.PIPE, text=True).stdout.splitlines()
+    taken = {(BUILD / line).resolve() for line in told}
+    return [source for source, words in compiles.items()
+            if (BUILD / words[words.index("-o") + 1]).resolve() in taken]
 
 
 def compile_changed(test, source, texts, directory):

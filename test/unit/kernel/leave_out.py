@@ -134,7 +134,7 @@ def main():
     options = parser.parse_args()
     os.environ["PERDURE_RUNS"] = str(SEEDS)
     changed_source.build([*UNIT_TESTS, SIMULATION])
-    known = sorted({file for test in UNIT_TESTS for file in changed_source.sources_of(test)
+    known = sorted({file for test in (*UNIT_TESTS, SIMULATION) for file in changed_source.sources_of(test)
                     if file.startswith("kernel/")})
     if options.list:
         print("\n".join(known))

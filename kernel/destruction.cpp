@@ -21,7 +21,6 @@ WaitChannel channel(WaitChannel::Reason reason, ObjectId id) {
 
 Outcome Kernel::answer_all(Capability* capabilities, size_t count) {
   for (size_t i = 0; i < count; ++i) {
-    if (capabilities[i].type != CapabilityType::resume) continue;
     if (const Outcome o = answer_caller(capabilities[i], Result::destroyed); o.is_obstacle()) return o;
     machine::let_interrupts_in();
   }
@@ -91,7 +90,7 @@ Outcome Kernel::retire_activity_row(CacheSlot slot) {
   }
   const auto neighbours = prepare_neighbours(slot);
   if (!neighbours) return Outcome::wait(neighbours.error());
-  if (!own.is_none() && own.slot() == slot) {
+  if (own.slot() == slot) {
     if (const Outcome o = retire_activity(own); o.is_obstacle()) return o;
   }
   unlink_activity_row(slot, *neighbours);
@@ -156,9 +155,7 @@ Outcome Kernel::retire_frame(CacheSlot slot, FrameNumber frame) {
     default:
       break;
   }
-  const uint64_t allocated = reinterpret_cast<const RowHeader*>(store.bytes(slot))->allocated;
   for (unsigned index = 0; index < info(kind).objects_per_frame; ++index) {
-    if (!(allocated >> index & 1)) continue;
     if (const Outcome o = retire_object(slot, index, frame); o.is_obstacle()) return o;
   }
   return Outcome::prepared();

@@ -314,8 +314,10 @@ unsigned Scheduler::wake_all(WaitChannel channel) {
     }
     case Reason::frame: {
       const CacheSlot slot = store_->slot_of({channel.key()});
-      const unsigned count = slot == no_slot ? 0 : wake_line(store_->descriptor(slot).waiting);
-      return count + wake_unread({channel.key()});
+      if (slot == no_slot) return 0;
+      const unsigned count = wake_line(store_->descriptor(slot).waiting);
+      // Else they would take the answer from who has just waited for it: a failed read is told once.
+      return store_->descriptor(slot).is_readable() ? count + wake_unread({channel.key()}) : count;
     }
     case Reason::cache_space:
     case Reason::disk_queue: return wake_some(reason);

@@ -83,9 +83,13 @@ def link_changed(test, source, fresh, directory):
 
 def fails(program, arguments, directory, processor_seconds_max):
     """Also if it does not come to an end. Its own time is what counts, so no host is too slow."""
+    return run_limited(program, arguments, directory, processor_seconds_max).returncode != 0
+
+
+def run_limited(program, arguments, directory, processor_seconds_max):
     def limit():
         resource.setrlimit(resource.RLIMIT_CPU, (processor_seconds_max, processor_seconds_max))
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
 
-    return subprocess.run([program, *arguments], cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                          preexec_fn=limit).returncode != 0
+    return subprocess.run([program, *arguments], cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                          text=True, errors="replace", preexec_fn=limit)

@@ -134,6 +134,8 @@ TEST_CASE("a row with the destroyer's own activity is destroyed while another of
   now = true;
   run_checked(world, 60);
   REQUIRE(world.process(suicide).control.state == ProcessState::stopped);
+  REQUIRE(!world.is_alive(second.activity));
+  REQUIRE(world.process(second).control.activity.is_void());
 }
 
 TEST_CASE("a process whose frame is to hold activities is unbound, though the list is on the disk") {
@@ -181,6 +183,101 @@ TEST_CASE("an activity that is taken away is bound to nobody, though the next on
   // The call waits for the disk. What it has done so far is complete in itself.
   REQUIRE(world.process(first).control.activity.is_void());
   REQUIRE(world.object<Activity>(first.activity).process.value == 0);
+  run_checked(world, 20);
+  REQUIRE(!world.is_alive(second.activity));
+  REQUIRE(world.process(second).control.activity.is_void());
+}
+
+// Where the kernel does not look for a client before its server runs.
+TEST_CASE("what could answer those who are on the disk is destroyed: they are told") {
+  for (const bool is_in_register : {true, false}) {
+    CAPTURE(is_in_register);
+    KernelWorld world;
+    std::vector<uint64_t> seen;
+    bool now = false;
+    const Capability box = world.make(Kind::capability_page);
+    const Guest client = world.new_guest(steps({call(5), note(seen)}));
+    const Guest server = world.new_guest({});
+    const Capability& doomed = is_in_register ? server.process : box;
+    const Guest owner = world.new_guest([&](Process& p) {
+      act_when(now, p, call(6, {method::range_rescind, frame_of(doomed), 1}));
+    });
+    world.process(owner).capability_registers[6] = everything;
+    world.process(client).capability_registers[5] = KernelWorld::entry(server);
+    world.let_receive(server);
+    world.start();
+    run_checked(world, 20);
+    REQUIRE(world.process(client).control.state == ProcessState::waiting);
+    for (const Capability& holder : {server.process, box}) world.write(holder);
+    Process& holder = world.process(server);
+    Capability& kept = is_in_register ? holder.capability_registers[9] : reinterpret_cast<Capability*>(world.bytes(box))[9];
+    kept = std::exchange(holder.capability_registers[resume_register], {});
+    world.page_out({client.process});
+    now = true;
+    run_checked(world, 60);
+    REQUIRE(seen == std::vector<uint64_t>{static_cast<uint64_t>(Result::destroyed), 0});
+    REQUIRE(!world.is_alive(doomed));
+  }
+}
+
+TEST_CASE("a stopped process loses its activity when there is room to write that") {
+  KernelWorld world({}, {.store_pages = 262});
+  bool now = false;
+  const Guest other = world.new_guest({});
+  world.open_new_rows();
+  const Guest owner = world.new_guest([&](Process& p) {
+    act_when(now, p, call(6, {method::range_rescind_object, frame_of(other.activity), other.activity.object.index()}));
+  });
+  world.process(owner).capability_registers[6] = everything;
+  world.process(other).control.state = ProcessState::stopped;
+  world.object<Activity>(other.activity).runnable = 0;
+  world.start();
+  for (unsigned i = 0; i < 50; ++i) {
+    static_cast<void>(world.make(Kind::page));
+    if (i % 10 == 9) world.page_out({});
+  }
+  run_checked(world, 4);  // the owner's own frames may be changed
+  world.bytes(other.process);
+  world.write(other.activity);
+  REQUIRE(world.use_up_room());
+  world.unwritable_is_watched = true;
+  now = true;
+  run_checked(world, 40);
+  REQUIRE(!world.is_alive(other.activity));
+  REQUIRE(world.process(other).control.activity.is_void());
+}
+
+TEST_CASE("a row of activities goes when there is room to write that in the rows beside it") {
+  for (const bool lacks_next : {true, false}) {
+    CAPTURE(lacks_next);
+    KernelWorld world({}, {.store_pages = 262});
+    bool now = false;
+    const Capability last = world.make_in_new_row(Kind::activity);
+    const Capability middle = world.make_in_new_row(Kind::activity);
+    const Capability first = world.make_in_new_row(Kind::activity);
+    world.open_new_rows();
+    const Guest owner = world.new_guest([&](Process& p) {
+      act_when(now, p, call(6, {method::range_rescind, frame_of(middle), 1}));
+    });
+    world.process(owner).capability_registers[6] = everything;
+    world.start();
+    for (unsigned i = 0; i < 50; ++i) {
+      static_cast<void>(world.make(Kind::page));
+      if (i % 10 == 9) world.page_out({});
+    }
+    run_checked(world, 4);  // the owner's own frames may be changed
+    world.write(middle);
+    world.write(lacks_next ? first : last);
+    world.bytes(lacks_next ? last : first);
+    REQUIRE(world.use_up_room());
+    world.unwritable_is_watched = true;
+    now = true;
+    run_checked(world, 40);
+    REQUIRE(!world.is_alive(middle));
+    const auto header_of = [&](const Capability& row) { return *reinterpret_cast<RowHeader*>(world.bytes(row)); };
+    REQUIRE(header_of(first).next == last.object.frame());
+    REQUIRE(header_of(last).previous == first.object.frame());
+  }
 }
 
 TEST_CASE("what a call is to change waits for room in the log, and is unchanged until then") {

@@ -5,6 +5,7 @@
 // state checker runs behind every step.
 #include <catch2/catch.hpp>
 
+#include <cstring>
 #include <string>
 
 #include "test/unit/kernel/trial.hpp"
@@ -308,6 +309,53 @@ TEST_CASE("destroying or stopping a caller that awaits a deadline leaves no time
     REQUIRE(!w.world.kernel().timers.is_armed(ref));
     REQUIRE(w.world.kernel().scheduler.at(ref).awaits_deadline == 0);
   }
+}
+
+// Each turn of its server, and its own, run into it as well: a failed read is told once.
+TEST_CASE("who asks for a client that cannot be read, or its schedule, is told so") {
+  for (const bool is_process : {true, false}) {
+    CAPTURE(is_process);
+    std::vector<uint64_t> told;
+    Waiting w(Waiting::At::answer);
+    w.world.open_new_rows();
+    const Capability schedule = w.world.make(Kind::schedule);
+    w.world.open_new_rows();
+    w.world.object<Schedule>(schedule).priority = 1;
+    w.world.process(w.client).schedule = schedule;
+    w.world.set_program(w.client, steps({call_until(w.world, 5, 200)}));
+    const Guest owner = w.world.new_guest([](Process&) {});
+    const Capability& damaged = is_process ? w.client.process : schedule;
+    w.world.process(owner).capability_registers[5] = damaged;
+    w.world.start();
+    run_for(w.world, 10);
+    w.world.page_out({damaged});
+    const Geometry& geometry = w.world.kernel().store.root().geometry;
+    std::memset(w.world.disk().block(geometry.home_block(damaged.object.frame())), 0x5a, 64);
+    for (const unsigned after_ms : {10, 400}) {  // before its deadline, and behind it
+      CAPTURE(after_ms);
+      run_for(w.world, after_ms);
+      told.clear();
+      w.world.set_program(owner, steps({call(5, {is_process ? method::process_stop : method::schedule_set, 1}), note(told)}));
+      run_for(w.world, 100);
+      REQUIRE(told == std::vector<uint64_t>{static_cast<uint64_t>(Result::unreadable), 0});
+    }
+  }
+}
+
+TEST_CASE("an activity that is taken away from a process that cannot be read leaves no timer behind") {
+  Waiting w(Waiting::At::answer);
+  w.world.set_program(w.client, steps({call_until(w.world, 5, 40)}));
+  const Guest owner = w.world.new_guest([](Process&) {});
+  w.world.process(owner).capability_registers[6] = {.type = CapabilityType::range, .payload = 500};
+  w.world.start();
+  run_for(w.world, 10);
+  w.world.page_out({w.client.process});
+  const Geometry& geometry = w.world.kernel().store.root().geometry;
+  std::memset(w.world.disk().block(geometry.home_block(w.client.process.object.frame())), 0x5a, 64);
+  const ObjectId activity = w.client.activity.object;
+  w.world.set_program(owner, steps({call(6, {method::range_rescind_object, activity.frame().value, activity.index()})}));
+  run_for(w.world, 1000);
+  REQUIRE(!w.world.is_alive(w.client.activity));
 }
 
 TEST_CASE("what is moved is the receiver's, and no longer the sender's; what is not delivered stays") {

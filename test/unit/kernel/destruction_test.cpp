@@ -184,6 +184,34 @@ TEST_CASE("a page that is taken away is gone from every mapping at once") {
   REQUIRE(world.process(client).control.state == ProcessState::stopped);
 }
 
+TEST_CASE("who uses memory that is destroyed is stopped at the next access") {
+  enum class What { page, node, row_of_nodes };
+  for (const What what : {What::page, What::node, What::row_of_nodes}) {
+    CAPTURE(static_cast<int>(what));
+    KernelWorld world;
+    bool now = false;
+    const Guest client = world.new_guest([turn = 0u](Process& p) mutable {
+      if (++turn % 2 == 0) return;  // time passes
+      p.registers.rdi = Guest::memory;
+      p.registers.rip = rip_of_store;
+    });
+    const Capability doomed = what == What::page ? client.pages[0] : client.root;
+    const Guest owner = world.new_guest([&](Process& p) {
+      act_when(now, p, what == What::node ? call(5, {method::range_rescind_object, frame_of(doomed), doomed.object.index()})
+                                          : call(5, {method::range_rescind, frame_of(doomed), 1}));
+    });
+    world.process(owner).capability_registers[5] = {.type = CapabilityType::range, .payload = 300};
+    world.start();
+    run_checked(world, 40);
+    REQUIRE(world.process(client).control.state == ProcessState::running);
+    now = true;
+    run_checked(world, 100);
+    REQUIRE(!world.is_alive(doomed));
+    REQUIRE(world.process(client).control.state == ProcessState::stopped);
+    REQUIRE(world.process(client).control.fault == FaultCode::no_memory);
+  }
+}
+
 TEST_CASE("a store after the cut is not in the generation that was cut") {
   KernelWorld world;
   const Guest writer = world.new_guest([](Process& p) {

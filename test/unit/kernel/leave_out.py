@@ -13,7 +13,8 @@ Kinds of change:
   operand      the first operand of `&&`, `||`, `|` or `&` is left out, or the last
 
 The line is changed in a copy of the file, and the host tests that have the file are run until one of them fails: the
-quick cases first, then the simulation of the kernel, the long cases last. A change that none of them misses
+quick cases first (those that found a change of late before the others), then the simulation of the kernel, the
+long cases last. A change that none of them misses
 is worth a look at what should miss it: some checks stand for another, some only save time, some changes mean
 the same. Those that may stay stand in left_out_on_purpose.py, with the reason; any other makes the run fail, and so
 does one of that list that is missed, or is not there any more. The last line is
@@ -22,6 +23,7 @@ does one of that list that is missed, or is not there any more. The last line is
 
 import argparse
 import concurrent.futures
+import html
 import os
 import pathlib
 import re
@@ -38,6 +40,7 @@ UNIT_TESTS = ("test/unit/kernel/kernel_test", "test/unit/kernel/address_space_te
 SIMULATION = "test/simulation/kernel_simulation"
 QUICK_CASE_SECONDS_MAX = 0.25
 PROCESSOR_SECONDS_MAX = 60  # of one run; ten times what the longest takes
+FINDERS_MAX = 24
 SEEDS = 3  # of each random case, which has some tens of them otherwise
 # Up to its condition, behind a declaration if it has one; the condition; the rest.
 CHECK = re.compile(r"^(\s*(?:\}? ?else )?if \((?:[^;]*; )?)([^;]*)(\) (?:\[\[\w+\]\] )?(?:return|continue|break)\b.*;\s*)$")
@@ -88,6 +91,30 @@ def changes_of(file, kinds):
             for kind, becomes in changes_of_line(line) if kind in kinds]
 
 
+class Finders:
+    """The quick cases that have found changes last: what finds one of a line often finds the next."""
+
+    def __init__(self):
+        self.cases = {}  # (test, name), the latest at the end
+
+    def note(self, test, told):
+        names = re.findall(r'<TestCase name="(.*?)"', told)  # the last one is the case that failed
+        if names:
+            found = test, html.unescape(names[-1])
+            self.cases.pop(found, None)
+            self.cases[found] = None
+
+    def runs(self, directory):
+        latest = list(self.cases)[-FINDERS_MAX:]
+        return [run_of_cases(test, [case for its, case in latest if its == test], directory / f"finders-{number}")
+                for number, test in enumerate(UNIT_TESTS) if any(its == test for its, _ in latest)]
+
+
+def run_of_cases(test, names, file):
+    file.write_text("".join(name.replace(",", "\\,") + "\n" for name in names))
+    return test, ["--abort", "--reporter", "xml", "--input-file", file]
+
+
 def runs_of_tests(directory):
     """(test, arguments) of each run, in order: the unchanged tests are run once to see which cases are quick."""
     quick, long = [], []
@@ -98,30 +125,36 @@ def runs_of_tests(directory):
         cases = re.findall(r"^([\d.]+) s: (.*)$", told.stdout, re.MULTILINE)
         for runs, is_long in ((quick, False), (long, True)):
             names = [name for seconds, name in cases if (float(seconds) > QUICK_CASE_SECONDS_MAX) == is_long]
-            file = directory / f"{pathlib.Path(test).name}-{len(runs)}-{is_long}"
-            file.write_text("".join(name.replace(",", "\\,") + "\n" for name in names))
             if names:
-                runs.append((test, ["--abort", "--input-file", file]))
+                runs.append(run_of_cases(test, names, directory / f"{pathlib.Path(test).name}-{is_long}"))
     return [*quick, (SIMULATION, ["--runs", "25"]), *long]
 
 
-def verdict(change, runs):
+def is_missed(change, runs, finders, directory):
     lines = (ROOT / change.file).read_text().splitlines()
     lines[change.number] = change.becomes
     runs = [run for run in runs if change.file in changed_source.sources_of(run[0])]
+    fresh = changed_source.compile_changed(runs[0][0], change.file, {change.file: "\n".join(lines) + "\n"}, directory)
+    likely = [run for run in finders.runs(directory) if run[0] in (test for test, _ in runs)]
     programs = {}
+    for number, (test, arguments) in enumerate([*likely, *runs]):
+        if test not in programs:
+            programs[test] = changed_source.link_changed(test, change.file, fresh, directory)
+        ended = changed_source.run_limited(programs[test], arguments, directory, PROCESSOR_SECONDS_MAX)
+        if ended.returncode != 0:
+            if test != SIMULATION and number <= len(likely) + 1:
+                finders.note(test, ended.stdout)
+            return True
+    return False
+
+
+def verdict(change, runs, finders):
     with tempfile.TemporaryDirectory(prefix="leave-out-") as folder:
-        directory = pathlib.Path(folder)
         try:
-            fresh = changed_source.compile_changed(runs[0][0], change.file, {change.file: "\n".join(lines) + "\n"},
-                                                   directory)
+            if is_missed(change, runs, finders, pathlib.Path(folder)):
+                return "missed"
         except changed_source.DoesNotCompile:
             return "not tried"
-        for test, arguments in runs:
-            if test not in programs:
-                programs[test] = changed_source.link_changed(test, change.file, fresh, directory)
-            if changed_source.fails(programs[test], arguments, directory, PROCESSOR_SECONDS_MAX):
-                return "missed"
     return "on purpose" if change.key() in ON_PURPOSE else "NOT MISSED"
 
 
@@ -148,8 +181,8 @@ def main():
     stale = {key for key in ON_PURPOSE if key[1] in kinds and key[0] in (options.files or known)}
     with (tempfile.TemporaryDirectory(prefix="leave-out-") as folder,
           concurrent.futures.ThreadPoolExecutor(options.jobs) as pool):
-        runs = runs_of_tests(pathlib.Path(folder))
-        for change, word in zip(changes, pool.map(lambda change: verdict(change, runs), changes)):
+        runs, finders = runs_of_tests(pathlib.Path(folder)), Finders()
+        for change, word in zip(changes, pool.map(lambda change: verdict(change, runs, finders), changes)):
             counts[word] += 1
             if word == "on purpose":
                 stale.discard(change.key())

@@ -27,4 +27,15 @@ ON_PURPOSE = {
     # --- messages.cpp
     ("kernel/messages.cpp", "call", "hold(found->slot);"):
         "what is invoked is held already, and the message to a keeper has no bytes, for which something could be fetched",
+    # --- destruction.cpp
+    ("kernel/destruction.cpp", "check", "if (const Outcome o = stop_process(found->slot, process); o.is_obstacle()) return o;"):
+        "its row is writable, so what stops it can only want room for the process: what follows finds the same",
+    ("kernel/destruction.cpp", "check", "if (const Outcome o = stop_process(slot, process); o.is_obstacle()) return o;"):
+        "of the two, what the first one finds the second finds, too; and who is current has nothing in its way",
+    ("kernel/destruction.cpp", "check", "if (const Outcome o = retire_activity(own); o.is_obstacle()) return o;"):
+        "the process is current: it is in memory, and writable",
+    ("kernel/destruction.cpp", "check", "if (const Outcome o = retire_object(slot, index, frame); o.is_obstacle()) return o;"):
+        "of the objects that it is called for here (not activities) none has anything in its way",
+    ("kernel/destruction.cpp", "check", "if (frame.value == 0) return nullptr;"):
+        "frame 0 is none of activities; it would only be read for nothing",
 }

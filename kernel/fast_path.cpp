@@ -10,7 +10,6 @@
 // What it leaves out, and why it may:
 //  - housekeeping: interrupts are off from the entry on; one that was let in between two steps of
 //    something long is looked at after the next entry of another kind, a tick later at most;
-//  - holds: nothing is fetched, so nothing is evicted;
 //  - the caller's frames: both are writable (CURRENT-WHILE-RUNNING), and nothing has happened since;
 //  - the caller's place: a process that was woken, has a timer, or has stood in a line by its ticket
 //    takes the general path; so does one that uses the FPU.

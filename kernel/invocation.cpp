@@ -71,7 +71,6 @@ Outcome Kernel::invoke(Process& caller) {
     if (!found) return found.error();
     request.stored->hint = request.capability.hint;
     request.object = *found;
-    hold(found->slot);
   }
   if (type == CapabilityType::entry) return invoke_entry(request);
   if (type == CapabilityType::resume) return invoke_resume(request);

@@ -58,7 +58,6 @@ void Kernel::leave_stopped(FrameNumber frame) {
     const auto slot = obtain_at_start(frame);
     if (!slot || store.descriptor(*slot).identity.kind != Kind::process) break;
     const Outcome stopped = stop_process(*slot, process_at(*slot));
-    release_held();
     if (!stopped.is_obstacle()) return say_with_number("perdure: left stopped: the process in frame", frame.value, "\n");
     if (stopped.what == Outcome::What::refused) break;
     await_disk();
@@ -69,7 +68,6 @@ void Kernel::leave_stopped(FrameNumber frame) {
 void Kernel::entered(const Trap& trap) {
   if (current_line_->queue_flags != 0) [[unlikely]] scheduler.forget_wake(current_activity_);
   attempt(trap);
-  release_held();
   if (options.check && has_current()) [[unlikely]] clear_stalls(current_activity_);
 }
 

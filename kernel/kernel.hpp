@@ -128,9 +128,6 @@ class Kernel final : public StoreClient {
   // --- prepare (may stall or refuse; changes nothing) --------------------------------------
   std::expected<Lookup, Outcome> find(Capability&);  // refuses void and unreadable
   Outcome prepare_write(CacheSlot, Need = Need::ordinary);
-  // What is still looked at when something else is looked up, and is not writable, stays in
-  // memory until the end of the attempt, whatever the store does to make room.
-  void hold(CacheSlot);
   // The activity of a process that is about to change its state, its row writable.
   std::expected<ActivityRef, Outcome> prepare_activity(Process&);
   // Bytes that the caller sends: walks its memory, faults the caller.
@@ -334,7 +331,6 @@ class Kernel final : public StoreClient {
   std::expected<Pieces, Outcome> own_pages(Process&, uint64_t address, uint32_t length, bool write);
   std::expected<Pieces, Outcome> buffer_pages(Process&, uint32_t length, bool own);
 
-  void release_held();
   void stall_current(WaitChannel);
   void stall(ActivityRef, WaitChannel);
   void leave_current();  // saves what is not yet in its frame; it is no longer current
@@ -389,9 +385,6 @@ class Kernel final : public StoreClient {
   static constexpr size_t awaited_lines = 256;
   uint32_t awaited_[awaited_lines][priority_count] = {};
   uint32_t awaited_count_ = 0;
-  static constexpr unsigned held_max = 8 + Pieces::count_max;
-  CacheSlot held_[held_max] = {};
-  unsigned held_count_ = 0;
   bool committed_ = false;
   // Why the fast path is not to be taken now; 0: it may be.
   static constexpr uint8_t slow_by_choice = 1 << 0;  // the option, or chaos

@@ -153,7 +153,6 @@ WaitChannel Kernel::attempt_for(ActivityRef caller, CacheSlot receiver) {
   slice_end_ns_ = machine::now_ns() + default_slice_ns;  // enough for any message
   slice_is_over_ = false;
   attempt_again();
-  release_held();
   const bool runs_on = has_current() && current_activity_ == caller;
   if (runs_on) leave_current();
   taken_ = {};
@@ -236,7 +235,6 @@ void Kernel::attempt_after_restart() {
   if (!current().registers.entered_by_system_call) return no_longer_awaited(*current_line_);
   current().registers.rip += system_call_instruction_bytes;
   attempt({.reason = Trap::Reason::system_call});
-  release_held();
   Activity& activity = scheduler.at(ref);
   const bool waits_for_store = scheduler.is_waiting(ref) && scheduler.stalled_call(ref) <= WaitChannel::Reason::disk_queue;
   if (!waits_for_store) no_longer_awaited(activity);

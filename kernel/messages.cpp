@@ -43,7 +43,6 @@ Capability resume_capability(const Process& caller, CacheSlot slot, ObjectId id,
 std::expected<Kernel::Receiver, Outcome> Kernel::prepare_receiver(Capability& entry, uint32_t length) {
   const auto found = find(entry);
   if (!found) return std::unexpected(found.error());
-  hold(found->slot);
   Endpoint& endpoint = *row_object<Endpoint>(store.bytes(found->slot), found->index);
   if (endpoint.receiver.is_void()) {
     if (endpoint.flags & Endpoint::flag_had_receiver) {

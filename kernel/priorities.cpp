@@ -180,9 +180,7 @@ ActivityRef Scheduler::activity_of(Process& process) {
   Capability& bound = process.control.activity;
   if (bound.is_void()) return {};
   if (!look_up_hinted<Kind::activity>(*store_, bound, found)) {
-    const CacheSlot slot = store_->find(bound.object.frame());
-    if (slot == no_slot) return {};
-    bound.hint = slot;
+    bound.hint = store_->find(bound.object.frame());
     if (!look_up_hinted<Kind::activity>(*store_, bound, found)) return {};
   }
   return ActivityRef::of(found.slot, found.index);

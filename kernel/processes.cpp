@@ -24,16 +24,6 @@ Outcome Kernel::prepare_write(CacheSlot slot, Need need) {
   return Outcome::prepared();
 }
 
-void Kernel::hold(CacheSlot slot) {
-  assert_that(held_count_ < held_max, "an attempt looks at few frames at a time");
-  store.pin(slot);
-  held_[held_count_++] = slot;
-}
-
-void Kernel::release_held() {
-  while (held_count_ > 0) store.unpin(held_[--held_count_]);
-}
-
 std::expected<ActivityRef, Outcome> Kernel::prepare_activity(Process& process) {
   const auto found = find(process.control.activity);
   if (!found) return std::unexpected(found.error());

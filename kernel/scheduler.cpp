@@ -31,11 +31,6 @@ WaitChannel::Reason reason_of(const Activity& activity) {
 
 void clear(Activity& activity, unsigned flags) { activity.queue_flags &= static_cast<uint8_t>(~flags); }
 
-// Nobody strikes or calls there: only a timer, an interruption or a restart ends such a wait.
-bool has_line(WaitChannel::Reason reason) {
-  return reason != WaitChannel::Reason::time && reason != WaitChannel::Reason::boot_epoch;
-}
-
 }  // namespace
 
 bool Scheduler::is_queued(ActivityRef ref) { return is_in_line(at(ref)); }
@@ -198,11 +193,9 @@ void Scheduler::stall(ActivityRef ref, WaitChannel channel, bool in_call) {
     join_peers(ref, standing(ref));
     process_in(process_of_activity(activity)).control.line_priority = line.place & 63;
     append_by_ticket(line, ref);
-  } else if (has_line(line.reason)) {
+  } else {
     append(line, ref);
     if (line.reason == Reason::commit) activity.peer_next = static_cast<uint32_t>(channel.key());
-  } else {
-    store_->pin(ref.slot());
   }
   follow_changes();
 }
@@ -218,8 +211,7 @@ void Scheduler::leave_line(ActivityRef ref) {
   if (!is_in_line(activity)) return;
   leave_peers(ref);
   const Reason reason = reason_of(activity);
-  if (has_line(reason)) unlink(ref);
-  else store_->unpin(ref.slot());
+  unlink(ref);
   if (reason == Reason::commit) activity.peer_next = 0;
   clear(activity, flag_ready | flag_in_call | reason_bits);
 }
@@ -294,7 +286,6 @@ unsigned Scheduler::wake_callers(CacheSlot slot) {
 }
 
 unsigned Scheduler::wake_callers(const Capability& receiver) {
-  if (receiver.type != CapabilityType::process) return 0;
   const CacheSlot slot = store_->find(receiver.object.frame());
   if (slot == no_slot) return 0;
   const FrameIdentity& identity = store_->descriptor(slot).identity;
@@ -344,7 +335,6 @@ int Scheduler::highest_ready() const {
 
 // Who has not been looked at comes before its equals: it may be more important.
 Scheduler::Taken Scheduler::take_highest() {
-  if (ready_map_ == 0) return {};
   const auto priority = static_cast<unsigned>(highest_ready());
   const bool is_known = ready_[unlooked + priority].is_empty();
   const ActivityRef ref{ready_[is_known ? priority : unlooked + priority].first};

@@ -14,7 +14,7 @@
 // of processes can be ready or stalled; a row with a queued activity is pinned. The two ends of a line
 // stand in what is waited for: the process that is to receive (a line for each priority), the endpoint,
 // the wrapper, the descriptor of the frame that is fetched; here are only the ready lines and those for
-// what there is one of. Who waits for a time stands in no line: its timer finds it.
+// what there is one of. Whom only a timer or a restart wakes stands in one of those, too.
 //
 // Invariants:
 //  ONE-QUEUE          an activity stands in at most one line.
@@ -127,10 +127,10 @@ class Scheduler {
     return ready_map_ >> (priority + !slice_is_over) == 0;
   }
   struct Taken {
-    ActivityRef ref;  // none: nobody is ready
+    ActivityRef ref;
     bool was_known = false;
   };
-  Taken take_highest();
+  Taken take_highest();  // somebody is ready
   // One of those who have not been looked at.
   ActivityRef take_unlooked();
 

@@ -39,8 +39,6 @@ class Walk {
   WalkOutcome& outcome_;       // its fault's keeper: the nearest so far
   uint64_t offset_;            // pages, in the object that the next capability names
   uint8_t restrictions_ = 0;   // of all capabilities of the path so far
-  CacheSlot holder_ = no_slot; // where the next capability stands; none: with the caller
-  FrameNumber holder_frame_;
   uint64_t keeper_offset_ = 0; // pages, in outcome_.fault.node
   Lookup found_;
 };
@@ -67,16 +65,10 @@ inline bool Walk::find(Capability& stored) {
   return look_up_hinted<kind>(store_, stored, found_) || find_anywhere(stored);
 }
 
-// Looking one object up may evict the frame in which the capability to it stands. So a copy is
-// believed, and its hint is taken over only if the frame is still there.
 bool Walk::find_anywhere(Capability& stored) {
-  Capability copy = stored;
-  const auto found = look_up(store_, copy);
+  const auto found = look_up(store_, stored);
   if (!found) return end_with(found.error());
   found_ = *found;
-  if (copy.hint != stored.hint && (holder_ == no_slot || store_.descriptor(holder_).number == holder_frame_)) {
-    stored.hint = copy.hint;
-  }
   return true;
 }
 
@@ -87,8 +79,6 @@ Capability* Walk::enter_node(Capability& stored) {
   const uint64_t guard = stored.payload;
   if (!find<Kind::node>(stored)) return nullptr;
   outcome_.page.nodes[outcome_.page.depth++] = object.value;
-  holder_ = found_.slot;
-  holder_frame_ = object.frame();
   Node& node = *row_object<Node>(store_.bytes(found_.slot), found_.index);
   if (node.slot_size > node_slot_size_max) return end_with(FaultCode::malformed_space);
   const unsigned span = node.slot_size + node_slot_bits;

@@ -38,7 +38,6 @@ std::expected<std::byte*, Outcome> Kernel::own_page(Process& caller, uint64_t ad
     caller_fault = walked.fault;
     return std::unexpected(Outcome::caller_faulted());
   }
-  if (!write) hold(walked.page.slot);  // bytes to be sent, while the receiver is looked up
   return store.bytes(walked.page.slot) + address % frame_bytes;
 }
 

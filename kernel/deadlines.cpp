@@ -35,9 +35,8 @@ uint64_t Kernel::machine_time_ns() const {
   return boot_machine_time_ns_ + (machine::now_ns() - boot_now_ns_);
 }
 
-// Time since boot, as timers count it. What lies before the boot is due at once.
+// Time since boot, as timers count it. It has not passed yet.
 uint64_t Kernel::boot_time_of(uint64_t machine_time_ns) const {
-  if (machine_time_ns <= boot_machine_time_ns_) return 0;
   const uint64_t ahead = machine_time_ns - boot_machine_time_ns_;
   return ahead > ~uint64_t{0} - boot_now_ns_ ? ~uint64_t{0} : boot_now_ns_ + ahead;
 }
@@ -62,9 +61,7 @@ void Kernel::await_deadline(Commit, ActivityRef activity, uint64_t deadline_ns) 
 // It is answered, stopped, or gone: nobody waits any more.
 void Kernel::forget_deadline(ActivityRef activity) {
   timers.disarm(activity);
-  if (!scheduler.at(activity).awaits_deadline) return;
   scheduler.at(activity).awaits_deadline = 0;
-  scheduler.remove(activity);
 }
 
 void Kernel::strike_timers() {
@@ -87,12 +84,10 @@ void Kernel::look_at_deadline(ActivityRef ref, CacheSlot slot) {
   if (!has_passed(deadline_ns)) return timers.arm(ref, boot_time_of(deadline_ns));
   const auto activity = prepare_activity(process);
   const Outcome outcome = activity ? prepare_write(slot, Need::reserve) : activity.error();
-  if (outcome.what == Outcome::What::stalled) return stall(ref, outcome.stall.until);
-  if (outcome.is_obstacle()) return;
+  if (outcome.is_obstacle()) return stall(ref, outcome.stall.until);  // is_to_run has looked at what can be refused
   const Commit committed = commit();
   end_call(committed, process, ref, Result::timed_out);
   make_ready(committed, slot, ref);
-  next_step();
 }
 
 // A process that waits for an answer gets this one from the kernel, and runs; its resume capability

@@ -81,11 +81,10 @@ Outcome Kernel::retire_activity(ActivityRef ref) {
 // All activities of a row, and the row's place in the restart list. The own activity of whoever
 // asked for this comes when nothing can stall any more.
 Outcome Kernel::retire_activity_row(CacheSlot slot) {
-  const uint64_t allocated = reinterpret_cast<const RowHeader*>(store.bytes(slot))->allocated;
   const ActivityRef own = current_activity_;
   for (unsigned index = 0; index < info(Kind::activity).objects_per_frame; ++index) {
     const ActivityRef ref = ActivityRef::of(slot, index);
-    if (!(allocated >> index & 1) || ref == own) continue;
+    if (ref == own) continue;
     if (const Outcome o = retire_activity(ref); o.is_obstacle()) return o;
   }
   const auto neighbours = prepare_neighbours(slot);

@@ -276,7 +276,6 @@ TableNumber PageTables::take_victim() {
 // The remembered parent may long be another table: the entry itself tells.
 void PageTables::unlink(TableNumber number) {
   const Table& table = pool_.at(number);
-  if (table.key.level == root_level) return;
   const TableNumber parent = table_of(table.parent);
   const unsigned index = index_in(table.parent);
   const uint64_t entry = pool_.entries(parent)[index];
@@ -305,7 +304,6 @@ void PageTables::unmap(CacheSlot slot) {
 
 void PageTables::drop_random(uint64_t random) {
   const auto number = static_cast<TableNumber>(random % pool_.size());
-  if (!pool_.at(number).in_use) return;
   empty(number);
   if (is_loaded_space(pool_.at(number).key)) machine::flush_translations();
 }

@@ -12,7 +12,6 @@ uint32_t TablePool::start(std::span<std::byte> memory) {
   // Between half a bucket and one bucket per table.
   constexpr size_t bytes_each = table_bytes + sizeof(Table) + sizeof(TableNumber);
   size_ = static_cast<uint32_t>(memory.size() / bytes_each);
-  if (size_ == 0) return 0;
   bucket_count_ = std::bit_floor(size_);
   std::memset(memory.data(), 0, memory.size());
   tables_ = reinterpret_cast<uint64_t(*)[pte::entries_per_table]>(memory.data());
@@ -57,7 +56,6 @@ void TablePool::assign(TableNumber number, const TableKey& key) {
 
 void TablePool::release(TableNumber number) {
   Table& table = known_[number];
-  if (!table.in_use) return;
   TableNumber* link = &buckets_[bucket_of(table.key)];
   while (*link != number) link = &known_[*link].hash_next;
   *link = table.hash_next;

@@ -323,7 +323,7 @@ TEST_CASE("what a call is to change waits for room in the log, and is unchanged 
 }
 
 TEST_CASE("a message waits for room for what it changes of the other side, which is unchanged until then") {
-  const char* const all[] = {"call", "send", "notice", "stop", "answer", "line"};
+  const char* const all[] = {"call", "send", "notice", "stop", "answer", "line", "interrupt"};
   for (unsigned number = 0; number < 2 * std::size(all); ++number) {
     const std::string_view what = all[number / 2];
     const bool lacks_row = number % 2;  // or the process
@@ -331,7 +331,7 @@ TEST_CASE("a message waits for room for what it changes of the other side, which
     KernelWorld world({}, {.store_pages = 262});
     bool now = false;
     unsigned arrived = 0;
-    const bool other_calls = what == "answer" || what == "line";
+    const bool other_calls = what == "answer" || what == "line" || what == "interrupt";
     const Guest other = world.new_guest(other_calls ? steps({call(5), [&](Process&) { ++arrived; }})
                                                     : KernelWorld::Program([&](Process&) { ++arrived; }));
     world.open_new_rows();
@@ -345,6 +345,7 @@ TEST_CASE("a message waits for room for what it changes of the other side, which
         if (what == "notice") KernelWorld::invoke(q, Invocation::call, 6, {method::notice_post, 1});
         if (what == "stop") KernelWorld::invoke(q, Invocation::call, 7, {method::process_stop});
         if (what == "answer") KernelWorld::invoke(q, Invocation::send, resume_register);
+        if (what == "interrupt") KernelWorld::invoke(q, Invocation::call, 7, {method::process_interrupt});
         if (what == "line") KernelWorld::invoke(q, Invocation::reply_and_wait, 0);
       });
     });
@@ -353,7 +354,7 @@ TEST_CASE("a message waits for room for what it changes of the other side, which
     world.process(guest).capability_registers[7] = other.process;
     world.process(other).capability_registers[5] = KernelWorld::entry(guest);
     if (!other_calls) world.let_receive(other);
-    if (what == "answer") world.let_receive(guest);
+    if (what == "answer" || what == "interrupt") world.let_receive(guest);
     world.start();
     run_checked(world, 20);
     for (unsigned i = 0; i < 50; ++i) {

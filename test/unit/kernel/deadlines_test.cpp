@@ -151,6 +151,50 @@ TEST_CASE("a reply after the deadline is void, also over a power cut between") {
   REQUIRE(seen.size() == 2);
 }
 
+TEST_CASE("a deadline that is far away is awaited after a restart, too") {
+  Waiting w(Waiting::At::answer);
+  bool answers = false;
+  w.world.set_program(w.server, [&](Process& p) {
+    if (std::exchange(answers, false)) KernelWorld::invoke(p, Invocation::send, resume_register, {0, 5});
+  });
+  w.world.set_program(w.client, steps({call_until(w.world, 5, 500), note(w.seen)}));
+  w.world.start();
+  run_for(w.world, 10);
+  REQUIRE(w.world.process(w.client).control.state == ProcessState::waiting);
+  w.world.take_checkpoint();
+  w.world.cut_and_boot();
+  run_for(w.world, 50);
+  REQUIRE(w.seen.empty());
+  answers = true;
+  run_for(w.world, 50);
+  CHECK(w.seen == std::vector<uint64_t>{ok, 5});
+}
+
+TEST_CASE("a call ends behind its deadline when there is room to write that") {
+  KernelWorld world({}, {.store_pages = 262});
+  std::vector<uint64_t> seen;
+  const Guest silent = world.new_guest([](Process&) {});
+  world.open_new_rows();
+  const Guest client = world.new_guest(steps({call_until(world, 5, 40), note(seen)}));
+  world.process(client).capability_registers[5] = KernelWorld::entry(silent);
+  world.let_receive(silent);
+  world.start();
+  run_for(world, 10);
+  for (unsigned i = 0; i < 50; ++i) {
+    static_cast<void>(world.make(Kind::page));
+    if (i % 10 == 9) world.page_out({});
+  }
+  world.run(4);  // the frames of who spins may be changed
+  world.bytes(client.process);
+  world.write(client.activity);
+  REQUIRE(world.process(client).control.state == ProcessState::waiting);
+  REQUIRE(world.use_up_room());
+  const Generation before = world.kernel().store.committed_generation();
+  run_for(world, 100);
+  CHECK(seen == std::vector<uint64_t>{timed_out, 0});
+  CHECK(world.kernel().store.committed_generation() != before);  // which made room
+}
+
 TEST_CASE("who holds the process can end its call, wherever it waits") {
   for (const Waiting::At at : everywhere) {
     CAPTURE(static_cast<int>(at));

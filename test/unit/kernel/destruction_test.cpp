@@ -5,6 +5,8 @@
 // pages, node slots and wrapper targets, over power cuts.
 #include <catch2/catch.hpp>
 
+#include <cstring>
+
 #include "test/unit/kernel/trial.hpp"
 
 using namespace perdure;
@@ -150,6 +152,65 @@ TEST_CASE("a fault goes to the space's keeper with its node; the access is made 
   REQUIRE(told == std::vector<uint64_t>{method::keeper_fault, static_cast<uint64_t>(FaultCode::no_memory),
                                         5 * frame_bytes, 0});
   REQUIRE(loaded == 0x5a);
+}
+
+TEST_CASE("a fault waits while the way to its keeper is blocked") {
+  KernelWorld world;
+  unsigned told = 0;
+  bool unblocks = false;
+  const Capability control = world.make(Kind::wrapper);
+  const Guest keeper = world.new_guest([&](Process&) { ++told; });
+  world.object<Wrapper>(control).target = KernelWorld::entry(keeper);
+  world.object<Wrapper>(control).flags = Wrapper::flag_blocked;
+  const Guest client = world.new_guest([](Process& p) {
+    p.registers.rdi = 0x7000'0000;
+    p.registers.rip = rip_of_store;
+  });
+  world.process(client).keeper = KernelWorld::client_of(control);
+  const Guest owner = world.new_guest([&](Process& p) { act_when(unblocks, p, call(5, {method::wrapper_unblock})); });
+  world.process(owner).capability_registers[5] = control;
+  world.let_receive(keeper);
+  world.start();
+  run_checked(world, 30);
+  REQUIRE(told == 0);
+  REQUIRE(world.process(client).control.state == ProcessState::running);
+  unblocks = true;
+  run_checked(world, 30);
+  REQUIRE(told > 0);
+  REQUIRE(world.process(client).control.state == ProcessState::waiting);
+}
+
+TEST_CASE("who reaches for the kernel's half of the addresses is stopped, and it is said why") {
+  KernelWorld world;
+  const Guest client = world.new_guest({});
+  world.start();
+  run_checked(world, 4);
+  REQUIRE(world.kernel().current_slot() == world.kernel().store.find(client.process.object.frame()));
+  world.kernel().entered({.reason = Trap::Reason::page_fault, .address = ~uint64_t{0xfff}, .write = true});
+  const ProcessControl& control = world.process(client).control;
+  REQUIRE(control.state == ProcessState::stopped);
+  REQUIRE(control.fault == FaultCode::protection);
+  REQUIRE(control.fault_address == ~uint64_t{0xfff});
+}
+
+TEST_CASE("an endpoint whose receiver turns out to be no process is destroyed like any other") {
+  KernelWorld world;
+  bool now = false;
+  const Capability page = world.make(Kind::page);
+  world.write(page);
+  std::memset(world.bytes(page), 0x5a, frame_bytes);
+  const Capability endpoint = world.make(Kind::endpoint);
+  world.object<Endpoint>(endpoint).receiver = page;  // as a disk may say
+  world.object<Endpoint>(endpoint).receiver.type = CapabilityType::process;
+  const Guest owner = world.new_guest([&](Process& p) {
+    act_when(now, p, call(5, {method::range_rescind_object, frame_of(endpoint), endpoint.object.index()}));
+  });
+  world.process(owner).capability_registers[5] = {.type = CapabilityType::range, .payload = 300};
+  world.start();
+  run_checked(world, 10);
+  now = true;
+  REQUIRE_NOTHROW(world.run(20));
+  REQUIRE(!world.is_alive(endpoint));
 }
 
 TEST_CASE("without a keeper a faulting process stops, and says why") {

@@ -212,6 +212,31 @@ TEST_CASE("the fast path leaves alone an answer with which there is more to do")
   }
 }
 
+TEST_CASE("what is sent and not asked for goes nowhere, least of all into the register that is always void") {
+  KernelWorld world;
+  world.use_fast_path = true;
+  Capability taken;
+  constexpr uint32_t only_the_second = 9u << 8;
+  const Guest server = world.new_guest(perdure::server([&](Process& p) {
+    taken = p.capability_registers[9];
+    return 7;
+  }, only_the_second));
+  std::vector<uint64_t> seen;
+  const auto call_once = call(5, {}, 6u | 7u << 8);
+  const Guest client = world.new_guest(steps({call_once, note(seen), call_once, note(seen), call_once, note(seen)}));
+  Process& holder = world.process(client);
+  holder.capability_registers[5] = KernelWorld::entry(server);
+  holder.capability_registers[6] = number_capability(1);
+  holder.capability_registers[7] = number_capability(2);
+  world.let_receive(server, only_the_second);
+  world.start();
+  run_checked(world, 40);
+  REQUIRE(world.fast_count > 0);
+  CHECK(seen == std::vector<uint64_t>{ok, 7, ok, 7, ok, 7});
+  CHECK(taken.payload == 2);
+  CHECK(world.process(server).capability_registers[0].is_void());
+}
+
 TEST_CASE("the fast path leaves alone what it does not do") {
   for (const Lie& more : more_to_do) {
     CAPTURE(more.what);

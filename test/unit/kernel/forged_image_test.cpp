@@ -441,6 +441,15 @@ TEST_CASE("a restart list that contains itself, goes astray or leads into a page
   CHECK(guests.calls > 10);
 }
 
+TEST_CASE("a page at the head of the restart list is no row of activities, whatever stands in it") {
+  KernelWorld world;
+  const Capability page = world.make(Kind::page);
+  world.write(page);
+  world.kernel().store.system().activity_rows = page.object.frame();
+  world.start();
+  CHECK(was_told("the list of what ran is damaged"));
+}
+
 TEST_CASE("a place in line that is stored is not believed") {
   FourGuests guests;
   guests.forge<Activity>(guests.client.activity, [&](Activity& a) {

@@ -46,8 +46,9 @@ struct Receiver {
     world.process(spinner).capability_registers[6] = {.type = CapabilityType::clock};
   }
   // As schedule.set does it.
-  void raise(uint8_t priority) {
-    Capability schedule = world.process(guest).schedule;
+  void raise(uint8_t priority) { raise(guest, priority); }
+  void raise(const Guest& whose, uint8_t priority) {
+    Capability schedule = world.process(whose).schedule;
     world.object<Schedule>(schedule).priority = priority;
     world.kernel().scheduler.schedule_changed(world.kernel().store.find(schedule.object.frame()), schedule.object.index(), false);
   }
@@ -82,6 +83,21 @@ TEST_CASE("a caller that is starved is received although its frame has to come f
   receiver.serves = true;
   receiver.run(100);
   CHECK(receiver.order == std::vector<uint64_t>{1});
+}
+
+TEST_CASE("one whose frame is on the way keeps nobody back, nor those who are less important") {
+  Receiver receiver;
+  const Guest first = receiver.add_caller(1);
+  receiver.add_caller(2);
+  receiver.world.start();
+  receiver.run(60);
+  receiver.raise(first, 3);
+  receiver.run(20);
+  REQUIRE(receiver.world.process(receiver.guest).control.callers_map == (1u << 3 | 1u << 1));
+  receiver.world.page_out({first.process});
+  receiver.serves = true;
+  receiver.run(100);
+  CHECK(receiver.order == std::vector<uint64_t>{2, 1});
 }
 
 TEST_CASE("a caller that cannot be read leaves the line, and is not lost; the next one is taken") {

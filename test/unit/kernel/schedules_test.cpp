@@ -58,6 +58,39 @@ TEST_CASE("what derives has the lower of what is asked for and what there is, or
 }
 
 // It holds three schedules and the range in which they lie, and not the one whose ceiling is high.
+TEST_CASE("a process that is stopped, or sleeps, can be given a schedule, and goes on as it is") {
+  for (const bool is_stopped : {true, false}) {
+    CAPTURE(is_stopped);
+    KernelWorld world;
+    bool now = false;
+    unsigned woken = 0;
+    const Guest other = world.new_guest(steps({call(5, {method::clock_wait_until, ~uint64_t{0}}), [&](Process&) { ++woken; }}));
+    world.process(other).capability_registers[5] = {.type = CapabilityType::clock};
+    const Guest owner = world.new_guest([&](Process& p) {
+      act_when(now, p, call(5, {method::store, process_slot::schedule}, 6));
+    });
+    world.process(owner).capability_registers[5] = other.process;
+    const Capability schedule = world.make(Kind::schedule);
+    world.process(owner).capability_registers[6] = schedule;
+    if (is_stopped) {
+      world.process(other).control.state = ProcessState::stopped;
+      world.object<Activity>(other.activity).runnable = 0;
+    }
+    world.start();
+    run_checked(world, 30);
+    Capability activity = other.activity;
+    const auto found = look_up(world.kernel().store, activity);
+    REQUIRE(found);
+    const ActivityRef ref = ActivityRef::of(found->slot, found->index);
+    const bool waits = world.kernel().scheduler.is_waiting(ref);
+    now = true;
+    while (now) run_checked(world, 1);
+    CHECK(world.kernel().scheduler.is_waiting(ref) == waits);
+    CHECK(world.kernel().scheduler.is_queued(ref) == waits);
+    CHECK(world.process(other).schedule.object == schedule.object);
+  }
+}
+
 TEST_CASE("no schedule gets above the highest ceiling that is held, whatever is done with them") {
   constexpr unsigned held_count = 3;
   constexpr uint8_t highest_held = 3;

@@ -84,7 +84,8 @@ void Kernel::look_at_deadline(ActivityRef ref, CacheSlot slot) {
   if (!has_passed(deadline_ns)) return timers.arm(ref, boot_time_of(deadline_ns));
   const auto activity = prepare_activity(process);
   const Outcome outcome = activity ? prepare_write(slot, Need::reserve) : activity.error();
-  if (outcome.is_obstacle()) return stall(ref, outcome.stall.until);  // is_to_run has looked at what can be refused
+  // Nothing is refused: is_to_run has looked at it.
+  if (outcome.is_obstacle()) return stall(ref, outcome.stall.until);
   const Commit committed = commit();
   end_call(committed, process, ref, Result::timed_out);
   make_ready(committed, slot, ref);

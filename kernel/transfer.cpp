@@ -87,7 +87,6 @@ std::expected<Pieces, Outcome> Kernel::prepare_other_buffer(Process& other, uint
 std::expected<Pieces, Outcome> Kernel::buffer_pages(Process& process, uint32_t length, bool own) {
   Pieces pieces;
   const uint64_t address = process.registers.r14;
-  if (length == 0 || (!own && !is_user_range(address, length))) return pieces;
   if (own) {
     if (const auto probed = own_pages(process, address, length, true); !probed) {
       return std::unexpected(probed.error());

@@ -80,3 +80,30 @@ TEST_CASE("a reader that does not ask for it waits for characters only") {
   REQUIRE(console.told.size() == 1);
   CHECK(console.told[0][0] == 2);
 }
+
+TEST_CASE("a program that asks for interruptions is told of ^C once, and not of what was typed before it") {
+  Console console;
+  console.start();
+  run_checked(console.world, 4);
+  Kernel& kernel = console.world.kernel();
+  fake_machine().type("ab");
+  fake_machine().pending.console = true;
+  run_checked(console.world, 4);
+  CHECK_FALSE(kernel.take_console_interrupt());
+  fake_machine().type("\x03" "c");
+  fake_machine().pending.console = true;
+  run_checked(console.world, 4);
+  REQUIRE(kernel.has_console_interrupt());
+  CHECK(kernel.take_console_interrupt());
+  CHECK_FALSE(kernel.has_console_interrupt());
+  CHECK(kernel.take_console_input() == 'c');
+}
+
+TEST_CASE("a trouble that comes all the time is told now and then") {
+  Console console;
+  console.start();
+  for (unsigned i = 0; i < 1000; ++i) console.world.kernel().warning("something is wrong with", 7);
+  const std::string& told = fake_machine().console_output;
+  CHECK(told.find("something is wrong with") != std::string::npos);
+  CHECK(told.size() < 1000);
+}

@@ -128,3 +128,38 @@ TEST_CASE("one that waited at the cut is answered by the restart, with the gener
     CHECK(scene.asked[i].committed == committed);
   }
 }
+
+TEST_CASE("a machine on which nothing changes takes no checkpoints") {
+  KernelWorld world;
+  const Guest sleeper = world.new_guest(call(5, {method::clock_wait_until, ~uint64_t{0}}));
+  world.process(sleeper).capability_registers[5] = {.type = CapabilityType::clock};
+  world.start();
+  world.run(10);
+  world.take_checkpoint();
+  const Store& store = world.kernel().store;
+  const Generation before = store.committed_generation();
+  for (unsigned i = 0; i < 2000; ++i) {
+    fake_machine().now_ns += 1'000'000'000;
+    fake_machine().pending.timer = true;
+    world.kernel().try_next();
+  }
+  CHECK(store.committed_generation() == before);
+}
+
+TEST_CASE("what a program has in the vector registers is in the checkpoint") {
+  KernelWorld world;
+  const Guest guest = world.new_guest([](Process& p) {
+    ++p.registers.rbp;
+    p.registers.rip = rip_of_fpu;
+  });
+  world.start();
+  world.run(20);
+  world.take_checkpoint();
+  world.cut_and_boot();
+  const Process& process = world.process(guest);
+  uint64_t word;
+  std::memcpy(&word, process.fpu_area + fpu_word_offset, sizeof(word));
+  const bool is_undone = process.registers.rip == rip_of_fpu;
+  REQUIRE(process.registers.rbp > 10);
+  CHECK(word + is_undone == process.registers.rbp);
+}

@@ -63,6 +63,11 @@ class Scene {
     capability.hint = slot_of(page.object);
   }
 
+  void use_fpu(const Guest& guest) {
+    world.process(guest).control.flags |= ProcessControl::flag_fpu;
+    machine::fpu_initial_state(world.process(guest).fpu_area);
+  }
+
   // Behind a checkpoint that has gone home; of the four frames without which nobody runs, one is left as
   // the checkpoint has it.
   void take_checkpoint(const Capability& untouched) {
@@ -143,13 +148,13 @@ const Lie more_to_do_in_the_answer[] = {
      [](Scene& s) { s.world.process(s.client).control.fault = FaultCode::no_memory; }},
     {"a notice is pending", [](Scene& s) { s.world.process(s.server).control.pending_notices = 4; }},
     {"the caller uses the FPU",
-     [](Scene& s) { s.world.process(s.client).control.flags |= ProcessControl::flag_fpu; }},
+     [](Scene& s) { s.use_fpu(s.client); }},
 };
 
 // No lies, and yet more than the fast path does.
 const Lie more_to_do[] = {
     {"the receiver uses the FPU",
-     [](Scene& s) { s.world.process(s.server).control.flags |= ProcessControl::flag_fpu; }},
+     [](Scene& s) { s.use_fpu(s.server); }},
     {"what is handed over is moved away",
      [](Scene& s) {
        s.wrapper().flags = Wrapper::flag_hand_over;

@@ -113,3 +113,44 @@ TEST_CASE("nothing is received from what is only sent to") {
   }) == Result::ok);
   CHECK(same_authority(trial.held(kept), number_capability(77)));
 }
+
+TEST_CASE("what a wrapper's client may not do it may not do through the wrapper") {
+  for (const uint8_t restrictions : {restriction::read_only, restriction::weak, uint8_t{0}}) {
+    CAPTURE(unsigned{restrictions});
+    Trial trial;
+    const Capability wrapper = trial.world.make(Kind::wrapper);
+    trial.world.object<Wrapper>(wrapper).target = trial.world.make(Kind::node);
+    trial.held(tried) = KernelWorld::client_of(wrapper);
+    trial.held(tried).restrictions = restrictions;
+    CHECK(trial.result_of(call(tried, {method::store, 3}, kept)) == (restrictions == 0 ? Result::ok : Result::missing_right));
+  }
+}
+
+TEST_CASE("what is moved to an object of the kernel is no longer the sender's") {
+  Trial trial;
+  trial.held(tried) = trial.world.make(Kind::node);
+  CHECK(trial.result_of(call(tried, {method::store, 3}, kept | move_bit)) == Result::ok);
+  CHECK(trial.held(kept).is_void());
+  CHECK(trial.world.object<Node>(trial.held(tried)).slots[3].payload == 77);
+}
+
+// What is moved into the same register that receives is gone before that is filled.
+TEST_CASE("an answer arrives in the register from which something was moved") {
+  Trial trial;
+  const Capability node = trial.world.make(Kind::node);
+  trial.world.object<Node>(node).slots[3] = number_capability(5);
+  trial.held(tried) = node;
+  CHECK(trial.result_of(call(tried, {method::fetch, 3}, kept | move_bit, kept)) == Result::ok);
+  CHECK(trial.held(kept).payload == 5);
+}
+
+TEST_CASE("where no bytes go their addresses mean nothing") {
+  Trial trial;
+  const Guest server = trial.world.new_guest(perdure::server([](Process&) { return 7; }));
+  trial.world.let_receive(server);
+  trial.held(tried) = KernelWorld::entry(server);
+  CHECK(trial.result_of([](Process& process) {
+    KernelWorld::invoke(process, Invocation::call, tried, {}, 0, 0, 0, ~uint64_t{0}, 0, ~uint64_t{0});
+  }) == Result::ok);
+  CHECK(trial.word(1) == 7);
+}

@@ -73,9 +73,10 @@ TEST_CASE("who stands in line for a receiver is told at once that the endpoint i
   CHECK(told == std::vector<uint64_t>{void_result, 0});
 }
 
-// Its process cannot be read, so nobody but the restart list knows that it stood there; and its activity is
+// Its process cannot be read, so nobody but the restart list knows that it stood there; and its activity may be
 // taken away before its turn comes.
-TEST_CASE("a line does not wait for one that stood in it before the restart and is taken away unread") {
+TEST_CASE("a line does not wait for one that stood in it before the restart and cannot be read") {
+  const bool is_taken_away = GENERATE(true, false);
   KernelWorld world;
   bool serves = false, acts = false;
   std::vector<uint64_t> order;
@@ -105,15 +106,52 @@ TEST_CASE("a line does not wait for one that stood in it before the restart and 
   const Geometry& geometry = world.kernel().store.root().geometry;
   std::memset(world.disk().block(geometry.home_block(unread.process.object.frame())), 0x5a, 64);
   world.cut_and_boot();
-  serves = acts = true;
+  serves = true;
+  acts = is_taken_away;
   for (const Guest& guest : {busy, latecomer, owner}) {
     static_cast<void>(world.bytes(guest.process));
     static_cast<void>(world.bytes(guest.endpoint));
     static_cast<void>(world.bytes(world.process(guest).schedule));
   }
   run_checked(world, 100);
-  CHECK(!world.is_alive(unread.activity));
+  CHECK(world.is_alive(unread.activity) == !is_taken_away);
   CHECK(order == std::vector<uint64_t>{9});
+}
+
+TEST_CASE("processes that could not be read go on when they can be, each for itself") {
+  for (const unsigned repaired : {0, 1}) {
+    CAPTURE(repaired);
+    KernelWorld world;
+    bool asks = false;
+    unsigned ran[2] = {};
+    Guest guests[2];
+    for (unsigned i : {0, 1}) {
+      world.open_new_rows();
+      guests[i] = world.new_guest([&ran, i](Process&) { ++ran[i]; });
+    }
+    const Guest owner = world.new_guest([&](Process& p) {
+      act_when(asks, p, call(5, {method::fetch, process_slot::schedule}));
+    });
+    world.process(owner).capability_registers[5] = guests[repaired].process;
+    world.start();
+    run_checked(world, 60);
+    world.page_out({});
+    const Geometry& geometry = world.kernel().store.root().geometry;
+    std::byte kept[2];
+    for (unsigned i : {0, 1}) {
+      std::byte& first = *world.disk().block(geometry.home_block(guests[i].process.object.frame()));
+      kept[i] = std::exchange(first, first ^ std::byte{0x5a});
+    }
+    world.cut_and_boot();
+    ran[0] = ran[1] = 0;
+    run_checked(world, 100);
+    REQUIRE(ran[0] + ran[1] == 0);
+    *world.disk().block(geometry.home_block(guests[repaired].process.object.frame())) = kept[repaired];
+    asks = true;
+    run_checked(world, 300);
+    CHECK(ran[repaired] > 0);
+    CHECK(ran[1 - repaired] == 0);
+  }
 }
 
 // While those who stood in line by it are moved, the priority of the one they waited for is looked at, and

@@ -170,34 +170,6 @@ TEST_CASE("a deadline that is far away is awaited after a restart, too") {
   CHECK(w.seen == std::vector<uint64_t>{ok, 5});
 }
 
-TEST_CASE("a call ends behind its deadline when there is room to write that") {
-  KernelWorld world({}, {.store_pages = 262});
-  std::vector<uint64_t> seen;
-  const Guest silent = world.new_guest([](Process&) {});
-  world.open_new_rows();
-  const Guest client = world.new_guest(steps({call_until(world, 5, 40), note(seen)}));
-  world.process(client).capability_registers[5] = KernelWorld::entry(silent);
-  world.let_receive(silent);
-  world.start();
-  run_for(world, 10);
-  for (unsigned i = 0; i < 50; ++i) {
-    static_cast<void>(world.make(Kind::page));
-    if (i % 10 == 9) world.page_out({});
-  }
-  world.bytes(client.process);
-  REQUIRE(world.process(client).control.state == ProcessState::waiting);
-  Store& store = world.kernel().store;
-  const Generation before = store.committed_generation();
-  store.declare(fake_machine().now_ns, 0);  // the next one has to wait for it
-  world.write(client.activity);
-  REQUIRE(world.use_up_room());
-  world.unwritable_is_watched = true;
-  fake_machine().now_ns += 100 * ms;
-  run_for(world, 100);
-  CHECK(seen == std::vector<uint64_t>{timed_out, 0});
-  CHECK(store.committed_generation() != before);  // which made room
-}
-
 TEST_CASE("who holds the process can end its call, wherever it waits") {
   for (const Waiting::At at : everywhere) {
     CAPTURE(static_cast<int>(at));

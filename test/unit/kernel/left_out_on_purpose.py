@@ -5,6 +5,8 @@ The line is as leave_out.py shows it; for an operand or a comparison that is wha
 """
 
 TIME = "saves time only: what follows finds nothing to do"
+LOOKED_AT = "who is not known to be as it was stands among those that are looked at: it comes to the same a little later"
+WOKEN = "only the chaos of a test boot goes by the count of who was woken, and the next move of this one takes it back"
 
 ON_PURPOSE = {
     # --- lines.cpp
@@ -15,7 +17,7 @@ ON_PURPOSE = {
         "a line is looked at while nobody is current, and then a checkpoint is declared first if room has run out; "
         "it would have to run out between two looks of one round",
     ("kernel/lines.cpp", "call", "scheduler.forget_wake(ref);"):
-        "only the chaos of a test boot goes by the count of who was woken, and the next move of this one takes it back",
+        WOKEN,
     # --- processes.cpp
     ("kernel/processes.cpp", "check", "if (store.is_current(slot)) [[likely]] return Outcome::prepared();"): TIME,
     ("kernel/processes.cpp", "call", "store.keep(no_slot, no_slot);"):
@@ -25,17 +27,86 @@ ON_PURPOSE = {
     ("kernel/processes.cpp", "check", "if (control.state == ProcessState::stopped) return Outcome::prepared();"):
         "one that is stopped is stopped again, which changes nothing",
     # --- messages.cpp
-    ("kernel/messages.cpp", "call", "hold(found->slot);"):
-        "what is invoked is held already, and the message to a keeper has no bytes, for which something could be fetched",
     # --- destruction.cpp
     ("kernel/destruction.cpp", "check", "if (const Outcome o = stop_process(found->slot, process); o.is_obstacle()) return o;"):
         "its row is writable, so what stops it can only want room for the process: what follows finds the same",
     ("kernel/destruction.cpp", "check", "if (const Outcome o = stop_process(slot, process); o.is_obstacle()) return o;"):
         "of the two, what the first one finds the second finds, too; and who is current has nothing in its way",
-    ("kernel/destruction.cpp", "check", "if (const Outcome o = retire_activity(own); o.is_obstacle()) return o;"):
-        "the process is current: it is in memory, and writable",
     ("kernel/destruction.cpp", "check", "if (const Outcome o = retire_object(slot, index, frame); o.is_obstacle()) return o;"):
         "of the objects that it is called for here (not activities) none has anything in its way",
     ("kernel/destruction.cpp", "check", "if (frame.value == 0) return nullptr;"):
         "frame 0 is none of activities; it would only be read for nothing",
+    # --- scheduler.cpp
+    ("kernel/scheduler.cpp", "operand", "if (store_->descriptor(slot).state == FrameState::fetching) return {reason, slot};"):
+        "what is waited for has a place, or nobody would be told to wait for it",
+    ("kernel/scheduler.cpp", "operand", "if (slot != no_slot) return {reason, slot};"):
+        "it is being fetched: an attempt has just been told so, and a fetch ends between attempts",
+    ("kernel/scheduler.cpp", "operand",
+     "set_callers_map(slot, static_cast<uint16_t>(process_in(slot).control.callers_map | 1u << (line.place)));"):
+        "the processor shifts by the low five bits, which are the same",
+    ("kernel/scheduler.cpp", "operand",
+     "set_callers_map(slot, static_cast<uint16_t>(process_in(slot).control.callers_map & ~(1u << (line.place))));"):
+        "the processor shifts by the low five bits, which are the same",
+    ("kernel/scheduler.cpp", "operand", "for (unsigned i = 0; !before.is_none() && at(ref).ticket < at(before).ticket; ++i) {"):
+        "bounds the steps; without it the order is as good, or better",
+    ("kernel/scheduler.cpp", "call", "forget_wake(ref);"): WOKEN,
+    ("kernel/scheduler.cpp", "operand", "for (; !bins[i].is_none(); ++i) {"):
+        "no list has 2^31 activities",
+    # --- priorities.cpp
+    ("kernel/priorities.cpp", "call", "now.is_lent(highest_of(control.callers_map));"): LOOKED_AT,
+    ("kernel/priorities.cpp", "effect", "now.is_known &= its.is_known;"): LOOKED_AT,
+    ("kernel/priorities.cpp", "check", "if (bound.is_void()) return {};"):
+        "it would be looked for in frame 0, which is none of activities",
+    # --- invocation.cpp
+    ("kernel/invocation.cpp", "call", "forget_place(*current_line_);"):
+        "the next call that ends forgets it; until then it is only slower",
+    # --- deadlines.cpp
+    ("kernel/deadlines.cpp", "call", "timers.disarm(*activity);"):
+        "the next call disarms it; until then it strikes in vain",
+    ("kernel/deadlines.cpp", "call", "forget_place(scheduler.at(*activity));"):
+        "the next call that ends forgets it; until then it is only slower",
+    ("kernel/deadlines.cpp", "call", "next_step();"):
+        "whatever comes next begins with a step of its own",
+    # --- timers.cpp
+    ("kernel/timers.cpp", "check", "if (hand_ & ((uint64_t{1} << (level * level_bits)) - 1)) break;"): TIME,
+    # --- table_pool.cpp
+    ("kernel/table_pool.cpp", "check", "if (number == newest_) return;"): TIME,
+    # --- disbelief.cpp
+    ("kernel/disbelief.cpp", "call", "timers.disarm(ref);"):
+        "nobody who comes here has a timer: whatever ends a wait disarms it, and a restart forgets them all",
+    # --- page_tables.cpp
+    ("kernel/page_tables.cpp", "check", "if (is_linked && pte::is_writable(entry)) return child;"): TIME,
+    ("kernel/page_tables.cpp", "effect", "changed |= is_linked;"):
+        "the processor would fault once more, and find the entry with its new rights",
+    ("kernel/page_tables.cpp", "check", "if ((present & ~set_by_processor) == entry) return;"): TIME,
+    ("kernel/page_tables.cpp", "check", "if (table.present[word] == 0) continue;"): TIME,
+    # --- fast_path.cpp
+    ("kernel/fast_path.cpp", "call", "store.keep(to.slot, to.activity.slot());"):
+        "both frames are dirty in this epoch (CURRENT-WHILE-RUNNING), which keeps them in memory, too",
+    # --- kernel.cpp
+    ("kernel/kernel.cpp", "call", "machine::set_boot_mark(static_cast<uint32_t>(boot_epoch));"):
+        "a register of the processor, which the fake machine has not",
+    ("kernel/kernel.cpp", "check", "if (!(header.allocated >> index & 1)) continue;"):
+        "what is not there is not runnable, and awaits nothing",
+    ("kernel/kernel.cpp", "call", "await_disk(store);"):
+        "nothing has to be fetched: the rows of activities have just been read",
+    ("kernel/kernel.cpp", "check", "if (store.is_current(slot)) continue;"): TIME,
+    ("kernel/kernel.cpp", "call", "note_priority();"):
+        "the first look after a restart then goes by an older priority, and corrects it",
+    ("kernel/kernel.cpp", "check", "if (tables.load_hinted(control.root_hint, control.root_identity)) return;"): TIME,
+    ("kernel/kernel.cpp", "call", "pending.add(machine::take_pending());  // a tick among them does not wait for the next one"):
+        "it is looked at one tick later",
+    ("kernel/kernel.cpp", "check", "if (!machine::is_timer_pending() || !has_current()) return false;"):
+        "it would give way to who is more important without waiting for the tick",
+    ("kernel/kernel.cpp", "check", "if (power_ != Power::on && committed_epoch_ >= power_epoch_) return;"):
+        "what comes next ends everything; only a checkpoint of nothing would be taken before it",
+    ("kernel/kernel.cpp", "check", "if (!store.anything_dirty()) return;"):
+        "who asks for a checkpoint has changed itself by asking, and the clock asks for none of nothing",
+    ("kernel/kernel.cpp", "call", "machine::take_pending();  // else there would be no sleep"):
+        "the machine would be awake while it waits for the disk",
+    ("kernel/kernel.cpp", "effect", "slow_because_ &= static_cast<uint8_t>(~slow_by_choice);"):
+        "only the chaos of a test boot would always take the general path",
+    ("kernel/kernel.cpp", "call",
+     "current().capability_registers[random() % capability_register_count].hint = static_cast<uint32_t>(random());"):
+        "part of the chaos of a test boot: it tries the kernel, and nothing goes by it",
 }

@@ -56,6 +56,14 @@ Capability own_resume(Trial& trial) {
 }
 Capability number(Trial&) { return number_capability(1); }
 Capability nothing(Trial&) { return {}; }
+Capability console(Trial& trial) { return {.type = CapabilityType::console, .payload = trial.world.kernel().boot_epoch}; }
+Capability old_console(Trial& trial) {
+  Capability old = console(trial);
+  --old.payload;
+  return old;
+}
+Capability devices(Trial&) { return {.type = CapabilityType::devices}; }
+Capability checkpoint(Trial&) { return {.type = CapabilityType::checkpoint}; }
 
 const Maker endpoint = of_kind(Kind::endpoint), notice = of_kind(Kind::notice), page = of_kind(Kind::page),
             node = of_kind(Kind::node), slots = of_kind(Kind::capability_page), process = of_kind(Kind::process),
@@ -151,6 +159,13 @@ const Case cases[] = {
     {"a schedule, derived", schedule, {method::schedule_derive, priority_max}, schedule, ok},
     {"a schedule, derived higher than there is", schedule, {method::schedule_derive, priority_max + 1}, schedule, bad},
     {"a longer slice than a second", schedule, {method::schedule_set, 0, 1'000'000'001}, nothing, bad},
+
+    {"an unknown method of a console", console, {1}, nothing, Result::unknown_method},
+    {"a console of another boot", old_console, {method::console_read, 1}, nothing, Result::restarted},
+    {"an unknown method of the devices", devices, {1}, nothing, Result::unknown_method},
+    {"an unknown method of a capability page", slots, {1}, nothing, Result::unknown_method},
+    {"a capability page, reduced", slots, {method::memory_reduce, restriction::read_only}, nothing, ok},
+    {"a power-off with a flag that there is not", checkpoint, {method::checkpoint_power_off, 0x80}, nothing, bad},
 
     {"a call to who waits for an answer", own_resume, {0}, nothing, bad},
 };

@@ -445,9 +445,9 @@ TEST_CASE("a page at the head of the restart list is no row of activities, whate
   KernelWorld world;
   const Capability page = world.make(Kind::page);
   world.write(page);
-  world.kernel().store.system().activity_rows = page.object.frame();
+  world.kernel().store.system().first_activity_row = page.object.frame();
   world.start();
-  CHECK(was_told("the list of what ran is damaged"));
+  CHECK(was_told("the list of what ran had a gap"));
 }
 
 TEST_CASE("a place in line that is stored is not believed") {

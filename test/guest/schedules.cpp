@@ -201,21 +201,25 @@ struct Named {
 constexpr Named depths[] = {{"1"}, {"2"}, {"3"}};
 
 // The ceiling of the server's schedule is below the one that computes: no client makes it more important than that.
+// Where a cut or the disk keeps that one from computing the server has its turn; so this may be tried again, too.
 void not_above_the_ceiling(uint64_t) {
   volatile uint64_t counted = 0;
-  Actor server(echo, 0, idle);
-  Caller caller(server.receives(), {.words = {1}}, higher);
+  Actor server(echo, 0, idle), spinner(counts, reinterpret_cast<uint64_t>(&counted), lower);
+  Caller caller(server.receives(), {}, higher);
   server.start();
-  server.await(ProcessState::receiving);
-  Actor spinner(counts, reinterpret_cast<uint64_t>(&counted), lower);
-  spinner.start();
-  caller.start();
-  const uint64_t before = counted;
-  while (counted < before + 100'000) sleep();
-  holds(!caller.has_ended());
-  done(spinner.process.stop());
-  caller.finish();
-  expect(caller.message.words[0], 2);
+  bool was_right = false;
+  for (unsigned attempt = 0; attempt < attempts_max && !was_right; ++attempt) {
+    server.await(ProcessState::receiving);
+    spinner.start();
+    caller.start({.words = {1}});
+    const uint64_t before = counted;
+    while (counted < before + 100'000) sleep();
+    was_right = !caller.has_ended();
+    done(spinner.process.stop());
+    caller.finish();
+    expect(caller.message.words[0], 2);
+  }
+  holds(was_right);
 }
 
 // A client of no importance has been accepted; an important one comes to stand in line. Both are served.

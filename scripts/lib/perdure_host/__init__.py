@@ -22,5 +22,6 @@
   tree_copy.py  a copy of the sources, for tests of what changes them
   testing.py    what a system test is given
   changed_source.py  tests in which one source file is changed
+  changed_tree.py  the same for tests of the machine: a copy of the tree with a fault in it
   test_parts.py the parts of the test suite
 """

@@ -21,7 +21,7 @@ from .workplace import BUILD, ROOT, Refusal
 
 USUAL_PARTS = ("unit", "simulation", "system", "chaos", "crash", "docs")
 PARTS = (*USUAL_PARTS, "mutations")
-MUTATORS = ("test/simulation/mutations.py", "test/unit/kernel/leave_out.py")
+MUTATORS = ("test/simulation/mutations.py", "test/unit/kernel/leave_out.py", "test/guest/mutations.py")
 MUTATION_SECONDS_MAX = 4 * 3600
 BUILT_TIME_LIMIT_SECONDS = 300
 PART_OF_SUITE = {"simulation": "simulation", "machine": "system"}  # all others: unit

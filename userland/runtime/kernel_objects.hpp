@@ -4,7 +4,7 @@
 // that a capability of that type is in it (a claim the kernel checks at each use). One function
 // for each method of objects/abi.hpp; what can be refused answers an Answer.
 //
-// Receiving registers are called `into`; what was in them is replaced only by success.
+// Receiving registers are called `into`; a refusal leaves them void.
 #pragma once
 
 #include <span>

@@ -19,7 +19,7 @@ void leave() {
 Actor::Actor(Body body, uint64_t argument, ScheduleCapability schedule)
     : body_(body), argument_(argument), stack_(next_actor()) {
   process.at = buy(Kind::process);
-  // All of its stack is there before it runs: in a space of its own nobody might fill it in.
+  // All of its stack is there before it runs: a space of its own has no keeper to fill it in.
   for (volatile uint64_t& word : stacks[stack_]) word = 0;
   done(process.store(process_slot::space, my_space.at));
   done(process.store(process_slot::schedule, schedule.at));

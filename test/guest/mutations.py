@@ -146,7 +146,7 @@ FAULTS = [Fault(*one) for one in (
     ("clients lend nothing", "kernel/priorities.cpp", "    now.priority = std::max(now.priority, std::min(its.priority, ceiling));\n", "",
      ("schedules: a client lends its priority",)),
     ("clients lend above the ceiling", "kernel/priorities.cpp", "std::min(its.priority, ceiling));", "its.priority);",
-     ("schedules: nobody is lent more",)),
+     ("schedules: no process is lent more",)),
     # --- bytes
     ("nobody is told of a cut message", MESSAGES, "receiver.room.length() < message.bytes.length() ? delivery_flag::truncated : 0;\n  const bool has_wrapper", "0;\n  const bool has_wrapper",
      ("transfer: a receiver gets what there is room for",)),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Resume capabilities: good for one answer to one call, whoever has them. Breaks if an answer is taken twice,
+// Resume capabilities: good for one answer to one call, wherever they are. Breaks if an answer is taken twice,
 // comes to a later call, or never comes because who owed it is gone.
 #include "test/guest/servers.hpp"
 

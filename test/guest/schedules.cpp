@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Who runs: strictly by priority, which is raised and lowered, lent by those who wait, and never above the ceiling.
-// Breaks if somebody runs before one that is more important, or waits for one that is less important than he is.
+// Breaks if a process runs before one that is more important, or waits for one that is less important than itself.
 //
 // An order shows only what was ready at the same time. A disk may make one late that was to come first; so an order
 // may be tried several times, and has to be right once. A kernel that has another order never shows it.
@@ -284,7 +284,7 @@ constexpr Test tests[] = {
     {"equals behind an important one keep their order", mixed_ones},
     {"who is raised in line is taken first", raised_in_line},
     {"who is lowered in line is taken last", lowered_in_line},
-    {"nobody is lent more than the ceiling of his schedule", not_above_the_ceiling},
+    {"no process is lent more than the ceiling of its schedule", not_above_the_ceiling},
     {"those in line lend to their receiver, whatever client it works for", lent_from_the_line},
     {"a schedule keeps what was set, and no priority above its ceiling", keeps_its_settings},
     {"a ceiling comes from a schedule that has it, and is never lowered", ceilings_come_down_only},

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Bytes of messages: every length, any place in memory, buffers that are too small, absent or forbidden. Breaks if a
-// byte is lost or one too many is written, and if somebody waits or faults for another's memory.
+// byte is lost or one too many is written, and if a process waits or faults for the memory of another.
 #include <cstring>
 
 #include "test/guest/servers.hpp"

@@ -21,6 +21,7 @@ WaitChannel channel(WaitChannel::Reason reason, ObjectId id) {
 
 Outcome Kernel::answer_all(Capability* capabilities, size_t count) {
   for (size_t i = 0; i < count; ++i) {
+    if (capabilities[i].type != CapabilityType::resume) continue;
     if (const Outcome o = answer_caller(capabilities[i], Result::destroyed); o.is_obstacle()) return o;
     machine::let_interrupts_in();
   }
@@ -81,10 +82,11 @@ Outcome Kernel::retire_activity(ActivityRef ref) {
 // All activities of a row, and the row's place in the restart list. The own activity of whoever
 // asked for this comes when nothing can stall any more.
 Outcome Kernel::retire_activity_row(CacheSlot slot) {
+  const uint64_t allocated = reinterpret_cast<const RowHeader*>(store.bytes(slot))->allocated;
   const ActivityRef own = current_activity_;
   for (unsigned index = 0; index < info(Kind::activity).objects_per_frame; ++index) {
     const ActivityRef ref = ActivityRef::of(slot, index);
-    if (ref == own) continue;
+    if (!(allocated >> index & 1) || ref == own) continue;
     if (const Outcome o = retire_activity(ref); o.is_obstacle()) return o;
   }
   const auto neighbours = prepare_neighbours(slot);
@@ -154,7 +156,9 @@ Outcome Kernel::retire_frame(CacheSlot slot, FrameNumber frame) {
     default:
       break;
   }
+  const uint64_t allocated = reinterpret_cast<const RowHeader*>(store.bytes(slot))->allocated;
   for (unsigned index = 0; index < info(kind).objects_per_frame; ++index) {
+    if (!(allocated >> index & 1)) continue;
     if (const Outcome o = retire_object(slot, index, frame); o.is_obstacle()) return o;
   }
   return Outcome::prepared();

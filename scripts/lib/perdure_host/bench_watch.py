@@ -24,7 +24,7 @@ PLUGIN = BUILD / "test" / "bench" / "machine_watch.so"
 NAMES = {"restart": "restart", "interrupts_off_longest": "longest"}  # of each row, in the file
 
 ASK_THE_DISK = re.compile(r"(VirtioBlock::(poll|take_used)|WaitingDisk::carry_out"
-                          r"|IoQueue::next_result|Store::(poll|take_completion|wait_for_root)|await_disk)\(")
+                          r"|IoQueue::next_result|Store::(poll|take_completion|wait_for_root)|Kernel::await_disk)\(")
 
 
 def words(out):

@@ -9,6 +9,12 @@ LOOKED_AT = "who is not known to be as it was stands among those that are looked
 WOKEN = "only the chaos of a test boot goes by the count of who was woken, and the next move of this one takes it back"
 
 ON_PURPOSE = {
+    # --- destruction.cpp
+    ("kernel/destruction.cpp", "check", "if (capabilities[i].type != CapabilityType::resume) continue;"): TIME,
+    ("kernel/destruction.cpp", "check", "if (!(allocated >> index & 1)) continue;"): TIME,
+    ("kernel/destruction.cpp", "operand", "if (ref == own) continue;"): TIME,
+    ("kernel/destruction.cpp", "check", "if (const Outcome o = retire_activity(own); o.is_obstacle()) return o;"):
+        "the process is current, so in memory and writable",
     # --- lines.cpp
     ("kernel/lines.cpp", "check", "if (awaited_count_ == 0) [[likely]] return false;"): TIME,
     ("kernel/lines.cpp", "check", "if (activity.stood_in == 0) return;"): TIME,
@@ -88,7 +94,7 @@ ON_PURPOSE = {
         "a register of the processor, which the fake machine has not",
     ("kernel/kernel.cpp", "check", "if (!(header.allocated >> index & 1)) continue;"):
         "what is not there is not runnable, and awaits nothing",
-    ("kernel/kernel.cpp", "call", "await_disk(store);"):
+    ("kernel/kernel.cpp", "call", "await_disk();"):
         "nothing has to be fetched: the rows of activities have just been read",
     ("kernel/kernel.cpp", "check", "if (store.is_current(slot)) continue;"): TIME,
     ("kernel/kernel.cpp", "call", "note_priority();"):

@@ -11,6 +11,7 @@ using Reason = WaitChannel::Reason;
 constexpr uint8_t all_zero = FrameDescriptor::flag_all_zero;
 constexpr uint8_t body_absent = FrameDescriptor::flag_body_absent;
 constexpr uint8_t body_lost = FrameDescriptor::flag_body_lost;
+constexpr uint8_t leaving = FrameDescriptor::flag_leaving;
 constexpr uint8_t awaited = FrameDescriptor::flag_awaited;
 
 void clear(FrameDescriptor& descriptor, uint8_t flag) {
@@ -70,6 +71,10 @@ std::expected<CacheSlot, Absent> Fetcher::resident(StoreParts& parts, CacheSlot 
   if (descriptor.state == FrameState::unreadable && is_lost && wanted != Wanted::contents) {
     descriptor.state = FrameState::clean;
   }
+  // Others may ask for its contents again and again: they are told from memory, or it would be read each time
+  // that its taker comes back, and never be gone.
+  if (wanted != Wanted::contents) descriptor.flags |= leaving;
+  else if (descriptor.state == FrameState::clean && is_lost && descriptor.flags & leaving) return std::unexpected(Absent{Absent::Why::unreadable, {}});
   const bool is_enough = wanted == Wanted::identity || (wanted == Wanted::what_is_left && is_lost);
   if (descriptor.state == FrameState::clean && descriptor.flags & body_absent && !is_enough) {
     if (fetching_ >= fetches_max || !begin(parts, slot, wanted)) {
@@ -82,7 +87,7 @@ std::expected<CacheSlot, Absent> Fetcher::resident(StoreParts& parts, CacheSlot 
       if (wanted != Wanted::identity) clear(descriptor, body_absent);
       return std::unexpected(stall(Reason::frame, number));
     case FrameState::unreadable:
-      // Told once; whoever asks later reads again: the trouble may have been a passing one. What is known of it
+      // Told once; who asks later reads again: the trouble may have been a passing one. What is known of it
       // stays, for the one that takes it away may have waited for this, too.
       clear(descriptor, awaited);
       if (is_lost) descriptor.state = FrameState::clean;
@@ -132,7 +137,7 @@ bool Fetcher::begin(StoreParts& parts, CacheSlot slot, Wanted wanted) {
     if (is_loading && !parts.tags.has_room_for_waiter(*buffer)) return false;
   }
   descriptor.state = FrameState::fetching;
-  descriptor.flags = wanted == Wanted::identity ? body_absent : 0;
+  descriptor.flags = static_cast<uint8_t>((descriptor.flags & leaving) | (wanted == Wanted::identity ? body_absent : 0));
   ++fetching_;
   if (entry) {
     from_log(parts, slot, *entry);

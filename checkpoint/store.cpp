@@ -42,7 +42,8 @@ void Store::become_all_zero(CacheSlot slot) {
   require(is_current(slot), "only a current frame is written to");
   FrameDescriptor& descriptor = parts_.cache[slot];
   descriptor.flags |= FrameDescriptor::flag_all_zero;
-  descriptor.flags &= static_cast<uint8_t>(~(FrameDescriptor::flag_body_absent | FrameDescriptor::flag_body_lost));
+  descriptor.flags &= static_cast<uint8_t>(~(FrameDescriptor::flag_body_absent | FrameDescriptor::flag_body_lost |
+                                             FrameDescriptor::flag_leaving));
 }
 
 bool Store::drop(CacheSlot slot) { return fetcher_.evict(parts_, slot); }

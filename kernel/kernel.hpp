@@ -253,12 +253,13 @@ class Kernel final : public StoreClient {
   };
   struct Walk {
     FrameNumber last;  // the row at which it ended; 0: it found none
-    enum class End : uint8_t { whole, gap, unreadable } end;
+    enum class End : uint8_t { whole, met, gap, unreadable } end;  // met: where it was to end
   };
   void await_disk();
   std::expected<CacheSlot, Absent> obtain_at_start(FrameNumber);
   void find_what_ran();
-  Walk walk_rows(FrameNumber first, FrameNumber RowHeader::*onward, FrameNumber RowHeader::*back, ActivityRef& list);
+  Walk walk_rows(FrameNumber first, FrameNumber RowHeader::*onward, FrameNumber RowHeader::*back, FrameNumber end,
+                 ActivityRef& list);
   void collect_what_ran(CacheSlot, ActivityRef& list);
   void close_gap(FrameNumber before, FrameNumber behind);
   std::expected<Neighbours, Stall> prepare_neighbours(CacheSlot);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // The restart list (objects/rows.hpp): what runs again after a restart is found from its two ends. A row is
-// believed to be the next one only if it names back the row from which it was reached; so no row is
-// found twice, and both walks end, whatever a disk says.
+// believed to be the next one only if it names back the row from which it was reached, and the second walk ends
+// where the first one did, though a disk may give now what it did not give then; so no row is found twice,
+// and both walks end, whatever a disk says.
 //
 // One row that cannot be read is a gap: it takes with it what stood in it, and nothing else. It stays a
 // gap for as long as it may come back; when its frame has become something else, the next restart closes it.
@@ -30,12 +31,14 @@ std::expected<CacheSlot, Absent> Kernel::obtain_at_start(FrameNumber frame) {
 void Kernel::find_what_ran() {
   ActivityRef list;
   const SystemState& system = store.system();
-  const Walk from_first = walk_rows(system.first_activity_row, &RowHeader::next, &RowHeader::previous, list);
+  const Walk from_first = walk_rows(system.first_activity_row, &RowHeader::next, &RowHeader::previous, {}, list);
   if (from_first.end != Walk::End::whole || from_first.last != system.last_activity_row) {
-    const Walk from_last = walk_rows(system.last_activity_row, &RowHeader::previous, &RowHeader::next, list);
-    if (from_first.end == Walk::End::unreadable || from_last.end == Walk::End::unreadable) {
+    const Walk from_last = walk_rows(system.last_activity_row, &RowHeader::previous, &RowHeader::next, from_first.last, list);
+    // The disk may give now what it did not give a moment ago: then nothing is missing.
+    const bool is_given_now = from_last.end == Walk::End::met || from_last.last == system.first_activity_row;
+    if (!is_given_now && (from_first.end == Walk::End::unreadable || from_last.end == Walk::End::unreadable)) {
       machine::console_write("perdure: a row of activities cannot be read; what stood in it does not run\n");
-    } else {
+    } else if (from_first.end != Walk::End::unreadable) {
       machine::console_write("perdure: the list of what ran had a gap, which is closed; what stood there does not run\n");
       close_gap(from_first.last, from_last.last);
     }
@@ -44,9 +47,10 @@ void Kernel::find_what_ran() {
 }
 
 Kernel::Walk Kernel::walk_rows(FrameNumber first, FrameNumber RowHeader::*onward, FrameNumber RowHeader::*back,
-                               ActivityRef& list) {
+                               FrameNumber end, ActivityRef& list) {
   FrameNumber last;
   for (FrameNumber row = first; row.value != 0;) {
+    if (row == end) return {last, Walk::End::met};
     const auto slot = obtain_at_start(row);
     if (!slot) return {last, slot.error().why == Absent::Why::unreadable ? Walk::End::unreadable : Walk::End::gap};
     if (store.descriptor(*slot).identity.kind != Kind::activity) return {last, Walk::End::gap};

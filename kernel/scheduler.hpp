@@ -130,7 +130,7 @@ class Scheduler {
     ActivityRef ref;
     bool was_known = false;
   };
-  Taken take_highest();  // somebody is ready
+  Taken take_highest();  // one is ready
   // One of those who have not been looked at.
   ActivityRef take_unlooked();
 

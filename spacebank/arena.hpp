@@ -12,7 +12,7 @@
 // never used. So a fresh arena needs only its header, two groups and one record written.
 //
 // Invariants (each recomputed by verify_books.hpp):
-//   ONE-OWNER        a frame is free, reserved, lost, bought by one bank, or holds one bank's facets;
+//   ONE-OWNER        a frame is free, reserved, bought by one bank, or holds one bank's facets;
 //                    it stands in exactly that ring or group state that says so.
 //   USAGE-ADDS-UP    usage of a bank by kind = what it bought itself + its banks' usage + two
 //                    frames for each of these (record, facets row).
@@ -54,7 +54,6 @@ enum class FrameUse : uint8_t {
   facets = 2,    // paid by the owner; holds the wrappers of one of the owner's banks. While
                  // that is destroyed: empty, or the capability page that keeps the asker
   reserved = 3,  // frame 0
-  lost = 4,      // nobody's, and never sold again (FrameBooks::lose)
 };
 
 struct FrameEntry {

@@ -8,6 +8,28 @@ namespace {
 
 using std::unexpected;
 
+// Free frames of which the disk cannot say what they were: others are tried, each of another group as long as there is
+// one. Bounded, for each try may have to wait for the disk; and none is given up, for the trouble may pass.
+class PassedOver {
+ public:
+  explicit PassedOver(const FrameBooks& books) : books_(books) {}
+  PassedOver(const PassedOver&) = delete;
+  ~PassedOver() {
+    while (count_ > 0) books_.give_back(frames_[--count_]);
+  }
+  void add(Frame frame) {
+    books_.put_group_last(frame);
+    frames_[count_++] = frame;
+  }
+  bool may_try() const { return count_ < tries_max; }
+
+ private:
+  static constexpr unsigned tries_max = 8;
+  const FrameBooks& books_;
+  Frame frames_[tries_max] = {};
+  unsigned count_ = 0;
+};
+
 bool can_be_bought(Kind kind) {
   return kind != Kind::empty && static_cast<unsigned>(kind) < kind_count;
 }
@@ -47,19 +69,18 @@ std::expected<Facet, Result> BankLogic::found_root() {
 
 // --- buying ------------------------------------------------------------------------------
 
-// Also if the disk cannot say any more what this one was: another is taken then.
 std::expected<Frame, Result> BankLogic::make_in_free_frame(Bank bank, Kind kind) {
-  for (Frame near = arena_.at(bank).near;; near = Frame::none) {
+  PassedOver passed_over(books_);
+  Result made = Result::exhausted;
+  for (Frame near = arena_.at(bank).near; passed_over.may_try(); near = Frame::none) {
     const Frame frame = books_.take(near);
-    if (frame == Frame::none) return unexpected(Result::exhausted);
-    const Result made = maker_.make(frame_number(frame), kind, account_of(bank), 0);
+    if (frame == Frame::none) break;
+    made = maker_.make(frame_number(frame), kind, account_of(bank), 0);
     if (made == Result::ok) return frame;
-    if (made != Result::unreadable) {
-      books_.give_back(frame);
-      return unexpected(made);
-    }
-    books_.lose(frame);
+    passed_over.add(frame);
+    if (made != Result::unreadable) break;
   }
+  return unexpected(made);
 }
 
 std::expected<Place, Result> BankLogic::allocate_in_new_frame(Bank bank, Kind kind) {
@@ -163,22 +184,19 @@ std::expected<void, Result> BankLogic::reserve_facets_row(Bank bank, Bank payer)
 std::expected<NewBank, Result> BankLogic::add_bank(Bank parent, uint32_t limit) {
   const auto bank = tree_.add(parent, limit);
   if (!bank) return unexpected(bank.error());
-  for (;;) {
-    if (auto reserved = reserve_facets_row(*bank, parent); !reserved) {
-      tree_.remove(*bank);
-      return unexpected(reserved.error());
-    }
+  PassedOver passed_over(books_);
+  Result made = Result::exhausted;
+  while (passed_over.may_try()) {
+    if (auto reserved = reserve_facets_row(*bank, parent); !reserved) break;
     const auto first = facet(*bank, 0);
     if (first) return NewBank{*bank, *first};
-    const Frame frame = arena_.at(*bank).facets;
-    if (first.error() == Result::unreadable) {
-      books_.lose(frame);
-      continue;
-    }
-    books_.give_back(frame);
-    tree_.remove(*bank);
-    return unexpected(first.error());
+    made = first.error();
+    passed_over.add(arena_.at(*bank).facets);
+    arena_.at(parent).near = Frame::none;
+    if (made != Result::unreadable) break;
   }
+  tree_.remove(*bank);
+  return unexpected(made);
 }
 
 std::expected<NewBank, Result> BankLogic::create_sub_bank(Bank parent, uint64_t limit) {

@@ -65,10 +65,9 @@ void FrameBooks::give_back(Frame frame) const {
   ++arena_.header().free_frames;
 }
 
-void FrameBooks::lose(Frame frame) const {
-  arena_.at(frame) = {.use = FrameUse::lost};
+void FrameBooks::put_group_last(Frame frame) const {
   const Group group = group_of(frame);
-  if (arena_.at(group).used == all_used) return;
+  if (arena_.at(group).used == all_used) return;  // it stands in no ring
   ring_of(group).remove(group);
   ring_of(group).push_back(group);
 }

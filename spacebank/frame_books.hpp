@@ -24,9 +24,8 @@ class FrameBooks {
   // The frame must stand in no ring. Its entry is all zero afterwards.
   void give_back(Frame) const;
 
-  // Taken for good, and nobody's: the disk cannot say what it was, so a version could repeat in it. The next
-  // one is taken from another group, if there is one.
-  void lose(Frame) const;
+  // The next free frames come from other groups than that of this one, if there are any.
+  void put_group_last(Frame) const;
 
   // From taken to bought by `owner`, with nothing sold in it if it is a row; and back to taken.
   void enter(Frame, Bank owner, Kind) const;

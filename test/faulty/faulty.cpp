@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// A server whose methods go wrong, each in its way. Its first words are kept out of line, so that their names
-// are those of the places where it stops.
+// A server whose methods go wrong, each in its way. What goes wrong is kept out of line, so that the place where
+// it stops has a name.
 #include "userland/runtime/server.hpp"
 
 namespace perdure {

@@ -162,7 +162,7 @@ FAULTS = [Fault(*one) for one in (
      ("registers: two processes each have their own, and a third has none of them: vectors",)),
     ("the direction flag is lost", "kernel/arch/x86_64/entry.S", "    andl $0x240cd5, \\register\n", "    andl $0x2408d5, \\register\n",
      ("registers: the flags of a program outlast the end of its turn",)),
-    ("the fs base is everybody's", "kernel/arch/x86_64/entry.S", "    wrfsbase %rax\n", "", ("registers: ",)),
+    ("the fs base is shared by all", "kernel/arch/x86_64/entry.S", "    wrfsbase %rax\n", "", ("registers: ",)),
 )]
 
 

@@ -21,6 +21,7 @@ class RangeModel final : public bank::FrameMaker {
   explicit RangeModel(uint64_t frame_count) : identities_(frame_count), bytes_(frame_count) {}
 
   Result make(FrameNumber frame, Kind kind, Account account, unsigned index) override {
+    ++makes;
     if (refuses_make_in > 0 && --refuses_make_in == 0) return ordered_refusal;
     if (refuses_in > 0 && --refuses_in == 0) return ordered_refusal;
     if (unknown.contains(frame.value)) return Result::unreadable;
@@ -95,6 +96,7 @@ class RangeModel final : public bank::FrameMaker {
   bool is_unreadable(uint64_t frame) const { return unknown.contains(frame) || damaged.contains(frame); }
   std::set<uint64_t> unknown;    // frames of which the disk does not even say what they are
   std::set<uint64_t> damaged;    // frames whose contents the disk does not give
+  uint64_t makes = 0;            // how often one was asked for
   uint64_t refuses_in = 0;       // the so-many-th operation from now is refused; 0: none
   uint64_t refuses_make_in = 0;  // likewise, of those that make
   uint64_t rescind_bound = ~uint64_t{0};

@@ -2,7 +2,7 @@
 //
 // `call` and `describe`: invoke a server that the shell knows only by what it says of itself.
 //
-// A call waits as long as the server, or whoever has blocked the alias, likes; ^C leaves it, and so does the end
+// A call waits as long as the server, or the program that has blocked the alias, likes; ^C leaves it, and so does the end
 // of the server by a fault.
 #include <algorithm>
 

@@ -2,6 +2,7 @@
 #include "userland/shell/fault_watcher.hpp"
 
 #include "userland/runtime/server.hpp"
+#include "userland/shell/helper_process.hpp"
 
 namespace perdure {
 
@@ -18,27 +19,16 @@ std::string_view access_of(const ProgramFault& fault) {
 
 Answer<> FaultWatcher::begin(const Parts& parts) {
   parts_ = parts;
-  if (const auto own = ScheduleCapability{parts.schedule}.get(); !own) return std::unexpected(own.error());
   const ProcessCapability process{parts.scratch[0]};
-  const CapabilityRegister activity = parts.scratch[1];
-  Registers values;
-  values.rip = reinterpret_cast<uint64_t>(&FaultWatcher::run);
-  values.rdi = reinterpret_cast<uint64_t>(this);
-  // At a function's first instruction the stack pointer is a word below a multiple of 16.
-  values.rsp = reinterpret_cast<uint64_t>(stack_ + stack_words) - 24;
-  values.rflags = 0x202;  // interrupts on
-
-  Answer<> done = parts.bank.allocate(Kind::process, process.at);
-  if (done) done = parts.bank.allocate(Kind::activity, activity);
+  Answer<> done = start_helper({.bank = parts.bank,
+                                .space = parts.space,
+                                .schedule = parts.schedule,
+                                .process_into = process,
+                                .activity_into = parts.scratch[1]},
+                               &FaultWatcher::run, this, stack_,
+                               {parts.devices.at, parts.caller.at, parts.clock.at, parts.checkpoint.at});
   if (done) done = parts.bank.allocate(Kind::endpoint, parts.endpoint_into.at);
-  if (done) done = process.set_registers(values);
-  if (done) done = process.store(process_slot::space, parts.space.at);
-  if (done) done = process.store(process_slot::schedule, parts.schedule);
-  for (const CapabilityRegister given : {parts.devices.at, parts.caller.at, parts.clock.at, parts.checkpoint.at}) {
-    if (done) done = process.store(given.number, given);
-  }
   if (done) done = parts.endpoint_into.set_receiver(process);
-  if (done) done = process.start(activity);
   return done;
 }
 
@@ -48,10 +38,11 @@ Answer<> FaultWatcher::watch(EndpointCapability endpoint, ProcessCapability prog
   return done;
 }
 
-void FaultWatcher::run(FaultWatcher* self) {
-  serve_by([self](Message& message) {
+void FaultWatcher::run(void* self) {
+  const Parts& parts = static_cast<FaultWatcher*>(self)->parts_;
+  serve_by([&parts](Message& message) {
     if (message.words[0] == method::keeper_fault) {
-      self->parts_.tell(self->parts_.context, {.account = static_cast<uint32_t>(message.entry_payload),
+      parts.tell(parts.context, {.account = static_cast<uint32_t>(message.entry_payload),
                                                .code = static_cast<FaultCode>(message.words[1]),
                                                .address = message.words[2],
                                                .is_write = (message.words[3] & detail_write) != 0,

@@ -49,7 +49,7 @@ class FaultWatcher {
   Parts parts_;
   alignas(16) uint64_t stack_[stack_words] = {};
 
-  [[noreturn]] static void run(FaultWatcher*);
+  [[noreturn]] static void run(void* self);
 };
 
 // "g (counter) stopped: it read address 0x0, where nothing is; instruction 0x400123"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "userland/shell/interrupter.hpp"
 
-#include "userland/runtime/program.hpp"
+#include "userland/shell/helper_process.hpp"
 
 namespace perdure {
 
@@ -19,26 +19,13 @@ void sleep(ClockCapability clock, uint64_t length_ns) {
 
 Answer<> Interrupter::begin(const Parts& parts) {
   parts_ = parts;
-  // By none it would run behind all programs, and not when it is needed.
-  if (const auto own = ScheduleCapability{parts.schedule}.get(); !own) return std::unexpected(own.error());
-  const ProcessCapability process{parts.scratch[0]};
-  const CapabilityRegister activity = parts.scratch[1];
-  Registers values;
-  values.rip = reinterpret_cast<uint64_t>(&Interrupter::run);
-  values.rdi = reinterpret_cast<uint64_t>(this);
-  // At a function's first instruction the stack pointer is a word below a multiple of 16.
-  values.rsp = reinterpret_cast<uint64_t>(stack_ + stack_words) - 24;
-  values.rflags = 0x202;  // interrupts on
-
-  Answer<> done = parts.bank.allocate(Kind::process, process.at);
-  if (done) done = parts.bank.allocate(Kind::activity, activity);
-  if (done) done = process.set_registers(values);
-  if (done) done = process.store(process_slot::space, parts.space.at);
-  if (done) done = process.store(process_slot::schedule, parts.schedule);
-  for (const CapabilityRegister given : {parts.devices.at, parts.caller.at, parts.clock.at, parts.checkpoint.at}) {
-    if (done) done = process.store(given.number, given);
-  }
-  if (done) done = process.start(activity);
+  const Answer<> done = start_helper({.bank = parts.bank,
+                                      .space = parts.space,
+                                      .schedule = parts.schedule,
+                                      .process_into = ProcessCapability{parts.scratch[0]},
+                                      .activity_into = parts.scratch[1]},
+                                     &Interrupter::run, this, stack_,
+                                     {parts.devices.at, parts.caller.at, parts.clock.at, parts.checkpoint.at});
   is_there_ = done.has_value();
   return done;
 }
@@ -69,8 +56,8 @@ bool Interrupter::end_call() { return end_call(End::left); }
 // The account does not change under it: the shell is less important, and waits.
 bool Interrupter::end_call_of(uint32_t account) { return called_account_ == account && end_call(End::program_stopped); }
 
-void Interrupter::run(Interrupter* self) {
-  while (true) self->serve();
+void Interrupter::run(void* self) {
+  while (true) static_cast<Interrupter*>(self)->serve();
 }
 
 void Interrupter::serve() {

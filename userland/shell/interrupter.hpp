@@ -76,7 +76,7 @@ class Interrupter {
   Parts parts_;
   alignas(16) uint64_t stack_[stack_words] = {};
 
-  [[noreturn]] static void run(Interrupter*);
+  [[noreturn]] static void run(void* self);
   void serve();
 };
 

@@ -104,6 +104,21 @@ TEST_CASE("one row of activities that cannot be read, wherever in the list, stop
   }
 }
 
+// Else what the first walk found would be linked twice, in a circle.
+TEST_CASE("a row that is given wrongly to the first walk and whole to the second stops nothing") {
+  constexpr unsigned count = 5;
+  for (unsigned spoiled = 0; spoiled < count; ++spoiled) {
+    CAPTURE(spoiled);
+    Rows rows(count);
+    rows.world.disk().spoil_next_read(rows.world.kernel().store.root().geometry.home_block(rows.row(spoiled)));
+    rows.world.cut_and_boot();
+    CHECK(was_told("a frame is damaged"));
+    CHECK_FALSE(was_told(gap));
+    CHECK_FALSE(was_told(lost));
+    CHECK(rows.who_runs() == all_but(count, {}));
+  }
+}
+
 TEST_CASE("the only row, and the row at both ends, cannot be read: the kernel goes on") {
   Rows rows(1);
   rows.damage(rows.row(0));

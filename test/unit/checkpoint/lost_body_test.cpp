@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+//
+// A frame whose contents are damaged, and whose tag is whole: what is known of it is there for the one that takes it away.
+#include <catch2/catch.hpp>
+
+#include "test/unit/checkpoint/small_machine.hpp"
+
+using namespace perdure;
+
+namespace {
+
+constexpr FrameNumber frame{5};
+
+// A start at which the frame is at home only, and damaged there.
+struct Damaged {
+  Damaged() {
+    SmallMachine before(SmallMachine::geometry());
+    REQUIRE(before.write_page(frame.value, 'a'));
+    REQUIRE(before.checkpoint());
+    machine = std::make_unique<SmallMachine>(before.disk.keep_everything());
+    REQUIRE(machine->opened);
+    REQUIRE(machine->run_to_idle());
+    machine->disk.damage(SmallMachine::geometry().home_block(frame).value, 100, 1);
+  }
+  void await_disk() {
+    const CacheSlot slot = machine->store->slot_of(frame);
+    REQUIRE(slot != no_slot);
+    REQUIRE(machine->poll_until([&] { return machine->store->descriptor(slot).state != FrameState::fetching; }));
+  }
+  std::unique_ptr<SmallMachine> machine;
+};
+
+bool is_stalled(const std::expected<CacheSlot, Absent>& asked) { return !asked && asked.error().why == Absent::Why::stall; }
+bool is_unreadable(const std::expected<CacheSlot, Absent>& asked) { return !asked && asked.error().why == Absent::Why::unreadable; }
+
+}  // namespace
+
+TEST_CASE("what takes a damaged frame away gets its identity, with a reader that asks for its contents before it, each time") {
+  Damaged damaged;
+  Store& store = *damaged.machine->store;
+  REQUIRE(is_stalled(store.obtain(frame)));
+  REQUIRE(is_stalled(store.obtain_identity(frame)));
+  std::optional<CacheSlot> taken;
+  for (unsigned i = 0; i < 20 && !taken; ++i) {
+    damaged.await_disk();
+    CHECK(is_unreadable(store.obtain(frame)));
+    (void)store.obtain(frame);  // and again, at once
+    if (const auto identity = store.obtain_identity(frame)) {
+      const auto left = store.obtain_what_is_left(frame);
+      if (left) taken = *left;
+    }
+  }
+  REQUIRE(taken);
+  const FrameDescriptor& descriptor = store.descriptor(*taken);
+  CHECK(descriptor.flags & FrameDescriptor::flag_body_lost);
+  CHECK(descriptor.identity.kind == Kind::page);
+  // Made anew it is a frame like any other, over a restart, too.
+  REQUIRE(store.make_dirty(*taken, Need::reserve));
+  rescind(store.descriptor(*taken).identity);
+  store.become_all_zero(*taken);
+  CHECK(store.obtain(frame) == *taken);
+  REQUIRE(damaged.machine->checkpoint());
+  SmallMachine after(damaged.machine->disk.keep_everything());
+  REQUIRE(after.opened);
+  const CacheSlot slot = after.obtain(frame.value);
+  REQUIRE(slot != no_slot);
+  CHECK(after.store->descriptor(slot).identity.kind == Kind::empty);
+  CHECK(after.store->descriptor(slot).identity.source.value == 2);
+}
+
+TEST_CASE("a damaged frame that nothing takes away is read again for each who asks: the trouble may pass") {
+  Damaged damaged;
+  Store& store = *damaged.machine->store;
+  for (unsigned i = 0; i < 3; ++i) {
+    REQUIRE(is_stalled(store.obtain(frame)));
+    damaged.await_disk();
+    CHECK(is_unreadable(store.obtain(frame)));
+  }
+  damaged.machine->disk.damage(SmallMachine::geometry().home_block(frame).value, 100, 1);  // the bit turns back
+  CHECK(damaged.machine->read_page(frame.value) == 'a');
+}

@@ -6,7 +6,9 @@ That build is one of its own, without sanitizers: what counts here is the number
 """
 
 import functools
+import os
 import pathlib
+import re
 import resource
 import shlex
 import subprocess
@@ -19,7 +21,13 @@ MEMORY_BYTES_MAX = 4 << 30  # what wants more has lost its way
 
 
 class DoesNotCompile(Exception):
-    pass
+    def __init__(self, told):
+        super().__init__(next((line for line in told.splitlines() if "error:" in line), "no reason given"))
+        self.told = told
+
+    def lines_of(self, file):
+        """Those of that file that the compiler speaks of as errors, from 1."""
+        return {int(number) for number in re.findall(rf"{re.escape(file)}:(\d+):(?:\d+:)? error:", self.told)}
 
 
 def build(tests):
@@ -64,7 +72,7 @@ def compile_changed(test, source, texts, directory):
     done = subprocess.run([words[0], "-I", directory, *words[1:], "-w", "-o", fresh, "-c", directory / source],
                           cwd=BUILD, capture_output=True, text=True)
     if done.returncode != 0:
-        raise DoesNotCompile(next((line for line in done.stderr.splitlines() if "error:" in line), "no reason given"))
+        raise DoesNotCompile(done.stderr)
     return fresh
 
 
@@ -86,10 +94,11 @@ def fails(program, arguments, directory, processor_seconds_max):
     return run_limited(program, arguments, directory, processor_seconds_max).returncode != 0
 
 
-def run_limited(program, arguments, directory, processor_seconds_max):
+def run_limited(program, arguments, directory, processor_seconds_max, environment=None):
+    """`environment`: what there is in it besides what there is in ours."""
     def limit():
         resource.setrlimit(resource.RLIMIT_CPU, (processor_seconds_max, processor_seconds_max))
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
 
     return subprocess.run([program, *arguments], cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                          text=True, errors="replace", preexec_fn=limit)
+                          text=True, errors="replace", preexec_fn=limit, env={**os.environ, **(environment or {})})

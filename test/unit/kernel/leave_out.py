@@ -9,10 +9,11 @@ Kinds of change:
   check        a line `if (...) return ...;`, or `continue` or `break`, is never taken
   effect       a line `++x;`, `--x;`, `x |= ...;` or `x &= ...;` is left out
   call         a line that is only a call, whose answer nobody takes, is left out
-  comparison   the first `==` of a line is `>=`, but for what nothing is greater than
+  comparison   the first `==` of a line is `>=`, but for enumerators and what nothing is greater than
   operand      the first operand of `&&`, `||`, `|` or `&` is left out, or the last
 
-The line is changed in a copy of the file, and the host tests that have the file are run until one of them fails: the
+A copy of the file is compiled with all its changes in it, of which the environment chooses one (line_changes.py), and
+the host tests that have the file are run until one of them fails: the
 quick cases first (those that found a change of late before the others), then the simulation of the kernel, the
 long cases last. A change that none of them misses
 is worth a look at what should miss it: some checks stand for another, some only save time, some changes mean
@@ -30,10 +31,12 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(ROOT / "scripts/lib"), str(pathlib.Path(__file__).resolve().parent)]
 from left_out_on_purpose import ON_PURPOSE  # noqa: E402
+from line_changes import CHOSEN, KINDS, changes_of, switched_text  # noqa: E402
 from perdure_host import changed_source  # noqa: E402
 
 UNIT_TESTS = ("test/unit/kernel/kernel_test", "test/unit/kernel/address_space_test")
@@ -42,55 +45,6 @@ QUICK_CASE_SECONDS_MAX = 0.25
 PROCESSOR_SECONDS_MAX = 60  # of one run; ten times what the longest takes
 FINDERS_MAX = 24
 SEEDS = 3  # of each random case, which has some tens of them otherwise
-# Up to its condition, behind a declaration if it has one; the condition; the rest.
-CHECK = re.compile(r"^(\s*(?:\}? ?else )?if \((?:[^;]*; )?)([^;]*)(\) (?:\[\[\w+\]\] )?(?:return|continue|break)\b.*;\s*)$")
-EFFECT = re.compile(r"^(\s*)(?:(?:\+\+|--)[\w.\[\]()>-]+|[\w.\[\]()*>-]+ (?:\|=|&=) [^;]*);(\s*(?://.*)?)$")
-CALL = re.compile(r"^(\s*)(?!return\b|assert_that\b)[\w.:>-]+\(.*\);(\s*(?://.*)?)$")
-# What can be left out of a chain: no parenthesis is open in it.
-OPERAND = r"!?[\w.:>-]+(?:\([^()]*\))?(?:\.\w+(?:\([^()]*\))?)*(?: (?:==|!=|<|>|<=|>=) [\w.:>-]+(?:\([^()]*\))?)?"
-FIRST = re.compile(rf"(?<=[(= ])({OPERAND}) (?:&&|\|\||\||&) (?=\S)")
-LAST = re.compile(rf" (?:&&|\|\||\||&) ({OPERAND})(?=[;)])")
-# What has to do with the compiler, with the kernel's own faults (as commit() has where nobody takes it), only with how soon an interrupt is seen, or is text
-# for people.
-UNTRIED = ("static_assert", "template", "#", "assert_that", "trace.add", "machine::let_interrupts_in",
-           "machine::console_write", "kernel.commit()")
-KINDS = ("check", "effect", "call", "comparison", "operand")
-
-
-class Change:
-    def __init__(self, file, number, line, kind, becomes):
-        self.file, self.number, self.line, self.kind, self.becomes = file, number, line, kind, becomes
-
-    def shown(self):
-        return (self.line if self.kind in ("check", "effect", "call") else self.becomes).strip()
-
-    def key(self):
-        return self.file, self.kind, self.shown()
-
-
-def changes_of_line(line):
-    """(kind, what the line becomes) of each."""
-    code = line.split("//")[0]
-    if not code.strip() or code.strip().startswith(UNTRIED):
-        return
-    if CHECK.match(line):
-        yield "check", CHECK.sub(r"\1false && (\2)\3", line)
-    if EFFECT.match(line):
-        yield "effect", EFFECT.sub(r"\1;\2", line)
-    if CALL.match(line):
-        yield "call", CALL.sub(r"\1;\2", line)
-    if re.search(r" == (?!no_slot|no_table|nullptr)", code):
-        yield "comparison", line.replace(" == ", " >= ", 1)
-    for pattern in (FIRST, LAST):
-        found = pattern.search(code)
-        if found:
-            yield "operand", line[:found.start()] + line[found.end():]
-
-
-def changes_of(file, kinds):
-    return [Change(file, number, line, kind, becomes)
-            for number, line in enumerate((ROOT / file).read_text().splitlines())
-            for kind, becomes in changes_of_line(line) if kind in kinds]
 
 
 class Finders:
@@ -132,32 +86,72 @@ def runs_of_tests(directory):
     return [*quick, (SIMULATION, ["--runs", "25"]), *long]
 
 
-def is_missed(change, runs, finders, directory):
-    lines = (ROOT / change.file).read_text().splitlines()
-    lines[change.number] = change.becomes
-    runs = [run for run in runs if change.file in changed_source.sources_of(run[0])]
-    fresh = changed_source.compile_changed(runs[0][0], change.file, {change.file: "\n".join(lines) + "\n"}, directory)
-    likely = [run for run in finders.runs(directory) if run[0] in (test for test, _ in runs)]
-    programs = {}
-    for number, (test, arguments) in enumerate([*likely, *runs]):
-        if test not in programs:
-            programs[test] = changed_source.link_changed(test, change.file, fresh, directory)
-        ended = changed_source.run_limited(programs[test], arguments, directory, PROCESSOR_SECONDS_MAX)
-        if ended.returncode != 0:
-            if test != SIMULATION and number <= len(likely) + 1:
-                finders.note(test, ended.stdout)
-            return True
-    return False
+class ChangedFile:
+    """A source file and its tests with all its changes in it that can be there together."""
 
+    def __init__(self, file, changes, runs, directory):
+        self.file, self.directory = file, directory
+        self.changes = changes
+        self.text = (ROOT / file).read_text()
+        self.runs = [run for run in runs if file in changed_source.sources_of(run[0])]
+        self.programs = {}
+        self.lock = threading.Lock()
+        self.is_made = False
+        self.together = set()
 
-def verdict(change, runs, finders):
-    with tempfile.TemporaryDirectory(prefix="leave-out-") as folder:
-        try:
-            if is_missed(change, runs, finders, pathlib.Path(folder)):
-                return "missed"
-        except changed_source.DoesNotCompile:
-            return "not tried"
-    return "on purpose" if change.key() in ON_PURPOSE else "NOT MISSED"
+    def make(self):
+        """What the compiler finds fault with is left out of it, until it finds none."""
+        with self.lock:
+            if self.is_made:
+                return
+            self.is_made = True
+            together = [change if change.place else None for change in self.changes]
+            while any(together):
+                try:
+                    text = switched_text(self.text, together)
+                    self.programs = self.compiled(text, self.directory)
+                except changed_source.DoesNotCompile as error:
+                    rows = {number - 1 for number in error.lines_of(self.file)}
+                    at_fault = [change for change in together if change and change.row in rows]
+                    together = [change if change and at_fault and change.row not in rows else None for change in together]
+                else:
+                    self.together = {number for number, change in enumerate(together) if change}
+                    return
+
+    def compiled(self, text, directory):
+        tests = list(dict.fromkeys(test for test, _ in self.runs))
+        fresh = changed_source.compile_changed(tests[0], self.file, {self.file: text}, directory)
+        return {test: changed_source.link_changed(test, self.file, fresh, directory) for test in tests}
+
+    def programs_of(self, number, directory):
+        """With that change in them once the environment chooses it."""
+        self.make()
+        if number in self.together:
+            return self.programs
+        lines = self.text.splitlines()
+        lines[self.changes[number].row] = self.changes[number].becomes
+        return self.compiled("\n".join(lines) + "\n", directory)
+
+    def is_missed(self, number, finders, directory):
+        programs = self.programs_of(number, directory)
+        likely = [run for run in finders.runs(directory) if run[0] in programs]
+        for place, (test, arguments) in enumerate([*likely, *self.runs]):
+            ended = changed_source.run_limited(programs[test], arguments, directory, PROCESSOR_SECONDS_MAX,
+                                               {CHOSEN: str(number)})
+            if ended.returncode != 0:
+                if test != SIMULATION and place <= len(likely) + 1:
+                    finders.note(test, ended.stdout)
+                return True
+        return False
+
+    def verdict(self, number, finders):
+        with tempfile.TemporaryDirectory(prefix="change-", dir=self.directory) as folder:
+            try:
+                if self.is_missed(number, finders, pathlib.Path(folder)):
+                    return "missed"
+            except changed_source.DoesNotCompile:
+                return "not tried"
+        return "on purpose" if self.changes[number].key() in ON_PURPOSE else "NOT MISSED"
 
 
 def main():
@@ -178,17 +172,23 @@ def main():
         if file not in known:
             parser.error(f"no test on the host has {file}; they have: {' '.join(known)}")
     kinds = options.kind or KINDS
-    changes = [change for file in options.files or known for change in changes_of(file, kinds)]
     counts = dict.fromkeys(("missed", "on purpose", "NOT MISSED", "not tried"), 0)
     stale = {key for key in ON_PURPOSE if key[1] in kinds and key[0] in (options.files or known)}
     with (tempfile.TemporaryDirectory(prefix="leave-out-") as folder,
           concurrent.futures.ThreadPoolExecutor(options.jobs) as pool):
         runs, finders = runs_of_tests(pathlib.Path(folder)), Finders()
-        for change, word in zip(changes, pool.map(lambda change: verdict(change, runs, finders), changes)):
+        tried = []
+        for place, file in enumerate(options.files or known):
+            directory = pathlib.Path(folder) / str(place)
+            directory.mkdir()
+            changed = ChangedFile(file, changes_of(file, (ROOT / file).read_text(), kinds), runs, directory)
+            tried += [(changed, number) for number in range(len(changed.changes))]
+        for (changed, number), word in zip(tried, pool.map(lambda one: one[0].verdict(one[1], finders), tried)):
+            change = changed.changes[number]
             counts[word] += 1
             if word == "on purpose":
                 stale.discard(change.key())
-            print(f"{word:12}{change.kind:12}{change.file}:{change.number + 1}: {change.shown()}", flush=True)
+            print(f"{word:12}{change.kind:12}{change.file}:{change.row + 1}: {change.shown()}", flush=True)
     for file, kind, line in sorted(stale):
         print(f"left_out_on_purpose.py names what is missed, or is not there: {file}: {kind}: {line}")
     print(", ".join(f"{count} {word.lower()}" for word, count in counts.items()))

@@ -43,11 +43,10 @@ void FakeMachine::power_on(size_t memory_bytes) {
   if (bytes <= first_usable_address) stop_test("too little memory");
   if (bytes != arena_bytes_) {
     arena_.reset(static_cast<std::byte*>(std::aligned_alloc(page_bytes, bytes)));
-    arena_bytes_ = bytes;
+    arena_bytes_ = taken_bytes_ = bytes;
   }
-  std::memset(arena_.get(), 0, bytes);
-  taken_bytes_ = 0;
-  usable_ = {{first_usable_address}, bytes - first_usable_address};
+  std::memset(arena_.get(), 0, taken_bytes_);  // of the rest nothing was ever written
+  taken_bytes_ = first_usable_address;
   now_ns = step_ns = tick_period_ns = next_tick_ns_ = 0;
   pending = {};
   disk = nullptr;
@@ -71,24 +70,14 @@ void FakeMachine::power_on(size_t memory_bytes) {
 
 // --- memory -------------------------------------------------------------------------------------
 
-BootInfo FakeMachine::boot_info(std::string_view command_line) const {
-  return {.usable = {&usable_, 1}, .command_line = command_line};
-}
-
-std::span<std::byte> FakeMachine::usable_memory() {
-  return {arena_.get() + usable_.start.value, usable_.length_bytes};
-}
-
 std::span<std::byte> FakeMachine::take_pages(size_t count) {
   const size_t bytes = count * page_bytes;
-  if (taken_bytes_ + bytes > usable_.length_bytes) stop_test("out of memory");
-  const auto taken = usable_memory().subspan(taken_bytes_, bytes);
-  taken_bytes_ += bytes;
-  return taken;
+  if (bytes > arena_bytes_ - taken_bytes_) stop_test("out of memory");
+  return {arena_.get() + std::exchange(taken_bytes_, taken_bytes_ + bytes), bytes};
 }
 
 uint64_t* FakeMachine::table_at(uint64_t physical) const {
-  if (physical % page_bytes != 0 || physical >= arena_bytes_) {
+  if (physical % page_bytes != 0 || physical >= taken_bytes_) {
     stop_test("a page table entry points out of memory");
   }
   return reinterpret_cast<uint64_t*>(arena_.get() + physical);
@@ -244,7 +233,7 @@ struct MachineCalls {
     m.cached_walks_.clear();
   }
   static std::byte* at(FakeMachine& m, PhysAddr address) {
-    if (address.value >= m.arena_bytes_) stop_test("a physical address out of memory");
+    if (address.value >= m.taken_bytes_) stop_test("a physical address out of the memory that was taken");
     return m.arena_.get() + address.value;
   }
   static PhysAddr address_of(FakeMachine& m, const void* memory) {

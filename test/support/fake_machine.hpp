@@ -79,9 +79,7 @@ class FakeMachine {
   void power_on(size_t memory_bytes = memory_bytes_default);
 
   // --- memory -----------------------------------------------------------------------------
-  BootInfo boot_info(std::string_view command_line = {}) const;
-  std::span<std::byte> usable_memory();
-  // Zeroed pages for a test that has no kernel to divide the memory.
+  // Zeroed pages, for whatever a kernel would divide the memory into. Nothing else of it can be reached.
   std::span<std::byte> take_pages(size_t count);
 
   // --- user mode: one byte accessed; the pointer is good to the end of its page -------------
@@ -189,8 +187,7 @@ class FakeMachine {
 
   std::unique_ptr<std::byte, ReleaseArena> arena_;
   size_t arena_bytes_ = 0;
-  size_t taken_bytes_ = 0;
-  MemoryRegion usable_;
+  size_t taken_bytes_ = 0;  // from the start of the arena
   uint64_t root_ = 0;
   uint64_t next_tick_ns_ = 0;
   bool leaves_by_throwing_ = false;

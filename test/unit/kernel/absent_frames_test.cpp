@@ -281,29 +281,36 @@ TEST_CASE("a row of activities goes when there is room to write that in the rows
 }
 
 TEST_CASE("what a call is to change waits for room in the log, and is unchanged until then") {
-  const std::tuple<const char*, Kind, std::array<uint64_t, 6>> changes[] = {
-      {"a slot of a node", Kind::node, {method::store, 3}},
-      {"a node's settings", Kind::node, {method::node_set, 0, 0}},
-      {"a slot of a capability page", Kind::capability_page, {method::store, 3}},
-      {"a wrapper's payload", Kind::wrapper, {method::wrapper_set_payload, 9}},
-      {"an endpoint's id", Kind::endpoint, {method::endpoint_set_id, 9}},
-      {"a schedule", Kind::schedule, {method::schedule_set, 2, 5'000'000}},
-      {"a register of a process", Kind::process, {method::store, 3}},
+  constexpr unsigned number = 9, activity = 10, schedule = 11;  // registers that are sent
+  const std::tuple<const char*, Kind, std::array<uint64_t, 6>, unsigned> changes[] = {
+      {"a slot of a node", Kind::node, {method::store, 3}, number},
+      {"a node's settings", Kind::node, {method::node_set, 0, 0}, number},
+      {"a slot of a capability page", Kind::capability_page, {method::store, 3}, number},
+      {"a wrapper's payload", Kind::wrapper, {method::wrapper_set_payload, 9}, number},
+      {"an endpoint's id", Kind::endpoint, {method::endpoint_set_id, 9}, number},
+      {"an endpoint's receiver", Kind::endpoint, {method::endpoint_set_receiver}, 0},
+      {"a notice", Kind::notice, {method::notice_set, 9}, 0},
+      {"a schedule", Kind::schedule, {method::schedule_set, 2, 5'000'000}, number},
+      {"the ceiling of the schedule that is sent", Kind::schedule, {method::schedule_derive, 2}, schedule},
+      {"a register of a process", Kind::process, {method::store, 3}, number},
+      {"a process that is started", Kind::process, {method::process_start}, activity},
   };
-  for (const auto& [name, kind, words] : changes) {
+  for (const auto& [name, kind, words, sent] : changes) {
     INFO(name);
     KernelWorld world({}, {.store_pages = 262});
     std::vector<uint64_t> told;
     bool now = false, asked = false;
     const Capability object = world.make_in_new_row(kind);
     world.open_new_rows();
-    const Guest guest = world.new_guest([&, asking = words](Process& p) {
+    const Guest guest = world.new_guest([&, asking = words, sent = sent](Process& p) {
       if (asked && told.empty()) note(told)(p);
       asked = asked || now;
-      act_when(now, p, call(5, asking, 9));
+      act_when(now, p, call(5, asking, sent));
     });
-    world.process(guest).capability_registers[5] = object;
-    world.process(guest).capability_registers[9] = number_capability(77);
+    world.process(guest).capability_registers[5] = sent == schedule ? world.process(guest).schedule : object;
+    world.process(guest).capability_registers[number] = number_capability(77);
+    world.process(guest).capability_registers[activity] = world.make(Kind::activity);
+    world.process(guest).capability_registers[schedule] = object;
     world.start();
     for (unsigned i = 0; i < 50; ++i) {
       static_cast<void>(world.make(Kind::page));

@@ -88,6 +88,49 @@ TEST_CASE("an endpoint's id is set") {
   CHECK(trial.world.object<Endpoint>(trial.held(tried)).id == 9);
 }
 
+TEST_CASE("a notice gets the bits and the receiver that it is to have") {
+  Trial trial;
+  trial.held(tried) = trial.world.make(Kind::notice);
+  trial.held(kept + 1) = trial.guest.process;
+  CHECK(trial.result_of(call(tried, {method::notice_set, 9}, kept + 1)) == ok);
+  const Notice& notice = trial.world.object<Notice>(trial.held(tried));
+  CHECK(notice.bits == 9);
+  CHECK(notice.receiver.object == trial.guest.process.object);
+}
+
+TEST_CASE("a notice without a receiver is void to who posts there") {
+  Trial trial;
+  trial.held(tried) = trial.world.make(Kind::notice);
+  CHECK(trial.result_of(call(tried, {method::notice_post})) == Result::void_capability);
+}
+
+TEST_CASE("a node's keeper is told as it is, but for one that asks through a weak capability") {
+  for (const uint8_t restrictions : {uint8_t{0}, restriction::read_only, restriction::no_call, restriction::weak}) {
+    CAPTURE(restrictions);
+    Trial trial;
+    trial.held(tried) = trial.world.make(Kind::node);
+    trial.world.object<Node>(trial.held(tried)).keeper = KernelWorld::entry(trial.guest);
+    trial.held(tried).restrictions = restrictions;
+    CHECK(trial.result_of(call(tried, {method::node_get}, 0, kept)) == ok);
+    CHECK(trial.held(kept).is_void() == (restrictions == restriction::weak));
+  }
+}
+
+TEST_CASE("an endpoint knows its own entry in a wrapper, unless that is weak") {
+  for (const uint8_t restrictions : {uint8_t{0}, restriction::read_only, restriction::weak}) {
+    CAPTURE(restrictions);
+    Trial trial;
+    const Capability wrapper = trial.world.make(Kind::wrapper);
+    trial.world.object<Wrapper>(wrapper).target = KernelWorld::entry(trial.guest);
+    trial.held(tried) = trial.guest.endpoint;
+    trial.held(kept + 1) = KernelWorld::client_of(wrapper);
+    trial.held(kept + 1).restrictions = restrictions;
+    CHECK(trial.result_of(call(tried, {method::endpoint_identify}, kept + 1)) == ok);
+    CHECK(trial.word(1) == static_cast<uint64_t>(restrictions == restriction::weak ? Identified::not_mine
+                                                                                   : Identified::through_one_wrapper));
+  }
+}
+
 TEST_CASE("a wrapper's target is told to who controls it") {
   Trial trial;
   trial.held(tried) = trial.world.make(Kind::wrapper);
@@ -161,6 +204,58 @@ TEST_CASE("what is asked about waits for the disk") {
     CHECK(told == std::vector<uint64_t>{static_cast<uint64_t>(ok), expected});
     if (what != What::account) continue;
     CHECK(world.kernel().store.descriptor(world.kernel().store.find(wrapper.object.frame())).identity.account.value == 3);
+  }
+}
+
+TEST_CASE("what is written to the console, or told into memory, waits for that memory") {
+  enum class What { written, status, generations };
+  for (const What what : {What::written, What::status, What::generations}) {
+    CAPTURE(static_cast<int>(what));
+    KernelWorld world;
+    std::vector<uint64_t> told;
+    bool now = false, has_asked = false;
+    const Guest guest = world.new_guest([&](Process& p) {
+      if (has_asked && told.empty()) note(told)(p);
+      has_asked = has_asked || now;
+      act_when(now, p, [&](Process& q) {
+        if (what == What::written) {
+          return KernelWorld::invoke(q, Invocation::call, 5, {method::console_write}, 0, 0, 5, Guest::memory);
+        }
+        const bool is_status = what == What::status;
+        KernelWorld::invoke(q, Invocation::call, 6,
+                            {is_status ? method::checkpoint_status : method::checkpoint_generations}, 0, 0, 0, 0,
+                            is_status ? sizeof(SystemStatus) : sizeof(GenerationStatus), Guest::memory);
+      });
+    });
+    world.process(guest).capability_registers[5] = {.type = CapabilityType::console};
+    world.process(guest).capability_registers[6] = {.type = CapabilityType::checkpoint};
+    world.write(guest.pages[0]);
+    std::memcpy(world.bytes(guest.pages[0]), "hello", 5);
+    world.start();
+    world.process(guest).capability_registers[5].payload = world.kernel().boot_epoch;
+    run_checked(world, 20);
+    world.page_out({guest.pages[0]});
+    fake_machine().console_output.clear();
+    now = true;
+    run_checked(world, 100);
+    REQUIRE(!told.empty());
+    CHECK(told[0] == static_cast<uint64_t>(ok));
+    if (what == What::written) CHECK(fake_machine().console_output == "hello");
+  }
+}
+
+TEST_CASE("a program waits for the next boot only if it speaks of this one") {
+  for (const int ahead : {-1, 0, 1}) {
+    CAPTURE(ahead);
+    Trial trial;
+    trial.held(tried) = {.type = CapabilityType::clock};
+    unsigned returns = 0;
+    trial.world.set_program(trial.guest, [&](Process& p) {
+      if (returns++ == 0) call(tried, {method::clock_wait_restart, trial.world.kernel().boot_epoch + ahead})(p);
+    });
+    trial.world.start();
+    trial.world.run(20);
+    CHECK((returns > 1) == (ahead != 0));
   }
 }
 

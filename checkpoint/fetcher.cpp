@@ -22,6 +22,12 @@ Absent stall(WaitChannel::Reason reason, uint64_t key = 0) {
   return {Absent::Why::stall, {WaitChannel::of(reason, key)}};
 }
 
+// The argument of a read of a body: its slot, and above that how often it has come wrong.
+constexpr unsigned slot_bit_count = 29;
+constexpr CacheSlot slot_bits = (1u << slot_bit_count) - 1;
+
+bool is_identity(Wanted wanted) { return wanted == Wanted::identity || wanted == Wanted::last_identity; }
+
 // No kernel of ours writes a source so high. Far below the limit that a commit checks: whoever
 // fetches the frame may take versions from it.
 constexpr uint64_t plausible_source_max = version_source_max / 2;
@@ -47,8 +53,7 @@ std::expected<CacheSlot, Absent> Fetcher::obtain(StoreParts& parts, FrameNumber 
     queue_wanted_ = true;
     return std::unexpected(stall(Reason::disk_queue));
   }
-  // Never evicts by itself: within one attempt, what was found before stays where it is
-  // (invariant FOUND-STAYS). Room is made between attempts.
+  // Never one that another frame has had to leave (FOUND-STAYS).
   const CacheSlot slot = parts.cache.take_vacant(number);
   if (slot == no_slot) {
     cache_wanted_ = true;
@@ -73,9 +78,11 @@ std::expected<CacheSlot, Absent> Fetcher::resident(StoreParts& parts, CacheSlot 
   }
   // Others may ask for its contents again and again: they are told from memory, or it would be read each time
   // that its taker comes back, and never be gone.
-  if (wanted != Wanted::contents) descriptor.flags |= leaving;
-  else if (descriptor.state == FrameState::clean && is_lost && descriptor.flags & leaving) return std::unexpected(Absent{Absent::Why::unreadable, {}});
-  const bool is_enough = wanted == Wanted::identity || (wanted == Wanted::what_is_left && is_lost);
+  if (wanted == Wanted::last_identity || wanted == Wanted::what_is_left) descriptor.flags |= leaving;
+  if (wanted == Wanted::contents && descriptor.state == FrameState::clean && is_lost && descriptor.flags & leaving) {
+    return std::unexpected(Absent{Absent::Why::unreadable, {}});
+  }
+  const bool is_enough = is_identity(wanted) || (wanted == Wanted::what_is_left && is_lost);
   if (descriptor.state == FrameState::clean && descriptor.flags & body_absent && !is_enough) {
     if (fetching_ >= fetches_max || !begin(parts, slot, wanted)) {
       queue_wanted_ = true;
@@ -84,7 +91,7 @@ std::expected<CacheSlot, Absent> Fetcher::resident(StoreParts& parts, CacheSlot 
   }
   switch (descriptor.state) {
     case FrameState::fetching:
-      if (wanted != Wanted::identity) clear(descriptor, body_absent);
+      if (!is_identity(wanted)) clear(descriptor, body_absent);
       return std::unexpected(stall(Reason::frame, number));
     case FrameState::unreadable:
       // Told once; who asks later reads again: the trouble may have been a passing one. What is known of it
@@ -137,7 +144,7 @@ bool Fetcher::begin(StoreParts& parts, CacheSlot slot, Wanted wanted) {
     if (is_loading && !parts.tags.has_room_for_waiter(*buffer)) return false;
   }
   descriptor.state = FrameState::fetching;
-  descriptor.flags = static_cast<uint8_t>((descriptor.flags & leaving) | (wanted == Wanted::identity ? body_absent : 0));
+  descriptor.flags = static_cast<uint8_t>((descriptor.flags & leaving) | (is_identity(wanted) ? body_absent : 0));
   ++fetching_;
   if (entry) {
     from_log(parts, slot, *entry);
@@ -200,19 +207,20 @@ void Fetcher::from_tag(StoreParts& parts, CacheSlot slot, const TagBuffer& buffe
 }
 
 void Fetcher::read_body(StoreParts& parts, CacheSlot slot, BlockIndex place, uint64_t checksum,
-                        IoPurpose purpose) {
+                        IoPurpose purpose, unsigned misreads) {
   parts.io.start({.operation = DiskRequest::Operation::read,
                   .block = place.value,
                   .block_count = 1,
                   .memory = parts.cache.body(slot)},
-                 purpose, slot, checksum);
+                 purpose, slot | misreads << slot_bit_count, checksum);
 }
 
 void Fetcher::body_ended(StoreParts& parts, const IoResult& result) {
-  const CacheSlot slot = result.argument;
+  const CacheSlot slot = result.argument & slot_bits;
   if (result.failed) return lost_body(parts, slot, "the disk does not give a frame, though it gives others");
   const std::span<const std::byte, block_bytes> body(parts.cache.body(slot), block_bytes);
   if (body_checksum(body, parts.cache[slot].number) != result.context) {
+    if ((result.argument >> slot_bit_count) + 1 < body_reads_max) return read_again(parts, result);
     return lost_body(parts, slot, "a frame is damaged");
   }
   // What the kernel relies on, and what the next commit of this frame would call our own bug. Nothing
@@ -220,6 +228,16 @@ void Fetcher::body_ended(StoreParts& parts, const IoResult& result) {
   const std::string_view wrong = check_stored_frame(parts.cache[slot].identity, body.data());
   if (!wrong.empty()) return lost_body(parts, slot, wrong);
   finish(parts, slot, FrameState::clean);
+}
+
+// A disk may give wrongly what it holds. Its place is the one that it was: nothing has happened since.
+void Fetcher::read_again(StoreParts& parts, const IoResult& result) {
+  const CacheSlot slot = result.argument & slot_bits;
+  const FrameNumber number = parts.cache[slot].number;
+  const bool is_in_log = result.purpose == IoPurpose::body_read_log;
+  read_body(parts, slot,
+            is_in_log ? parts.geometry.log_block(parts.directory.find(number)->place) : parts.geometry.home_block(number),
+            result.context, result.purpose, (result.argument >> slot_bit_count) + 1);
 }
 
 void Fetcher::tag_ended(StoreParts& parts, const IoResult& result) {

@@ -8,7 +8,11 @@
 //                                       +---- damage, error -------+--> unreadable
 //
 // While fetching, flag_body_absent says that only the identity is wanted. One that is unreadable for its body
-// alone keeps its identity, and has flag_body_lost.
+// alone keeps its identity, and has flag_body_lost: the disk gave it wrongly several times, or does not give it.
+//
+// Invariant FOUND-STAYS: what an attempt of the kernel has found stays where it is until the attempt ends. So an
+// attempt that has got all that it asked for has all of it, without pins. obtain() evicts nothing that can be used:
+// room is made by make_room_step, between attempts.
 #pragma once
 
 #include <expected>
@@ -24,8 +28,10 @@ bool is_plausible(const FrameIdentity&, uint8_t revision, bool has_body);
 
 enum class Wanted : uint8_t {
   contents,
-  what_is_left,  // of one whose contents are lost: its identity
   identity,
+  // Of one that is to be taken away: from now on nobody makes it be read again.
+  last_identity,
+  what_is_left,  // its contents; or, if they are lost, only its identity
 };
 
 class Fetcher {
@@ -51,7 +57,8 @@ class Fetcher {
   bool begin(StoreParts&, CacheSlot, Wanted);
   void from_log(StoreParts&, CacheSlot, const SummaryEntry&);
   void from_tag(StoreParts&, CacheSlot, const TagBuffer&);
-  void read_body(StoreParts&, CacheSlot, BlockIndex, uint64_t checksum, IoPurpose);
+  void read_body(StoreParts&, CacheSlot, BlockIndex, uint64_t checksum, IoPurpose, unsigned misreads = 0);
+  void read_again(StoreParts&, const IoResult&);
   void finish(StoreParts&, CacheSlot, FrameState);
   void lost_body(StoreParts&, CacheSlot, std::string_view why);
   void unreadable(StoreParts&, CacheSlot, std::string_view why);

@@ -34,8 +34,12 @@
 
 namespace perdure {
 
+// Of a body that arrives and does not verify, before it counts as lost: a disk may give wrongly what it
+// holds (docs/decisions/0042-an-error-is-not-damage.md).
+inline constexpr unsigned body_reads_max = 4;
+
 enum class IoPurpose : uint8_t {
-  body_read_home,  // argument: cache slot; context: expected checksum
+  body_read_home,  // argument: cache slot, and how often it has come wrong; context: expected checksum
   body_read_log,   // the same; its segment must not be reused meanwhile
   tag_read,        // argument: tag buffer * 2 + copy
   segment_write,   // argument: staging buffer

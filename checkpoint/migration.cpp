@@ -174,7 +174,7 @@ void Migration::verify_item(StoreParts& parts, uint32_t index) {
   const bool arrived = state == State::in_log;
   if ((arrived && is_right(parts, index)) || (take_from_cache(parts, index) && is_right(parts, index))) {
     state = State::verified;
-  } else if (was_in_cache || (arrived && batch_.reads < reads_max)) {
+  } else if (was_in_cache || (arrived && batch_.reads < body_reads_max)) {
     state = State::in_log;
     batch_.read_again = true;
   } else {

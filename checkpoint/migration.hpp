@@ -64,7 +64,6 @@ class Migration {
  private:
   static constexpr uint32_t batch_max = 16;
   static constexpr size_t entries_per_step = 128;
-  static constexpr unsigned reads_max = 4;        // of a body that arrives and does not verify
   static constexpr unsigned lost_tags_max = 3;    // of one migration
   static constexpr uint64_t pause_ns = 100'000'000;
 

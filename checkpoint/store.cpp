@@ -30,6 +30,10 @@ std::expected<CacheSlot, Absent> Store::obtain_identity(FrameNumber number) {
   return fetcher_.obtain(parts_, number, Wanted::identity);
 }
 
+std::expected<CacheSlot, Absent> Store::obtain_last_identity(FrameNumber number) {
+  return fetcher_.obtain(parts_, number, Wanted::last_identity);
+}
+
 std::expected<CacheSlot, Absent> Store::obtain_what_is_left(FrameNumber number) {
   return obtain(number, no_slot, Wanted::what_is_left);
 }

@@ -69,8 +69,9 @@ class Store {
   // absent (flag_body_absent). Who then changes the identity says become_all_zero in the same
   // operation; after make_dirty alone (the operation stalled) the frame is what it was.
   std::expected<CacheSlot, Absent> obtain_identity(FrameNumber);
-  // Of a frame that is taken away: its contents; or, if the disk does not give them, the identity alone
-  // (flag_body_lost). What was written there is gone, but no version of it can come again.
+  // Of a frame that is taken away: its identity first; then its contents, or, if the disk does not give them,
+  // the identity alone (flag_body_lost). What was written there is gone, but no version of it can come again.
+  std::expected<CacheSlot, Absent> obtain_last_identity(FrameNumber);
   std::expected<CacheSlot, Absent> obtain_what_is_left(FrameNumber);
 
   // Dirty in this epoch: identity and bytes may be written.

@@ -123,16 +123,19 @@ Outcome Kernel::retire_object(CacheSlot slot, unsigned index, FrameNumber frame)
   }
 }
 
-// What is queued, runs, or is waited for keeps its frame in memory: so nobody is in this one. But there may be
-// translations that went by its nodes, priorities that came from its schedules, and a list that names it.
-// Callers whose answer was to come from it are not known any more.
+// What is waited for keeps its frame in memory, and so does an activity that runs or is queued. But there may be
+// translations that went by its nodes, priorities that came from its schedules, and a list that names it. The
+// activity of a process is not known any more: it is put to rest when its turn comes. Nor are callers whose answer was
+// to come from here.
 void Kernel::retire_lost_frame(CacheSlot slot, FrameNumber frame) {
   const Kind kind = store.descriptor(slot).identity.kind;
+  pass_over_versions(store.descriptor(slot).identity);
   trace.add(TraceEntry::Event::destroy, frame.value, static_cast<uint64_t>(kind));
   for (unsigned index = 0; kind == Kind::node && index < info(kind).objects_per_frame; ++index) {
     tables.forget_node(ObjectId::of(frame, index));
   }
   if (kind == Kind::schedule) scheduler.forget_priorities();
+  if (kind == Kind::process) scheduler.wake_unread(frame);
   SystemState& system = store.system();
   if (system.first_activity_row == frame) system.first_activity_row = {};
   if (system.last_activity_row == frame) system.last_activity_row = {};

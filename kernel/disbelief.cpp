@@ -28,15 +28,24 @@ bool Kernel::is_to_run(const Process& process, ActivityRef ref) {
 }
 
 // Its process is gone, bound to another activity, or in another state. It is told once, over restarts
-// too: the activity is not runnable any more. What the process says is left alone; a program that holds it may
-// stop and start it.
+// too: the activity is not runnable any more, and stands in no line. What the process says is left alone; a program
+// that holds it may stop and start it. The activity of one that is gone can be bound to another.
 void Kernel::put_to_rest(ActivityRef ref) {
   if (const auto dirty = store.make_dirty(ref.slot(), Need::reserve); !dirty) return stall(ref, dirty.error().until);
+  scheduler.remove(ref);
   timers.disarm(ref);
   Activity& activity = scheduler.at(ref);
   forget_place(activity);
   activity.runnable = activity.awaits_deadline = 0;
-  warning("a process makes no sense and does not run; its frame is", activity.process.frame().value);
+  Capability bound = process_of(activity);
+  const auto found = look_up(store, bound);
+  const uint64_t frame = bound.object.frame().value;
+  if (found || found.error().why != Failure::Why::void_capability) {
+    return warning("a process makes no sense and does not run; its frame is", frame);
+  }
+  activity.process = {};
+  activity.process_version = {};
+  warning("a process that was to run is gone; its frame was", frame);
 }
 
 }  // namespace perdure

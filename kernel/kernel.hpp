@@ -412,6 +412,7 @@ class Kernel final : public StoreClient {
   uint64_t boot_now_ns_ = 0;
   uint64_t random_state_ = 0;
   uint64_t ticks_ = 0;
+  bool is_row_missing_ = false;  // of activities, at the start
   // --check boots: how often somebody has stalled since it last got on. Two whose numbers collide
   // forget each other's count, which only makes the check milder.
   struct StallCount {

@@ -59,9 +59,10 @@ bool Scheduler::is_process(CacheSlot slot) {
   return frame.identity.kind == Kind::process && frame.is_readable();
 }
 
+// Its frame may be another's by now, if the disk has lost it.
 CacheSlot Scheduler::process_of_activity(const Activity& activity) {
   const CacheSlot slot = store_->find(activity.process.frame());
-  return is_process(slot) ? slot : no_slot;
+  return is_process(slot) && store_->descriptor(slot).identity.source == activity.process_version ? slot : no_slot;
 }
 
 Standing Scheduler::standing(ActivityRef ref) {
@@ -164,7 +165,7 @@ void Scheduler::schedule_changed(CacheSlot slot, unsigned index, bool is_destroy
   for (uint32_t peer = schedule.peers.first; peer != 0 && !(peer & end_mark); peer = at({peer}).peer_next) ++count;
   for (uint32_t done = 0; (is_destroyed || done < count) && !schedule.peers.is_empty(); ++done) {
     const ActivityRef ref{schedule.peers.first};
-    const CacheSlot process = store_->find(at(ref).process.frame());
+    const CacheSlot process = process_of_activity(at(ref));
     const uint8_t inherited = process == no_slot ? 0 : highest_of(process_in(process).control.callers_map);
     Standing now{.is_known = true};
     if (!is_destroyed) now = {schedule.priority, schedule.ceiling, true, ActivityRef::of(slot, index)};

@@ -37,6 +37,7 @@ void Kernel::find_what_ran() {
     // The disk may give now what it did not give a moment ago: then nothing is missing.
     const bool is_given_now = from_last.end == Walk::End::met || from_last.last == system.first_activity_row;
     if (!is_given_now && (from_first.end == Walk::End::unreadable || from_last.end == Walk::End::unreadable)) {
+      is_row_missing_ = true;
       machine::console_write("perdure: a row of activities cannot be read; what stood in it does not run\n");
     } else if (from_first.end != Walk::End::unreadable) {
       machine::console_write("perdure: the list of what ran had a gap, which is closed; what stood there does not run\n");
@@ -76,13 +77,17 @@ void Kernel::collect_what_ran(CacheSlot slot, ActivityRef& list) {
 
 // 0: there is no row on that side.
 void Kernel::close_gap(FrameNumber before, FrameNumber behind) {
-  const auto link = [&](FrameNumber row, FrameNumber RowHeader::*to, FrameNumber& end, FrameNumber other) {
+  const auto header_of = [&](FrameNumber row) {
     auto header = prepare_row_header(row);
     for (; !header; header = prepare_row_header(row)) await_disk();
-    (*header != nullptr ? *header->*to : end) = other;
+    return *header;
   };
-  link(before, &RowHeader::next, store.system().first_activity_row, behind);
-  link(behind, &RowHeader::previous, store.system().last_activity_row, before);
+  RowHeader* const first = header_of(before);
+  RowHeader* const second = header_of(behind);
+  // It cannot be read any more: the gap stays.
+  if ((before.value != 0 && first == nullptr) || (behind.value != 0 && second == nullptr)) return;
+  (first != nullptr ? first->next : store.system().first_activity_row) = behind;
+  (second != nullptr ? second->previous : store.system().last_activity_row) = before;
 }
 
 // --- rows that come and go -----------------------------------------------------------------------------

@@ -251,8 +251,7 @@ unsigned Scheduler::wake_committed(uint32_t epoch) {
   return count;
 }
 
-// Processes that could not be read, of which this one has now been read. They are few: each is
-// a damage of the disk.
+// They are few: each is a damage of the disk.
 unsigned Scheduler::wake_unread(FrameNumber frame) {
   unsigned count = 0;
   for (ActivityRef ref{waiting_[static_cast<size_t>(Reason::frame_unread)].first}; !ref.is_none();) {

@@ -95,6 +95,8 @@ class Scheduler {
   // what has the same place now has callers of its own. (A process that is waited for is in memory.)
   unsigned wake_callers(const Capability& receiver);
   unsigned wake_callers(CacheSlot process);
+  // Processes that could not be read, of which this one has been read now, or is gone. Answers how many.
+  unsigned wake_unread(FrameNumber);
   // The most important of those who wait for a frame of the cache, or for the disk; no more than there
   // may be room for.
   void wake_some_for_store();
@@ -190,7 +192,6 @@ class Scheduler {
   void move(ActivityRef, const Standing&);
   unsigned wake_line(LineEnds&);
   unsigned wake_committed(uint32_t epoch);
-  unsigned wake_unread(FrameNumber);
   unsigned wake_some(Reason);
   ActivityRef sort_by_ticket(ActivityRef list);
   ActivityRef merge_by_ticket(ActivityRef a, ActivityRef b);

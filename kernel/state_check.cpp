@@ -42,7 +42,8 @@ std::string_view Kernel::check_activities(CacheSlot slot) {
     if (!(header.allocated >> index & 1)) continue;
     const ActivityRef ref = ActivityRef::of(slot, index);
     const Activity& activity = scheduler.at(ref);
-    const bool has_place = ref == current_activity_ || scheduler.is_queued(ref);
+    // A row that the start could not read may be read later; what stood in it does not run.
+    const bool has_place = ref == current_activity_ || scheduler.is_queued(ref) || is_row_missing_;
     if (activity.runnable && !has_place) return "ONE-ACTIVITY: a runnable activity is lost";
     if (ref == current_activity_ && !activity.runnable) return "ONE-ACTIVITY: an activity that is not runnable runs";
     if (activity.runnable && activity.process.value == 0) return "ONE-ACTIVITY: an activity of nobody is runnable";

@@ -53,6 +53,8 @@ Version take_version(FrameIdentity& identity) {
   return identity.source;
 }
 
+void pass_over_versions(FrameIdentity& identity) { identity.source.value += versions_passed_over; }
+
 void make_whole(FrameIdentity& identity, Kind kind, Account account) {
   take_version(identity);
   identity.kind = kind;

@@ -30,6 +30,11 @@ struct FrameIdentity {
 inline constexpr uint64_t version_source_max = uint64_t{1} << 63;
 Version take_version(FrameIdentity&);
 
+// The contents of the frame are lost, and what says so may be a source that is too old: that of a write which was
+// acknowledged and never made. No version is taken that has been taken since, but after a billion such losses.
+inline constexpr uint64_t versions_passed_over = uint64_t{1} << 32;
+void pass_over_versions(FrameIdentity&);
+
 // Whole objects begin as zero. Neither function touches the bytes: the caller notes that the
 // body is all zero, and clears it when it is first looked at (512 stores would be more than the
 // rest of an allocation). An all-zero process is one that was never started.

@@ -30,7 +30,7 @@ Outcome obstacle(const Absent& absent) {
 // nobody runs, waits or is mapped there any more.
 std::expected<CacheSlot, Outcome> retired(Request& request, FrameNumber frame) {
   Kernel& kernel = request.kernel;
-  auto slot = kernel.store.obtain_identity(frame);
+  auto slot = kernel.store.obtain_last_identity(frame);
   if (!slot) return std::unexpected(obstacle(slot.error()));
   const Kind kind = kernel.store.descriptor(*slot).identity.kind;
   const bool has_contents = kind != Kind::empty && kind != Kind::page;

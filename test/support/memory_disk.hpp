@@ -23,9 +23,9 @@ class MemoryDisk final : public Disk {
     std::byte* at = bytes_.data() + request.block * block_bytes;
     const size_t length = size_t{request.block_count} * block_bytes;
     if (request.operation == DiskRequest::Operation::read) std::memcpy(request.memory, at, length);
-    if (request.operation == DiskRequest::Operation::read && spoiled_ == request.block) {
+    if (request.operation == DiskRequest::Operation::read && spoiled_ == request.block && reads_to_spoil_ > 0) {
       request.memory[100] ^= std::byte{0x5a};
-      spoiled_ = ~uint64_t{0};
+      --reads_to_spoil_;
     }
     if (request.operation == DiskRequest::Operation::write) std::memcpy(at, request.memory, length);
     const bool fails = request.operation == DiskRequest::Operation::flush && flushes_to_fail_ > 0;
@@ -40,8 +40,11 @@ class MemoryDisk final : public Disk {
     return first;
   }
   void fail_flushes(unsigned count) { flushes_to_fail_ = count; }
-  // It is given wrongly once, though it is there.
-  void spoil_next_read(BlockIndex block) { spoiled_ = block.value; }
+  // It is given wrongly that often, though it is there.
+  void spoil_reads(BlockIndex block, unsigned count) {
+    spoiled_ = block.value;
+    reads_to_spoil_ = count;
+  }
   bool will_fail() const { return flushes_to_fail_ > 0; }
   void forget_completions() { completed_.clear(); }  // the machine that waited for them is gone
 
@@ -49,7 +52,8 @@ class MemoryDisk final : public Disk {
   std::vector<std::byte> bytes_;
   std::deque<DiskCompletion> completed_;
   unsigned flushes_to_fail_ = 0;
-  uint64_t spoiled_ = ~uint64_t{0};
+  uint64_t spoiled_ = 0;
+  unsigned reads_to_spoil_ = 0;
 };
 
 // Generation 0 without a single object (checkpoint/layout.hpp says what that must contain).

@@ -200,6 +200,27 @@ TEST_CASE("who waits for room in the cache is woken when a frame is dropped") {
   CHECK(store.find({4}) != no_slot);
 }
 
+TEST_CASE("nothing that was found goes while more is asked for; room is made between the attempts") {
+  const auto machine = smallest_machine();
+  Store& store = *machine->store;
+  const CacheSlot slots = store.slot_count();
+  for (uint64_t number = 1; number <= slots; ++number) REQUIRE(machine->obtain(number) != no_slot);
+  const auto resident = [&] {
+    CacheSlot found = 0;
+    for (uint64_t number = 1; number <= slots; ++number) found += store.find({number}) != no_slot;
+    return found;
+  };
+  REQUIRE(resident() == slots);
+  for (uint64_t number = slots + 1; number <= 2u * slots; ++number) {
+    const auto refused = store.obtain({number});
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().stall.until == WaitChannel::of(Reason::cache_space));
+  }
+  CHECK(resident() == slots);
+  REQUIRE(machine->poll_until([&] { return machine->was_woken(WaitChannel::of(Reason::cache_space)); }));
+  CHECK(resident() == slots - 1u);
+}
+
 TEST_CASE("a commit makes room at once, not when it is at home") {
   const auto machine = smallest_machine();
   Store& store = *machine->store;

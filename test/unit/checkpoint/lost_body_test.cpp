@@ -39,13 +39,13 @@ TEST_CASE("what takes a damaged frame away gets its identity, with a reader that
   Damaged damaged;
   Store& store = *damaged.machine->store;
   REQUIRE(is_stalled(store.obtain(frame)));
-  REQUIRE(is_stalled(store.obtain_identity(frame)));
+  REQUIRE(is_stalled(store.obtain_last_identity(frame)));
   std::optional<CacheSlot> taken;
   for (unsigned i = 0; i < 20 && !taken; ++i) {
     damaged.await_disk();
     CHECK(is_unreadable(store.obtain(frame)));
     (void)store.obtain(frame);  // and again, at once
-    if (const auto identity = store.obtain_identity(frame)) {
+    if (const auto identity = store.obtain_last_identity(frame)) {
       const auto left = store.obtain_what_is_left(frame);
       if (left) taken = *left;
     }
@@ -78,4 +78,50 @@ TEST_CASE("a damaged frame that nothing takes away is read again for each who as
   }
   damaged.machine->disk.damage(SmallMachine::geometry().home_block(frame).value, 100, 1);  // the bit turns back
   CHECK(damaged.machine->read_page(frame.value) == 'a');
+}
+
+TEST_CASE("asking what a damaged frame is does not keep it from being read again") {
+  const bool is_to_leave = GENERATE(false, true);
+  CAPTURE(is_to_leave);
+  Damaged damaged;
+  Store& store = *damaged.machine->store;
+  const auto identity = [&] { return is_to_leave ? store.obtain_last_identity(frame) : store.obtain_identity(frame); };
+  REQUIRE(damaged.machine->poll_until([&] { return identity().has_value(); }));
+  REQUIRE(is_stalled(store.obtain(frame)));
+  damaged.await_disk();
+  CHECK(is_unreadable(store.obtain(frame)));
+  damaged.machine->disk.damage(SmallMachine::geometry().home_block(frame).value, 100, 1);  // the bit turns back
+  CHECK(is_unreadable(store.obtain(frame)) == is_to_leave);  // then told from memory
+  if (!is_to_leave) CHECK(damaged.machine->read_page(frame.value) == 'a');
+}
+
+TEST_CASE("a body at home that comes wrongly three times is read once more") {
+  Damaged damaged;
+  REQUIRE(damaged.machine->obtain(frame.value, true) != no_slot);  // so that its tag is not read any more
+  unsigned reads = 0;
+  damaged.machine->disk.after_read = [&] {
+    if (++reads + 1 == body_reads_max) damaged.machine->disk.damage(SmallMachine::geometry().home_block(frame).value, 100, 1);
+  };
+  CHECK(damaged.machine->read_page(frame.value) == 'a');
+  CHECK(reads == body_reads_max);
+  CHECK(damaged.machine->warnings.empty());
+}
+
+TEST_CASE("a body in the log that comes wrongly is read again where it stands") {
+  SmallMachine before(SmallMachine::geometry());
+  for (uint64_t number = 1; number <= 20; ++number) REQUIRE(before.write_page(number, static_cast<char>('a' + number)));
+  before.declare();
+  REQUIRE(before.poll_until([&] { return before.store->state() == Store::State::migrating; }));
+  SmallMachine after(before.disk.keep_everything());
+  REQUIRE(after.opened.has_value());
+  const uint64_t place = SmallMachine::geometry().log_block(4).value;  // of frame 5
+  after.disk.damage(place, 100, 1);
+  REQUIRE_FALSE(after.store->obtain({5}));
+  unsigned reads = 0;
+  after.disk.after_read = [&] {
+    if (++reads == 1) after.disk.damage(place, 100, 1);  // the bit turns back
+  };
+  REQUIRE(after.poll_until([&] { return reads == 1; }));
+  CHECK(after.read_page(5) == static_cast<char>('a' + 5));
+  CHECK(after.warnings.empty());
 }

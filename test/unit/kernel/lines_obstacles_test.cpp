@@ -115,6 +115,40 @@ TEST_CASE("a caller that cannot be read leaves the line, and is not lost; the ne
   CHECK(was_told("a process cannot be read"));
 }
 
+TEST_CASE("a caller that cannot be read and is destroyed while it stands in line leaves it, and the receiver takes the next") {
+  for (const bool is_sold : {false, true}) {  // its frame, to another process
+    CAPTURE(is_sold);
+    Receiver receiver;
+    const Guest unread = receiver.add_caller(1);
+    receiver.add_caller(2);
+    bool now = false;
+    const uint64_t frame = frame_of(unread.process);
+    const Guest owner = receiver.world.new_guest([&](Process& p) {
+      act_when(now, p, is_sold ? call(5, {method::range_make, frame, static_cast<uint64_t>(Kind::process), 1, 0}, 0, 7)
+                               : call(5, {method::range_rescind, frame, 1}));
+    });
+    receiver.world.process(owner).capability_registers[5] = {.type = CapabilityType::range, .payload = 500};
+    receiver.world.start();
+    receiver.run(60);
+    receiver.world.page_out({unread.process});
+    const Geometry& geometry = receiver.world.kernel().store.root().geometry;
+    std::memset(receiver.world.disk().block(geometry.home_block({frame})), 0x5a, 64);
+    now = true;
+    receiver.run(60);
+    receiver.raise(3);  // who stands there by a schedule is looked at
+    receiver.raise(unread, 2);
+    REQUIRE_FALSE(receiver.world.is_alive(unread.process));
+    receiver.serves = true;
+    receiver.run(100);
+    CHECK(receiver.order == std::vector<uint64_t>{2});
+    CHECK(was_told("a process that was to run is gone"));
+    CHECK(receiver.world.object<Activity>(unread.activity).process.value == 0);
+    const auto& wait = receiver.world.process(receiver.guest).control;
+    CHECK(wait.state == ProcessState::receiving);
+    CHECK(wait.callers_map == 0);
+  }
+}
+
 TEST_CASE("a caller whose wrapper is blocked while it stands in line waits there instead") {
   Receiver receiver;
   const Capability control = receiver.world.make(Kind::wrapper);

@@ -131,7 +131,7 @@ TEST_CASE("a lost schedule that is rescinded gives nobody its priority any more"
   CHECK(owner.world.kernel().scheduler.standing(owner.world.process(important)).priority == 0);
 }
 
-TEST_CASE("a lost process is destroyed, and its activity finds that it has nobody to run") {
+TEST_CASE("a lost process is destroyed, and its activity finds that it has nobody to run, and can be bound again") {
   Owner owner;
   uint64_t count = 0;
   owner.world.open_new_rows();
@@ -143,14 +143,80 @@ TEST_CASE("a lost process is destroyed, and its activity finds that it has nobod
   run_checked(owner.world, 60);
   CHECK(was_told("a process cannot be read and does not run"));
   REQUIRE(owner.rescind(lost.process.object.frame()) == Result::ok);
+  run_checked(owner.world, 60);
+  CHECK(was_told("a process that was to run is gone"));
+  const Activity& activity = owner.world.object<Activity>(lost.activity);
+  CHECK_FALSE(activity.runnable);
+  CHECK(activity.process.value == 0);
   owner.world.take_checkpoint();
-  for (unsigned boot = 0; boot < 2; ++boot) {
+  owner.world.cut_and_boot();
+  count = 0;
+  run_checked(owner.world, 60);
+  CHECK(count == 0);
+  CHECK_FALSE(was_told("a process that was to run is gone"));
+}
+
+// Both writes of its tags were acknowledged and never made; that its body belongs to no such tag is all that tells.
+TEST_CASE("no version of a frame comes again although the tag that is left is older than it was destroyed and sold") {
+  for (const Kind kind : {Kind::process, Kind::capability_page, Kind::node}) {
+    CAPTURE(info(kind).name);
+    Owner owner;
+    owner.world.start();
+    const FrameNumber frame{tried_frame};
+    const Geometry geometry = owner.world.kernel().store.root().geometry;
+    const auto tag_copy = [&](unsigned copy) {
+      return owner.world.disk().block(geometry.tag_block(tag_frame_of(frame), copy));
+    };
+    const auto make = [&] {
+      REQUIRE(owner.make(frame, kind) == Result::ok);
+      const Capability made = owner.has_bought();
+      owner.world.write(made);
+      std::byte* bytes = owner.world.bytes(made);
+      if (kind == Kind::process) reinterpret_cast<Process*>(bytes)->registers.rip = made.version.value;
+      if (kind == Kind::capability_page) reinterpret_cast<Capability*>(bytes)[0] = number_capability(made.version.value);
+      owner.world.page_out({made});
+      return made;
+    };
+    make();
+    std::vector<std::byte> old[2];
+    for (unsigned copy = 0; copy < 2; ++copy) old[copy].assign(tag_copy(copy), tag_copy(copy) + block_bytes);
+    std::vector<Capability> kept;
+    for (unsigned i = 0; i < 3; ++i) {
+      REQUIRE(owner.rescind(frame) == Result::ok);
+      kept.push_back(make());
+    }
+    for (unsigned i = 0; i < 2; ++i) {  // until no log tells of it any more
+      owner.world.write(owner.guest.pages[0]);
+      owner.world.page_out({});
+    }
+    for (unsigned copy = 0; copy < 2; ++copy) std::memcpy(tag_copy(copy), old[copy].data(), block_bytes);
     owner.world.cut_and_boot();
-    count = 0;
-    run_checked(owner.world, 60);
-    CHECK(count == 0);
-    CHECK(was_told("a process makes no sense and does not run") == (boot == 0));
-    owner.world.take_checkpoint();
+    REQUIRE(owner.rescind(frame) == Result::ok);
+    CHECK(was_told("a frame is damaged"));
+    for (unsigned i = 0; i < 6; ++i) {
+      REQUIRE(owner.make(frame, kind) == Result::ok);
+      for (const Capability& gone : kept) REQUIRE_FALSE(owner.world.is_alive(gone));
+      REQUIRE(owner.rescind(frame) == Result::ok);
+    }
+  }
+}
+
+TEST_CASE("what the disk gives wrongly is read again, three times, before it counts as lost") {
+  for (unsigned misreads = 1; misreads <= body_reads_max; ++misreads) {
+    CAPTURE(misreads);
+    Owner owner;
+    owner.world.start();
+    const FrameNumber frame{tried_frame};
+    REQUIRE(owner.make(frame, Kind::page) == Result::ok);
+    const Capability page = owner.has_bought();
+    owner.world.write(page);
+    owner.world.bytes(page)[7] = std::byte{77};
+    owner.world.page_out({page});
+    owner.world.disk().spoil_reads(owner.world.kernel().store.root().geometry.home_block(frame), misreads);
+    const Result told = owner.ask(call(range_register, {method::range_set_account, frame.value, 1, 3}));
+    CHECK(told == (misreads < body_reads_max ? Result::ok : Result::unreadable));
+    CHECK(was_told("a frame is damaged") == (misreads == body_reads_max));
+    CHECK(owner.world.bytes(page)[7] == std::byte{77});
   }
 }
 

@@ -39,7 +39,7 @@ struct Rows {
 
   void damage(FrameNumber frame) {
     const Geometry& geometry = world.kernel().store.root().geometry;
-    std::memset(world.disk().block(geometry.home_block(frame)) + 100, 0x5a, 64);
+    for (unsigned i = 100; i < 164; ++i) world.disk().block(geometry.home_block(frame))[i] ^= std::byte{0x5a};
   }
 
   // -> which of them run.
@@ -110,13 +110,25 @@ TEST_CASE("a row that is given wrongly to the first walk and whole to the second
   for (unsigned spoiled = 0; spoiled < count; ++spoiled) {
     CAPTURE(spoiled);
     Rows rows(count);
-    rows.world.disk().spoil_next_read(rows.world.kernel().store.root().geometry.home_block(rows.row(spoiled)));
+    rows.world.disk().spoil_reads(rows.world.kernel().store.root().geometry.home_block(rows.row(spoiled)), body_reads_max);
     rows.world.cut_and_boot();
     CHECK(was_told("a frame is damaged"));
     CHECK_FALSE(was_told(gap));
     CHECK_FALSE(was_told(lost));
     CHECK(rows.who_runs() == all_but(count, {}));
   }
+}
+
+TEST_CASE("a row that is given again after the start is like any other, but that what stood in it does not run") {
+  constexpr unsigned count = 4;
+  Rows rows(count);
+  rows.damage(rows.row(2));
+  rows.world.cut_and_boot();
+  CHECK(was_told(lost));
+  rows.damage(rows.row(2));  // the bits turn back
+  const Activity& stood_there = rows.world.object<Activity>(rows.guests[2].activity);
+  CHECK(stood_there.runnable);
+  CHECK(rows.who_runs() == all_but(count, {2}));  // and the whole state is checked behind each step
 }
 
 TEST_CASE("the only row, and the row at both ends, cannot be read: the kernel goes on") {

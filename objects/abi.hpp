@@ -88,7 +88,13 @@ enum class Result : uint64_t {
   unsupported = 16,
   interrupted = 17,       // the call was given up: the caller was stopped, or process.interrupt
   timed_out = 18,         // the call's deadline passed before it was answered
+  // What follows up to own_result_bit is reserved for this vocabulary.
 };
+
+// Results with this bit are programs' own: neither the kernel nor the runtime ever answers one. A client that
+// does not know the code knows at least that the program itself has refused.
+inline constexpr uint64_t own_result_bit = uint64_t{1} << 63;
+constexpr bool is_own(Result result) { return (static_cast<uint64_t>(result) & own_result_bit) != 0; }
 
 constexpr std::string_view name_of(Result result) {
   constexpr std::string_view names[] = {
@@ -96,6 +102,7 @@ constexpr std::string_view name_of(Result result) {
       "missing right", "bad argument", "unknown method", "message too large", "limit reached",
       "exhausted", "destroyed", "restarted", "unreadable", "being destroyed", "not found",
       "in use", "unsupported", "interrupted", "deadline passed"};
+  if (is_own(result)) return "an error of the program's own";
   const auto number = static_cast<uint64_t>(result);
   return number < sizeof(names) / sizeof(names[0]) ? names[number] : "unknown result";
 }
@@ -108,6 +115,12 @@ constexpr uint64_t method_code(std::string_view name) {
     hash = (hash ^ static_cast<uint8_t>(character)) * 0x100000001b3;
   }
   return hash;
+}
+
+// A program's own error has a code that is derived from its name, which begins with that of its interface: an error
+// that is passed on is not mistaken for one of the program that passes it on.
+constexpr Result own_result(std::string_view name) {
+  return static_cast<Result>(method_code(name) | own_result_bit);
 }
 
 // The methods of kernel objects. wN: word N; cN: capability N; all answers have w0 = Result.

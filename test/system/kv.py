@@ -40,7 +40,8 @@ def entries(machine):
     assert "needs a name: call k1 open K NAME" in machine.run("call k1 open blue")
     for name in ("one", "two"):
         assert machine.run(f"call k1 open blue {name}").startswith(f"{name} bound")
-    assert "kv_entry" in machine.run("describe one")
+    described = machine.run("describe one")
+    assert "kv_entry" in described and described.endswith("errors of its own:\nremoved: the entry was removed"), described
     assert machine.run("call one put shark") == ""
     assert machine.run("call two get") == "shark"
     assert machine.run("call k1 count") == "2"
@@ -53,9 +54,9 @@ def after_a_cut(machine):
     assert machine.run("call one get") == VOID
     assert machine.run("call two get") == "shark"
     assert machine.run("call k1 remove blue") == ""
-    assert machine.run("call two get") == "error: not found"
+    assert machine.run("call two get") == "error: two says: the entry was removed"
     assert machine.run("call k1 put violet crab") == ""
-    assert machine.run("call two get") == "error: not found"
+    assert machine.run("call two get") == "error: two says: the entry was removed"
     assert machine.run("call two close") == ""
     assert machine.run("call two get") == VOID
     assert machine.run("call k1 count") == "2"

@@ -21,13 +21,15 @@ struct Kv {
   using Methods = MethodList<put, get, open, remove, count, fill>;
 };
 
-// not_found: the entry was removed.
 struct KvEntry {
   static constexpr std::string_view name = "kv_entry";
   static constexpr Method<Word()> get{"get"};
   static constexpr Method<void(Word)> put{"put", {"V"}};
   static constexpr Method<void()> close{"close"};  // this capability is void, with all its copies
+  // Of get and put. The capability stays good for `close`, and for nothing else.
+  static constexpr OwnError removed{name, "removed", "the entry was removed"};
   using Methods = MethodList<get, put, close>;
+  using Errors = ErrorList<removed>;
 };
 
 }  // namespace perdure

@@ -96,7 +96,7 @@ Answer<uint64_t> fill(KvState& state, const Request&, uint64_t wanted) {
 
 Answer<KvRecord*> entry_of(const Request& request) {
   KvRecord* const entry = entries.object_of(request);
-  if (entry->is_removed()) return std::unexpected(Result::not_found);
+  if (entry->is_removed()) return std::unexpected(KvEntry::removed);
   return entry;
 }
 

@@ -45,11 +45,39 @@ constexpr void add_methods(Writer& writer, MethodList<methods...>) {
   (add_method(writer, methods), ...);
 }
 
+template <Interface I, const OwnError& error>
+constexpr void add_error(Writer& writer) {
+  static_assert(error == own_result_of(I::name, error.name()), "an error of another interface");
+  writer.add("!");
+  writer.add(error.name());
+  writer.add(" ");
+  writer.add(error.text());
+  writer.add("\n");
+}
+
+template <const OwnError&... errors>
+constexpr bool are_distinct(ErrorList<errors...>) {
+  const Result codes[] = {Result::ok, errors...};
+  for (size_t i = 0; i < std::size(codes); ++i) {
+    for (size_t j = 0; j < i; ++j) {
+      if (codes[i] == codes[j]) return false;
+    }
+  }
+  return true;
+}
+
+template <Interface I, const OwnError&... errors>
+constexpr void add_errors(Writer& writer, ErrorList<errors...>) {
+  static_assert(are_distinct(ErrorList<errors...>{}), "an error is listed twice");
+  (add_error<I, errors>(writer), ...);
+}
+
 template <Interface I>
 constexpr void add_interface(Writer& writer) {
   writer.add(I::name);
   writer.add("\n");
   add_methods(writer, typename I::Methods{});
+  add_errors<I>(writer, ErrorsOf<I>{});
 }
 
 template <Interface I>
@@ -99,7 +127,20 @@ struct MethodDescription {
 // None: the text does not name such a method, or is no description.
 std::optional<MethodDescription> find_method(std::string_view description, std::string_view name);
 
-// The lines after the first, for a list of what a server can do.
+// The lines of the methods, for a list of what a server can do.
 std::string_view method_lines(std::string_view description);
+
+// An error of a server's own. The views lie in the text that was given.
+struct ErrorDescription {
+  std::string_view name;
+  std::string_view text;
+};
+
+// Takes the first line off the lines of errors; nothing if none is left.
+std::optional<ErrorDescription> take_error(std::string_view& lines);
+std::string_view error_lines(std::string_view description);
+
+// None: the text does not name an error with this code. The shared vocabulary cannot be given other words.
+std::optional<ErrorDescription> find_error(std::string_view description, Result result);
 
 }  // namespace perdure

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Typed interfaces: what a server offers, declared once. Client stub (client.hpp), dispatcher
+// Typed interfaces: what a server offers, and the errors of its own, declared once. Client stub (client.hpp), dispatcher
 // (server.hpp) and the text that `describe` answers come from the same declaration, so they
 // cannot disagree.
 //
@@ -8,11 +8,14 @@
 //     static constexpr std::string_view name = "counter";
 //     static constexpr Method<uint64_t(uint64_t)> add{"add", {"N"}};
 //     static constexpr Method<uint64_t()> get{"get"};
+//     static constexpr OwnError full{name, "full", "it counts no further"};
 //     using Methods = MethodList<add, get>;
+//     using Errors = ErrorList<full>;  // may be left out
 //   };
 //
 // A method's code on the wire is method_code("counter.add"): the name of the interface belongs
-// to it, so that two interfaces cannot be mistaken for each other.
+// to it, so that two interfaces cannot be mistaken for each other. So it is with errors: a handler refuses with
+// `std::unexpected(Counter::full)`, a client compares `answer.error() == Counter::full`.
 #pragma once
 
 #include <array>
@@ -124,9 +127,78 @@ constexpr uint64_t method_code_of(std::string_view interface_name, std::string_v
 template <Interface I, const auto& method>
 inline constexpr uint64_t code_of = method_code_of(I::name, method.name);
 
+constexpr Result own_result_of(std::string_view interface_name, std::string_view error_name) {
+  return static_cast<Result>(method_code_of(interface_name, error_name) | own_result_bit);
+}
+
+// An error of an interface's own: what no Result of the shared vocabulary says. Its text is for a person; it stands
+// behind "NAME says: ", and is one line of printing characters.
+class OwnError {
+ public:
+  static constexpr size_t name_length_max = 30;
+  static constexpr size_t text_length_max = 100;
+
+  consteval OwnError(std::string_view interface_name, std::string_view name, std::string_view text)
+      : name_(name), text_(text), code_(own_result_of(interface_name, name)) {
+    if (name.empty() || name.size() > name_length_max) an_error_has_a_name_of_one_to_thirty_characters();
+    if (text.empty() || text.size() > text_length_max) an_error_has_text_of_one_to_a_hundred_characters();
+    for (const char c : name) {
+      if (c <= ' ' || c > '~') an_errors_name_is_one_word();
+    }
+    for (const char c : text) {
+      if (c < ' ' || c > '~') an_errors_text_is_one_line_of_printing_characters();
+    }
+  }
+  constexpr std::string_view name() const { return name_; }
+  constexpr std::string_view text() const { return text_; }
+  constexpr operator Result() const { return code_; }
+
+ private:
+  // Defined nowhere: what the compiler says of a declaration that needs one of them.
+  static void an_error_has_a_name_of_one_to_thirty_characters();
+  static void an_error_has_text_of_one_to_a_hundred_characters();
+  static void an_errors_name_is_one_word();
+  static void an_errors_text_is_one_line_of_printing_characters();
+
+  std::string_view name_;
+  std::string_view text_;
+  Result code_;
+};
+
+template <const OwnError&... errors>
+struct ErrorList {};
+
+namespace interface_detail {
+template <typename I>
+struct ErrorsOf {
+  using List = ErrorList<>;
+};
+template <typename I>
+  requires requires { typename I::Errors; }
+struct ErrorsOf<I> {
+  using List = typename I::Errors;
+};
+
+template <const OwnError&... errors>
+constexpr std::string_view text_of(Result result, ErrorList<errors...>) {
+  std::string_view text = name_of(result);
+  ((result == errors ? void(text = errors.text()) : void()), ...);
+  return text;
+}
+}  // namespace interface_detail
+
+template <Interface I>
+using ErrorsOf = typename interface_detail::ErrorsOf<I>::List;
+
+// What an answer means, in the words of this interface; of another interface's error: that it is not a shared one.
+template <Interface I>
+constexpr std::string_view error_text(Result result) {
+  return interface_detail::text_of(result, ErrorsOf<I>{});
+}
+
 namespace method {
 // Every well-made server answers this with text: its first line is the interface's name, then
-// one line for each method: "NAME ARGUMENT:TYPE ... -> TYPE".
+// one line for each method: "NAME ARGUMENT:TYPE ... -> TYPE", then one for each of its own errors: "!NAME TEXT".
 inline constexpr uint64_t describe = method_code("describe");
 }  // namespace method
 

@@ -36,9 +36,33 @@ Called call_for_person(Shell& shell, NameTable::Index index, CapabilityRegister 
 
 bool is_ok(const Called& called) { return called.end == Called::End::answered && called.result == Result::ok; }
 
-void say_call_error(Shell& shell, std::string_view name, const Called& called) {
+// Whether a call of this name really reaches no program: what the kernel says of that a living server can answer, too.
+bool is_gone(Shell& shell, NameTable::Index index) {
+  const Named& named = shell.names.at(index);
+  if (named.is_alias() && is_void_alias(shell, index)) return true;
+  const ProcessCapability process = shell_register::server_process;
+  return !shell.names.fetch(index, NameTable::Which::process, process.at) || !process.status();
+}
+
+// A server's own error in its own words, if it has described it; and whatever sounds as if it were gone, while it is
+// not, as what it says.
+void say_answered_error(Shell& shell, NameTable::Index index, Result result, std::string_view description) {
+  const std::string_view name = shell.names.at(index).name.view();
+  if (const auto own = find_error(description, result)) return shell.say_error(name, " says: ", own->text);
+  if (is_own(result)) {
+    return shell.say_error(name, " answers an error that it does not describe: 0x",
+                           Hexadecimal{static_cast<uint64_t>(result)});
+  }
+  const bool sounds_gone = result == Result::void_capability || result == Result::destroyed || result == Result::dying;
+  if (sounds_gone && !is_gone(shell, index)) return shell.say_error(name, " says: ", name_of(result));
+  shell.say_result(result);
+}
+
+// `description`: what it said of itself; nothing if it was not yet asked.
+void say_call_error(Shell& shell, NameTable::Index index, const Called& called, std::string_view description = {}) {
+  const std::string_view name = shell.names.at(index).name.view();
   switch (called.end) {
-    case Called::End::answered: return shell.say_result(called.result);
+    case Called::End::answered: return say_answered_error(shell, index, called.result, description);
     case Called::End::left: return shell.say("interrupted: ", name, " had not answered\n");
     case Called::End::server_stopped:
       return shell.say_error(name, " is stopped; servers shows why, destroy ends it");
@@ -74,10 +98,15 @@ void bind_answer(Shell& shell, NameTable::Index server, std::string_view name) {
   }
 }
 
+struct Described {
+  NameTable::Index index;
+  std::string_view description;
+};
+
 // The method's own arguments, in words that stay where they are.
-void call_method(Shell& shell, NameTable::Index index, const MethodDescription& method,
-                 const Words& words) {
+void call_method(Shell& shell, const Described& server, const MethodDescription& method, const Words& words) {
   const std::string_view name = words.at(1);
+  const NameTable::Index index = server.index;
   const bool binds = method.answer_type == type_text<PassedCapability>;
   std::optional<std::string_view> bound;
   if (binds && !(bound = name_to_bind(shell, words, method))) return;
@@ -92,7 +121,7 @@ void call_method(Shell& shell, NameTable::Index index, const MethodDescription& 
   if (binds) message->received[0] = shell_register::server_entry;
   const Called called = call_for_person(shell, index, shell_register::server_entry, *message);
   if (!is_ok(called)) {
-    say_call_error(shell, name, called);
+    say_call_error(shell, index, called, server.description);
   } else if (binds) {
     bind_answer(shell, index, *bound);
   } else {
@@ -119,18 +148,13 @@ std::expected<std::string_view, Called> describe_server(Shell& shell, NameTable:
 
 namespace {
 
-struct Described {
-  NameTable::Index index;
-  std::string_view description;
-};
-
 // What has this name, and what it says of itself; nothing, and an error said, if it cannot be asked.
 std::optional<Described> describe_named(Shell& shell, std::string_view name) {
   const auto index = find_named(shell, name);
   if (!index) return std::nullopt;
   const auto description = describe_server(shell, *index);
   if (description) return Described{*index, *description};
-  say_call_error(shell, name, description.error());
+  say_call_error(shell, *index, description.error());
   return std::nullopt;
 }
 
@@ -146,6 +170,9 @@ void run_describe(Shell& shell, const Words& words) {
   shell.say(name, begins_with_vowel ? " is an " : " is a ", description.substr(0, description.find('\n')),
             lines.empty() ? "; it has no methods\n" : "; its methods:\n");
   shell.say(lines);
+  std::string_view errors = error_lines(description);
+  if (!errors.empty()) shell.say("errors of its own:\n");
+  while (const auto error = take_error(errors)) shell.say(error->name, ": ", error->text, "\n");
 }
 
 void run_call(Shell& shell, const Words& words) {
@@ -159,7 +186,7 @@ void run_call(Shell& shell, const Words& words) {
     shell.say(lines);
     return;
   }
-  call_method(shell, described->index, *method, words);
+  call_method(shell, *described, *method, words);
 }
 
 }  // namespace perdure

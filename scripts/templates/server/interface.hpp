@@ -11,9 +11,11 @@ struct @Name@ {
   static constexpr std::string_view name = "@name@";
   // Keeps WORD in place of what was there → how many there have been.
   static constexpr Method<uint64_t(Word)> put{"put", {"WORD"}};
-  // The word that it keeps; not_found before the first.
+  // The word that it keeps; `empty` before the first.
   static constexpr Method<Word()> get{"get"};
+  static constexpr OwnError empty{name, "empty", "it keeps no word yet"};
   using Methods = MethodList<put, get>;
+  using Errors = ErrorList<empty>;
 };
 
 }  // namespace perdure

@@ -21,7 +21,7 @@ Answer<uint64_t> put(@Name@State& state, const Request&, Word word) {
 }
 
 Answer<Word> get(@Name@State& state, const Request&) {
-  if (state.count == 0) return std::unexpected(Result::not_found);
+  if (state.count == 0) return std::unexpected(@Name@::empty);
   return state.word;
 }
 

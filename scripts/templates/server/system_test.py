@@ -11,7 +11,7 @@ def test(lab):
     disk = lab.new_image()
     machine = lab.boot(disk, "interval=0")
     assert "started" in machine.run("start @name@ s1")
-    assert machine.run("call s1 get").startswith("error: ")
+    assert machine.run("call s1 get").startswith("error: s1 says: ")
     assert machine.run("call s1 put hello") == "1"
     machine.checkpoint()
     machine.kill()

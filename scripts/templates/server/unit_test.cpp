@@ -26,7 +26,7 @@ TEST_CASE("@name@ keeps the last word") {
 
 TEST_CASE("before the first word there is none") {
   FakeUserlandKernel kernel;
-  CHECK(answers_to(kernel, {get()}).at(0).result() == Result::not_found);
+  CHECK(answers_to(kernel, {get()}).at(0).result() == @Name@::empty);
 }
 
 TEST_CASE("what it does not know it refuses") {

@@ -20,6 +20,14 @@ struct Pair {
   bool operator==(const Pair&) const = default;
 };
 
+// What a server that Sample calls could answer, and Sample could pass on.
+struct Other {
+  static constexpr std::string_view name = "other";
+  static constexpr OwnError full{name, "full", "the other one is full"};
+  using Methods = MethodList<>;
+  using Errors = ErrorList<full>;
+};
+
 struct Sample {
   static constexpr std::string_view name = "sample";
   static constexpr Method<uint64_t(uint64_t)> twice{"twice", {"N"}};
@@ -28,7 +36,11 @@ struct Sample {
   static constexpr Method<void()> fail{"fail"};
   static constexpr Method<PassedCapability(bool)> give{"give", {"WHICH"}};
   static constexpr Method<Word(Pair, Word)> full{"full", {"PAIR", "WORD"}};
-  using Methods = MethodList<twice, mixed, fail, give, full>;
+  static constexpr Method<void(uint64_t)> refuse{"refuse", {"HOW"}};
+  static constexpr OwnError odd{name, "odd", "the number is odd"};
+  static constexpr OwnError far{name, "far", "too far -> away: nothing"};
+  using Methods = MethodList<twice, mixed, fail, give, full, refuse>;
+  using Errors = ErrorList<odd, far>;
 };
 
 struct State {
@@ -54,6 +66,14 @@ Answer<Word> full(State&, const Request&, Pair pair, Word word) {
   return word;
 }
 
+Answer<void> refuse(State&, const Request&, uint64_t how) {
+  switch (how) {
+    case 0: return std::unexpected(Sample::odd);
+    case 1: return std::unexpected(Sample::far);
+    default: return std::unexpected(Other::full);
+  }
+}
+
 State state;
 RawInvocation last_request;
 
@@ -66,7 +86,7 @@ void carry(RawInvocation* raw) {
   for (unsigned i = 0; i < message_capability_count; ++i) at_server.received[i] = registers::argument[i];
   at_server.delivery = Delivery::call;
   at_server.entry_payload = 77;
-  answer_request<Sample, twice, mixed, fail, give, full>(state, at_server);
+  answer_request<Sample, twice, mixed, fail, give, full, refuse>(state, at_server);
   const RawInvocation reply =
       encode(Invocation::reply_and_wait, registers::resume, at_server);
   std::copy_n(reply.words, message_word_count, raw->words);
@@ -125,7 +145,58 @@ TEST_CASE("unknown methods, type and describe") {
   CHECK(call(client.at, message) == Result::ok);
   CHECK(std::string_view(text, message.byte_count) ==
         "sample\ntwice N:number -> number\nmixed KEY:word N:number CAPABILITY:capability -> words\n"
-        "fail -> nothing\ngive WHICH:number -> capability\nfull PAIR:words WORD:word -> word\n");
+        "fail -> nothing\ngive WHICH:number -> capability\nfull PAIR:words WORD:word -> word\n"
+        "refuse HOW:number -> nothing\n!odd the number is odd\n!far too far -> away: nothing\n");
+}
+
+TEST_CASE("errors of its own travel, are compared by name, and have their text") {
+  const auto refused = [](uint64_t how) { return client.call<Sample::refuse>(how).error(); };
+  CHECK(refused(0) == Sample::odd);
+  CHECK(refused(1) == Sample::far);
+  CHECK(refused(2) == Other::full);
+  CHECK(refused(0) != Sample::far);
+  CHECK(error_text<Sample>(refused(0)) == "the number is odd");
+  CHECK(error_text<Sample>(Result::in_use) == "in use");
+  CHECK(error_text<Sample>(refused(2)) == "an error of the program's own");
+  CHECK(error_text<Other>(refused(2)) == "the other one is full");
+}
+
+TEST_CASE("no error of a server's own is one of the shared vocabulary, or another interface's") {
+  static_assert(is_own(Sample::odd) && is_own(Other::full));
+  static_assert(Sample::odd == own_result("sample.odd"));
+  for (uint64_t number = 0; number < 1000; ++number) CHECK_FALSE(is_own(static_cast<Result>(number)));
+  CHECK(own_result("sample.full") != Other::full);
+  CHECK(name_of(static_cast<Result>(own_result_bit | 2)) != name_of(Result::void_capability));
+}
+
+TEST_CASE("a description's errors, as one reads them who does not know the interface") {
+  const std::string_view text = description_of<Sample>();
+  const auto odd = find_error(text, Sample::odd);
+  REQUIRE(odd);
+  CHECK((odd->name == "odd" && odd->text == "the number is odd"));
+  CHECK(find_error(text, Sample::far)->text == "too far -> away: nothing");
+  CHECK_FALSE(find_error(text, Other::full));
+  CHECK_FALSE(find_error(text, Result::ok));
+  CHECK_FALSE(find_method(text, "!far"));  // though an arrow stands in it
+  CHECK(method_lines(text).ends_with("refuse HOW:number -> nothing\n"));
+  std::string_view lines = error_lines(text);
+  CHECK(take_error(lines)->name == "odd");
+  CHECK(take_error(lines)->name == "far");
+  CHECK_FALSE(take_error(lines));
+  CHECK(method_lines("x\n").empty());
+  CHECK(method_lines("x\n!a b\n").empty());
+  CHECK(error_lines("x\nget -> number\n").empty());
+}
+
+TEST_CASE("descriptions whose errors are none, and shared results that are given other words") {
+  for (const std::string_view text : {"", "!", "x", "x\n!", "x\n!\n", "x\n! \n", "x\n!odd", "x\n!odd ", "x\n! odd\n", "!odd text"}) {
+    INFO(text);
+    CHECK_FALSE(find_error(text, own_result("x.odd")));
+  }
+  CHECK_FALSE(find_error("x\n!" + std::string(100, 'n') + " text\n", own_result("x.n")));
+  CHECK_FALSE(find_error(std::string(100, 'n') + "\n!odd text\n", own_result("n.odd")));
+  CHECK(find_error("x\n!odd " + std::string(1000, 't'), own_result("x.odd"))->text.size() == OwnError::text_length_max);
+  for (uint64_t number = 0; number < 30; ++number) CHECK_FALSE(find_error("x\n!odd text\n", static_cast<Result>(number)));
 }
 
 TEST_CASE("the method's code is that of its full name") {

@@ -288,13 +288,70 @@ TEST_CASE("what a server answers is told as its answer, and not as what the shel
       if (message.words[0] == method::describe) answer_request<Counter, add, get>(world.counters[&endpoint], message);
       else message.words[0] = static_cast<uint64_t>(answer);
     };
-    CHECK(world.command("call c1 get") == "error: " + std::string(name_of(answer)) + "\n");
+    const std::string who = answer == Result::void_capability ? "c1 says: " : "";
+    CHECK(world.command("call c1 get") == "error: " + who + std::string(name_of(answer)) + "\n");
   }
   world.kernel.answer_entry = [](const FakeObject&, Message& message) {
     message.words[0] = static_cast<uint64_t>(Result::in_use);
   };
   CHECK(world.command("describe c1") == "error: in use\n");
   CHECK_FALSE(world.shell->interrupter.end_call());
+}
+
+TEST_CASE("no answer makes the shell say of a living server that it is void, destroyed or stopped") {
+  World world;
+  world.command("start counter c1");
+  world.command("wrap c1 a1");
+  world.command("wrap a1 a2");
+  uint64_t answer = 0;
+  world.kernel.answer_entry = [&](const FakeObject& endpoint, Message& message) {
+    if (message.words[0] == method::describe) answer_request<Counter, add, get>(world.counters[&endpoint], message);
+    else message = {.words = {answer}};
+  };
+  for (const Result result : {Result::void_capability, Result::destroyed, Result::dying}) {
+    answer = static_cast<uint64_t>(result);
+    for (const std::string name : {"c1", "a1", "a2"}) {
+      CHECK(world.command("call " + name + " get") == "error: " + name + " says: " + std::string(name_of(result)) + "\n");
+    }
+  }
+  for (answer = 1; answer < 40; ++answer) {
+    const std::string told = world.command("call a2 get");
+    CHECK(told.starts_with("error: "));
+    CHECK_FALSE(told.contains("stopped"));
+    CHECK_FALSE(told.contains("had not answered"));
+  }
+  world.kernel.answer_entry = [&](const FakeObject&, Message& message) {  // nor by what it says of itself
+    message = {.words = {static_cast<uint64_t>(Result::void_capability)}};
+  };
+  CHECK(world.command("describe a1") == "error: a1 says: capability is void\n");
+  world.command("revoke a1");
+  CHECK(world.command("call a1 get") == "error: capability is void\n");
+  CHECK(world.command("call a2 get") == "error: capability is void\n");
+  world.command("destroy c1 -y");
+  CHECK(world.command("call c1 get") == "error: capability is void\n");
+}
+
+TEST_CASE("a server's own errors: its own words, or that it has none") {
+  World world;
+  world.command("start counter c1");
+  world.command("wrap c1 a1");
+  std::string description = "counter\nget -> number\n!full it counts no\tfurther\n";
+  uint64_t answer = static_cast<uint64_t>(own_result("counter.full"));
+  world.kernel.answer_entry = [&](const FakeObject&, Message& message) {
+    const bool describes = message.words[0] == method::describe;
+    message = {.words = {describes ? 0 : answer}};
+    if (describes) message.bytes = std::as_bytes(std::span(description));
+  };
+  CHECK(world.command("call c1 get") == "error: c1 says: it counts no?further\n");
+  CHECK(world.command("call a1 get") == "error: a1 says: it counts no?further\n");
+  CHECK(world.command("describe a1") == "a1 is a counter; its methods:\nget -> number\n"
+                                        "errors of its own:\nfull: it counts no?further\n");
+  has(world.command("call c1 set"), "it has:\nget -> number\n");
+  answer = own_result_bit | 2;
+  CHECK(world.command("call a1 get") == "error: a1 answers an error that it does not describe: 0x8000000000000002\n");
+  description = "idle\n!full -> nothing\n";
+  CHECK(world.command("describe c1") == "c1 is an idle; it has no methods\nerrors of its own:\nfull: -> nothing\n");
+  CHECK(world.command("call c1 !full") == "error: c1 has no method !full; it has none\n");
 }
 
 TEST_CASE("a call ends when the program that it waits for stops, and only then") {

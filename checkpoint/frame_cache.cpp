@@ -17,7 +17,9 @@ void FrameCache::open(std::span<FrameDescriptor> descriptors, std::span<CacheSlo
   for (CacheSlot& head : heads_) head = no_slot;
   vacant_ = no_slot;
   hand_ = resident_ = 0;
-  for (CacheSlot slot = size(); slot-- > 0;) {
+  // The last one is taken first: where memory is more than one piece it lies in the upper one, and so every run uses that,
+  // and not only one that fills the memory.
+  for (CacheSlot slot = 0; slot < size(); ++slot) {
     descriptors_[slot] = {};
     descriptors_[slot].list_next = vacant_;
     vacant_ = slot;

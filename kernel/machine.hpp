@@ -73,9 +73,10 @@ inline constexpr uint64_t avx = 1 << 0;
 namespace machine {
 
 // --- memory -----------------------------------------------------------------------------
-// All usable RAM is mapped writable and non-executable for the kernel, contiguously.
+// All usable RAM is mapped writable and non-executable for the kernel, each region in one piece and in their order; one may
+// follow another there though it does not in physical memory.
 std::byte* memory_at(PhysAddr);
-PhysAddr physical_address_of(const void*);  // inverse of memory_at
+PhysAddr physical_address_of(const void*);  // inverse of memory_at, byte by byte
 
 // --- address translation -------------------------------------------------------------------
 // Page tables have the processor's format: 512 entries of 8 bytes, four levels; see

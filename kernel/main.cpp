@@ -2,8 +2,6 @@
 //
 // Where the machine and the kernel meet: start, each entry, and the end in case of our own bug.
 // The kernel has one way to start: recovery. First boot, reboot and power cut are the same path.
-#include <algorithm>
-
 #include "checkpoint/recovery.hpp"
 #include "kernel/command_line.hpp"
 #include "kernel/kernel.hpp"
@@ -19,11 +17,17 @@ bool store_is_open = false;
 // Page tables get this part of memory, in bytes: one table for 128 frames.
 constexpr uint64_t table_share = 128;
 
-std::span<std::byte> largest_region(const BootInfo& boot) {
-  const auto largest = std::ranges::max_element(
-      boot.usable, {}, [](const MemoryRegion& region) { return region.length_bytes; });
-  if (largest == boot.usable.end()) return {};
-  return {machine::memory_at(largest->start), largest->length_bytes};
+// The most that is mapped in one piece. The store uses its front for what has to be in one piece in physical memory, too;
+// there the regions are wide (MemoryMap::close_gap).
+std::span<std::byte> largest_piece(const BootInfo& boot) {
+  std::span<std::byte> largest, piece;
+  for (const MemoryRegion& region : boot.usable) {
+    std::byte* const start = machine::memory_at(region.start);
+    const bool follows = !piece.empty() && piece.data() + piece.size() == start;
+    piece = follows ? std::span(piece.data(), piece.size() + region.length_bytes) : std::span(start, region.length_bytes);
+    if (piece.size() > largest.size()) largest = piece;
+  }
+  return largest;
 }
 
 void say(std::string_view text) { machine::console_write(text); }
@@ -54,7 +58,7 @@ bool may_hold_store(Disk& disk, std::byte* buffer) {
     say("perdure: this processor lets programs read what is not theirs (Meltdown, L1TF, MDS or TAA); boot option unsafe-processor to run on it\n");
     machine::power_off(exit_code_refused);
   }
-  const std::span<std::byte> memory = largest_region(boot);
+  const std::span<std::byte> memory = largest_piece(boot);
   const size_t table_bytes = memory.size() / table_share / frame_bytes * frame_bytes;
   StoreSettings settings{.processor_features = machine::processor_feature_bits(), .check = options.check};
   // Hardware that offers no randomness leaves the clocks: two starts in one second differ in how long they took.

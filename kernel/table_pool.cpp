@@ -4,6 +4,8 @@
 #include <bit>
 #include <cstring>
 
+#include "kernel/assertion.hpp"
+
 namespace perdure {
 
 namespace pte = page_table_entry;
@@ -18,6 +20,8 @@ uint32_t TablePool::start(std::span<std::byte> memory) {
   known_ = reinterpret_cast<Table*>(memory.data() + size_ * table_bytes);
   buckets_ = reinterpret_cast<TableNumber*>(known_ + size_);
   first_ = machine::physical_address_of(memory.data());
+  const PhysAddr last = size_ == 0 ? first_ : machine::physical_address_of(memory.data() + memory.size() - 1);
+  assert_that(size_ == 0 || last.value - first_.value == memory.size() - 1, "page tables: in one piece of physical memory");
   for (uint32_t i = 0; i < bucket_count_; ++i) buckets_[i] = no_table;
   oldest_ = 0;
   newest_ = size_ - 1;

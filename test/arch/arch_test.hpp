@@ -24,6 +24,8 @@ PhysAddr take_page();
 void give_memory(const BootInfo&);
 
 void test_memory_map(const BootInfo&);
+// Memory above 4 GiB, if there is any, follows what is below; the disk reads and writes it.
+void test_high_memory(const BootInfo&, Disk&);
 void test_protections();
 void test_clock();
 void test_disk(Disk&);

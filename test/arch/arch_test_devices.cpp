@@ -103,6 +103,30 @@ void test_disk(Disk& disk) {
   print(TextLine{}.text("disk: ok in ").decimal((machine::now_ns() - begin) / 1000).text(" us"));
 }
 
+void test_high_memory(const BootInfo& info, Disk& disk) {
+  constexpr uint64_t boundary = uint64_t{4} << 30;
+  using Operation = DiskRequest::Operation;
+  const MemoryRegion* below = nullptr;
+  for (const MemoryRegion& region : info.usable) {
+    if (region.start.value < boundary) {
+      if (!below || region.length_bytes > below->length_bytes) below = &region;
+      continue;
+    }
+    check(below && machine::memory_at(below->start) + below->length_bytes == machine::memory_at(region.start),
+          "memory above 4 GiB does not follow what is below");
+    std::byte* const last = machine::memory_at({region.start.value + region.length_bytes - block_bytes});
+    for (std::byte* const memory : {machine::memory_at(region.start), last}) {
+      fill(reinterpret_cast<uint64_t>(memory));
+      std::memcpy(memory, write_buffer, block_bytes);
+      run(disk, {Operation::write, 20, 1, memory, 8});
+      std::memset(memory, 0, block_bytes);
+      run(disk, {Operation::read, 20, 1, memory, 9});
+      check(std::memcmp(memory, write_buffer, block_bytes) == 0, "a block through memory above 4 GiB");
+    }
+    print(TextLine{}.text("above 4 GiB: ").decimal(region.length_bytes >> 20).text(" MiB, used by the disk, too"));
+  }
+}
+
 // The host types a line that is longer than the receive ring. Nobody reads for 100 ms, so the
 // ring fills and reception must pause; then every character must be there, in order.
 void test_console() {

@@ -99,6 +99,7 @@ void kernel_main(const BootInfo& info, Disk& disk) {
   }
   test_clock();
   test_disk(disk);
+  test_high_memory(info, disk);
   if (info.command_line.find("console") != std::string_view::npos) test_console();
   test_user_mode();
 }

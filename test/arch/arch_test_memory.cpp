@@ -72,8 +72,14 @@ void test_memory_map(const BootInfo& info) {
     check(*first == 0x1122334455667788 && *last == 0x8877665544332211, "memory does not hold a value");
   }
   print(TextLine{}.text("usable memory: ").decimal(total >> 10).text(" KiB"));
-  const PhysAddr somewhere = info.usable.front().start;
-  check(machine::physical_address_of(machine::memory_at(somewhere)) == somewhere, "memory_at has no inverse");
+  for (const MemoryRegion& region : info.usable) {
+    const PhysAddr last{region.start.value + region.length_bytes - 1};
+    for (const PhysAddr address : {region.start, last}) {
+      check(machine::physical_address_of(machine::memory_at(address)) == address, "memory_at has no inverse");
+    }
+    check(machine::memory_at(last) - machine::memory_at(region.start) == static_cast<ptrdiff_t>(region.length_bytes - 1),
+          "a region is mapped in pieces");
+  }
 }
 
 void test_protections() {

@@ -88,8 +88,8 @@ def boot(machine):
 
 def memory_sizes(machine):
     for chipset in ("q35", "pc"):
-        for memory in (64, 4096):
-            machine.expect(machine=chipset, memory=memory)
+        for memory, words in ((64, []), (4096, ["above 4 GiB: ", "used by the disk"]), (16384, ["above 4 GiB: "])):
+            machine.expect(machine=chipset, memory=memory, words=words)
 
 
 def processors(machine):

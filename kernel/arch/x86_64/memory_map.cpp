@@ -17,6 +17,11 @@ uint64_t round_up(uint64_t address) {
 }
 uint64_t end_of(const MemoryRegion& region) { return region.start.value + region.length_bytes; }
 
+// The lower region holds all that is larger than a page and in one piece in physical memory: the page tables (a 128th of
+// all memory) and what the disk reads and writes in one request (a few MiB).
+constexpr uint64_t lower_bytes_min = uint64_t{256} << 20;
+constexpr uint64_t lower_share_min = 64;
+
 }  // namespace
 
 bool MemoryMap::add(uint64_t start, uint64_t end) {
@@ -54,6 +59,20 @@ bool MemoryMap::remove(uint64_t start, uint64_t end) {
     if (keeps_upper) insert_at(index++, {PhysAddr{end}, end_of(region) - end});
   }
   return true;
+}
+
+MemoryGap MemoryMap::close_gap(uint64_t boundary) {
+  MemoryRegion lower, upper;
+  for (const MemoryRegion& region : regions()) {
+    MemoryRegion& largest = region.start.value < boundary ? lower : upper;
+    if (region.length_bytes > largest.length_bytes) largest = region;
+  }
+  const uint64_t start = end_of(lower) & ~(MemoryGap::alignment - 1);
+  const uint64_t end = (upper.start.value + MemoryGap::alignment - 1) & ~(MemoryGap::alignment - 1);
+  if (end >= end_of(upper) || start >= end) return {};
+  if (lower.length_bytes < lower_bytes_min || lower.length_bytes < upper.length_bytes / lower_share_min) return {};
+  remove(start, end);  // splits no region: it begins at the end of one, and ends at the start of one
+  return {start, end - start};
 }
 
 bool MemoryMap::overlaps(uint64_t start, uint64_t end) const {

@@ -29,6 +29,8 @@ constexpr uint64_t rights_data = rights_read | entry::writable;
 constexpr uint64_t rights_device = rights_data | entry::cache_disable | entry::write_through;
 
 constinit MemoryMap ram_map;
+constinit MemoryMap mapped_ram;
+constinit MemoryGap gap;
 constinit MemoryRegion tables;        // pages taken so far
 constinit uint64_t tables_limit = 0;  // end of the region they are taken from
 constinit PhysAddr root;
@@ -41,7 +43,7 @@ uint64_t* table_at(uint64_t physical) {
 // Tables are taken in ascending order from the largest region that the boot tables reach.
 void choose_memory_for_tables() {
   MemoryRegion largest;
-  for (const MemoryRegion& region : ram_map.regions()) {
+  for (const MemoryRegion& region : mapped_ram.regions()) {
     if (region.start.value >= boot_map_bytes) continue;
     const uint64_t length = std::min(region.length_bytes, boot_map_bytes - region.start.value);
     if (length > largest.length_bytes) largest = {region.start, length};
@@ -100,12 +102,13 @@ void unmap_guard(const char* page) { entry_for(reinterpret_cast<uint64_t>(page),
 
 }  // namespace
 
-void build_kernel_half(const MemoryMap& ram) {
-  ram_map = ram;
+const MemoryMap& build_kernel_half(const MemoryMap& ram) {
+  ram_map = mapped_ram = ram;
+  gap = mapped_ram.close_gap(boot_map_bytes);
   choose_memory_for_tables();
   root = PhysAddr{take_table()};
-  for (const MemoryRegion& region : ram_map.regions()) {
-    const uint64_t address = direct_map_start + region.start.value;
+  for (const MemoryRegion& region : mapped_ram.regions()) {
+    const uint64_t address = direct_map_start + gap.mapped_at(region.start.value);
     if (address + region.length_bytes > direct_map_end) refuse_to_start("more memory than can be mapped");
     map(address, region.start.value, region.length_bytes, rights_data);
   }
@@ -117,6 +120,7 @@ void build_kernel_half(const MemoryMap& ram) {
   // Roots copy the upper half once, so every entry of it that will ever be used exists now.
   entry_for(device_window_start, 0);
   instruction::write_cr3(root.value);
+  return mapped_ram;
 }
 
 volatile std::byte* map_device(uint64_t physical, uint64_t length_bytes) {
@@ -139,12 +143,12 @@ volatile std::byte* map_device(uint64_t physical, uint64_t length_bytes) {
 MemoryRegion memory_of_tables() { return tables; }
 
 std::byte* machine::memory_at(PhysAddr physical) {
-  return reinterpret_cast<std::byte*>(direct_map_start + physical.value);
+  return reinterpret_cast<std::byte*>(direct_map_start + gap.mapped_at(physical.value));
 }
 
 PhysAddr machine::physical_address_of(const void* pointer) {
   const auto address = reinterpret_cast<uint64_t>(pointer);
-  return PhysAddr{address - (address >= kernel_base ? kernel_base : direct_map_start)};
+  return PhysAddr{address >= kernel_base ? address - kernel_base : gap.physical_of(address - direct_map_start)};
 }
 
 void machine::install_kernel_half(uint64_t* root_table) {

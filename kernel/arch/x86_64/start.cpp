@@ -57,10 +57,10 @@ extern "C" [[noreturn]] void arch_start(uint32_t magic, uint32_t boot_data_physi
   load_interrupt_table();
   check_processor();
   const BootData& boot_data = read_boot_data(magic, boot_data_physical);
-  build_kernel_half(boot_data.ram);
+  const MemoryMap& ram = build_kernel_half(boot_data.ram);
   set_up_processor();
   set_up_devices();
-  find_usable_memory(boot_data.ram);
+  find_usable_memory(ram);
   run_constructors();
   const BootInfo info{.usable = usable.regions(), .command_line = boot_data.command_line, .disk_place = disk_place};
   kernel_main(info, disk);

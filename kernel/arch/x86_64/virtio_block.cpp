@@ -9,6 +9,7 @@
 #include "kernel/arch/x86_64/local_apic.hpp"
 #include "kernel/arch/x86_64/paging.hpp"
 #include "kernel/arch/x86_64/power.hpp"
+#include "kernel/assertion.hpp"
 #include "kernel/machine.hpp"
 
 namespace perdure {
@@ -287,9 +288,11 @@ void VirtioBlock::fill_descriptors(unsigned slot, const DiskRequest& request) {
                                has_data ? static_cast<uint16_t>(first + 1) : last};
   if (has_data) {
     const uint16_t direction = type == RequestHeader::read ? descriptor_device_writes : 0;
-    shared.descriptors[first + 1] = {physical(request.memory),
-                                     static_cast<uint32_t>(request.block_count * block_bytes),
-                                     static_cast<uint16_t>(descriptor_has_next | direction), last};
+    const uint32_t length = request.block_count * block_bytes;
+    const uint64_t start = physical(request.memory);
+    // The device would go on in physical memory, where something else lies.
+    assert_that(physical(request.memory + length - 1) - start == length - 1, "disk: memory of a request is not in one piece");
+    shared.descriptors[first + 1] = {start, length, static_cast<uint16_t>(descriptor_has_next | direction), last};
   }
   shared.descriptors[last] = {physical(&shared.status[slot]), 1, descriptor_device_writes, 0};
 }

@@ -121,6 +121,14 @@ class Machine:
     def resume(self):
         self.monitor("cont")
 
+    def memory(self, start, length):
+        """What stands in the machine's memory, by physical address."""
+        path = pathlib.Path(self._file("memory"))
+        self.monitor("pmemsave", val=start, size=length, filename=str(path))
+        contents = path.read_bytes()
+        path.unlink()
+        return contents
+
     def registers(self):
         """The monitor's text on the processor's registers."""
         return self._human_monitor("info registers")

@@ -18,7 +18,9 @@ struct Kv {
   static constexpr Method<uint64_t()> count{"count"};
   // Makes N more entries with keys of its own and opens each of them, up to the first refusal.
   static constexpr Method<uint64_t(uint64_t)> fill{"fill", {"N"}};  // → how many entries there are
-  using Methods = MethodList<put, get, open, remove, count, fill>;
+  // One number over all keys and values: stores with the same entries have the same.
+  static constexpr Method<uint64_t()> digest{"digest"};
+  using Methods = MethodList<put, get, open, remove, count, fill, digest>;
 };
 
 struct KvEntry {

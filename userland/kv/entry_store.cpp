@@ -20,6 +20,20 @@ KvRecord* EntryStore::find(const Word& key) {
   return nullptr;
 }
 
+uint64_t EntryStore::digest() {
+  uint64_t sum = 0;
+  for (uint32_t number = 0; number < bucket_count_; ++number) {
+    for (Link at = bucket(number); at != 0; at = record(at).next) {
+      const KvRecord& entry = record(at);
+      char both[2 * Word::length_max];
+      std::copy_n(entry.key.characters, Word::length_max, both);
+      std::copy_n(entry.value.characters, Word::length_max, both + Word::length_max);
+      sum += method_code({both, sizeof(both)});
+    }
+  }
+  return sum;
+}
+
 // --- room --------------------------------------------------------------------------------------
 
 bool EntryStore::add_slab() {

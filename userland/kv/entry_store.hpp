@@ -36,6 +36,8 @@ class EntryStore {
   Answer<KvRecord*> put(const Word& key, const Word& value);
   bool remove(const Word& key);
   uint64_t count() const { return count_; }
+  // The sum, modulo 2^64, of FNV-1a over the 32 bytes of each key and value.
+  uint64_t digest();
 
   // A wrapper with this entry's address was made, or is gone.
   static void note_opened(KvRecord* entry) { ++entry->openings; }

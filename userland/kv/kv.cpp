@@ -70,6 +70,8 @@ Answer<> remove(KvState& state, const Request&, Word key) {
 
 Answer<uint64_t> count(KvState& state, const Request&) { return state.store.count(); }
 
+Answer<uint64_t> digest(KvState& state, const Request&) { return state.store.digest(); }
+
 Word next_fill_key(KvState& state) {
   TextBuffer<Word::length_max> text;
   do {
@@ -123,7 +125,7 @@ void answer(KvState& state, Message& message) {
   if (entries.is_meant(request_of(message))) {
     answer_request<KvEntry, get_one, put_one, close_one>(state, message);
   } else {
-    answer_request<Kv, put, get, open, remove, count, fill>(state, message);
+    answer_request<Kv, put, get, open, remove, count, fill, digest>(state, message);
   }
 }
 

@@ -24,6 +24,19 @@ bool furnish(std::span<std::byte> memory) {
   return true;
 }
 
+// By the words of its declaration, from what a model holds.
+uint64_t digest_of(const std::map<std::string, std::string>& model) {
+  uint64_t sum = 0;
+  for (const auto& [key, value] : model) {
+    std::string both = key;
+    both.resize(Word::length_max);
+    both += value;
+    both.resize(2 * Word::length_max);
+    sum += method_code(both);
+  }
+  return sum;
+}
+
 Word key_of(uint64_t number) { return Word::of("k" + std::to_string(number)); }
 
 }  // namespace
@@ -78,7 +91,9 @@ TEST_CASE("random requests against a model, with the storage refused now and the
       if (entry) REQUIRE(std::string(entry->value.view()) == model[name]);
     }
     REQUIRE(store.count() == model.size());
+    if (random() % 64 == 0) REQUIRE(store.digest() == digest_of(model));
   }
+  CHECK(store.digest() == digest_of(model));
   CHECK(refused > 10);
   for (const auto& [name, value] : model) {
     const KvRecord* entry = store.find(Word::of(name));

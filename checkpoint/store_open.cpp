@@ -90,13 +90,17 @@ std::optional<MemoryPlan> divide(std::span<std::byte> memory, const Geometry& ge
   plan.item_heads = carver.take_array<uint32_t>(std::bit_ceil(items + 2));
   carver.align(block_bytes);
   // A frame, its descriptor, its share of the hash (at most two heads), its checksum, and a
-  // sixteenth of a copy buffer.
-  constexpr size_t per_slot = frame_bytes + sizeof(FrameDescriptor) + 2 * sizeof(CacheSlot) +
-                              sizeof(uint64_t) + (frame_bytes + sizeof(FrozenCopy)) / 16;
+  // sixteenth of a copy buffer, as long as there are not enough of these.
+  constexpr size_t slots_per_copy = 16, copies_max = 1024;
+  constexpr size_t copy_bytes = frame_bytes + sizeof(FrozenCopy);
+  constexpr size_t per_slot_alone = frame_bytes + sizeof(FrameDescriptor) + 2 * sizeof(CacheSlot) + sizeof(uint64_t);
+  constexpr size_t per_slot = per_slot_alone + copy_bytes / slots_per_copy;
   constexpr size_t rounding = 16 * block_bytes + 4 * 64;
   if (carver.is_short() || carver.left() < rounding + slots_min * per_slot) return {};
-  const uint64_t slots = std::min((carver.left() - rounding) / per_slot, slots_max);
-  const size_t copies = std::clamp<size_t>(slots / 16, 4, 1024);
+  const size_t left = carver.left() - rounding;
+  const uint64_t beside_all_copies = (left - std::min(left, copies_max * copy_bytes)) / per_slot_alone;
+  const uint64_t slots = std::min(std::max<uint64_t>(left / per_slot, beside_all_copies), slots_max);
+  const size_t copies = std::clamp<size_t>(slots / slots_per_copy, 4, copies_max);
   plan.bodies = carver.take(slots * frame_bytes);
   plan.copy_bodies = carver.take(copies * frame_bytes);
   plan.copies = carver.take_array<FrozenCopy>(copies);

@@ -301,6 +301,28 @@ TEST_CASE("what is not an image is refused, with the first thing found wrong, an
   CHECK(example.open(good).has_value());
 }
 
+// Copy buffers are a sixteenth of the frames up to a number, from there on a fixed part of the memory.
+TEST_CASE("more memory is more frames, and much memory is nearly all frames") {
+  Example example;
+  const Medium medium = example.disk->keep_everything();
+  const auto slots_with = [&](size_t bytes) {
+    example.machine.reset();
+    example.memory = MachineMemory(bytes);
+    example.boot(medium);
+    return size_t{example.store().slot_count()};
+  };
+  constexpr size_t mebibyte = 1 << 20;
+  size_t before = 0;
+  for (const size_t bytes : {mebibyte, 4 * mebibyte, 60 * mebibyte, 70 * mebibyte, 71 * mebibyte, 72 * mebibyte, 73 * mebibyte, 80 * mebibyte, 200 * mebibyte}) {
+    const size_t slots = slots_with(bytes);
+    CHECK(slots > before);
+    CHECK(slots * frame_bytes < bytes);
+    if (bytes >= 60 * mebibyte) CHECK(slots * frame_bytes > bytes / 100 * 90);
+    before = slots;
+  }
+  CHECK(before * frame_bytes > 200 * mebibyte / 100 * 95);
+}
+
 TEST_CASE("a start never writes over the root that it started from") {
   Example example;
   for (unsigned boot = 0; boot < 4; ++boot) {

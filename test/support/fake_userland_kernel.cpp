@@ -214,7 +214,10 @@ Result FakeUserlandKernel::call_process(FakeObject& process, Message& message) {
       process.has_activity = true;
       process.state = ProcessState::receiving;
       return Result::ok;
-    case method::process_interrupt: message.words[1] = is_call_waiting; return Result::ok;
+    case method::process_interrupt:
+      message.words[1] = is_call_waiting && stalls_of_call == 0;
+      if (stalls_of_call > 0) --stalls_of_call;
+      return Result::ok;
     case method::process_status:
       std::fill_n(message.words + 1, 5, 0);
       message.words[1] = static_cast<uint64_t>(process.state);

@@ -92,7 +92,8 @@ class FakeUserlandKernel {
   std::function<void(const FakeObject& endpoint, Message&)> answer_entry;
   // What becomes of a call that waits at a blocked wrapper. ok: it looks at the wrapper again.
   std::function<Result()> while_blocked;
-  bool is_call_waiting = false;  // then process.interrupt says that it has ended it
+  bool is_call_waiting = false;  // then process.interrupt says that it has ended it,
+  unsigned stalls_of_call = 0;   // but not so often: the call waits for the disk
   // What an open wait delivers next; gets the reply in. Throws EndOfScript when done.
   std::function<void(Message&)> deliver;
   SystemStatus status;

@@ -2,7 +2,8 @@
 """A program that stops is told at once: its name, what it did, and where its source says so; a call that waits
 for it is answered, through an alias, too, and over a power cut; the prompt is drawn again; other servers serve on.
 
-What turns it red: a shell that does not watch what it starts (userland/shell/fault_watcher.cpp)."""
+What turns it red: a shell that does not watch what it starts (userland/shell/fault_watcher.cpp), or calls what has
+stopped (userland/shell/interrupter.cpp)."""
 
 import re
 import subprocess
@@ -14,8 +15,9 @@ from perdure_host.workplace import BUILD, ROOT
 TIME_LIMIT_SECONDS = 240
 
 FAULTY = BUILD / "test" / "faulty"
-RECIPES = "".join(f"program {name}\n" for name in ("faulty", "returns")) + "".join(
-    f"recipe {name}\n  program {name}\n  stack 2\n" for name in ("faulty", "returns"))
+STOPPING = ("answers_once", "faulty", "returns")
+RECIPES = "".join(f"program {name}\n" for name in STOPPING) + "".join(
+    f"recipe {name}\n  program {name}\n  stack 2\n" for name in STOPPING)
 
 # line, what is told, the function in which it was
 FAULTS = (
@@ -49,6 +51,7 @@ def test(lab):
         assert "stopped by a fault" in machine.run("servers")
         machine.run(f"destroy {name} -y")
         machine.run("forget g")
+    stops_between_two_calls(machine)
     stops_at_prompt(machine)
     outlives_a_cut(lab, machine, disk)
 
@@ -57,6 +60,16 @@ def names_line(program, instruction, function, file):
     where = subprocess.run([ROOT / "scripts" / "perdure", "where", FAULTY / f"{program}.elf", instruction],
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert function in where.stdout and f"{file}:" in where.stdout, where.stdout
+
+
+def stops_between_two_calls(machine):
+    """What has said what it is stops before the shell goes on, and calls its method."""
+    machine.run("start answers_once o")
+    told = machine.run("call o get")
+    found = re.search(r"o \(answers_once\) stopped: an invalid instruction[^\n]*; instruction (0x[0-9a-f]+)\n", told)
+    assert found and "error: o is stopped; servers shows why, destroy ends it" in told, told
+    names_line("answers_once", found[1], "stop_behind_answer", "answers_once.cpp")
+    assert machine.run("call c get") == "7"
 
 
 def stops_at_prompt(machine):

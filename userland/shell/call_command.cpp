@@ -13,28 +13,23 @@ namespace perdure {
 
 namespace {
 
-// A stopped server would never answer: said at once, because nobody need wait to learn it.
-Called look_whether_stopped(Shell& shell, NameTable::Index index) {
+using End = Interrupter::End;
+
+// A ^C that was typed ahead is meant for this call, too. A stopped server would never answer, and is not called.
+Called call_for_person(Shell& shell, NameTable::Index index, CapabilityRegister target, Message& message) {
+  if (shell.console.take_typed_interrupt()) return {.end = End::left};
   const ProcessCapability process = shell_register::server_process;
   if (auto done = shell.names.fetch(index, NameTable::Which::process, process.at); !done) {
     return {.result = done.error()};
   }
-  const auto status = process.status();
-  if (!status) return {.result = status.error()};
-  return {.end = status->state == ProcessState::stopped ? Called::End::server_stopped : Called::End::answered};
-}
-
-// A ^C that was typed ahead is meant for this call, too.
-Called call_for_person(Shell& shell, NameTable::Index index, CapabilityRegister target, Message& message) {
-  if (shell.console.take_typed_interrupt()) return {.end = Called::End::left};
-  const auto result = shell.interrupter.call(target, message, shell.names.at(index).account);
+  const Interrupter::Callee callee{.process = process, .account = shell.names.at(index).account};
+  const auto result = shell.interrupter.call(target, message, callee);
   if (result) return {.result = *result};
-  if (shell.interrupter.was_program_stopped()) return {.end = Called::End::stopped_meanwhile};
-  shell.console.drop_typed();
-  return {.end = Called::End::left};
+  if (shell.interrupter.end() == End::left) shell.console.drop_typed();
+  return {.end = shell.interrupter.end()};
 }
 
-bool is_ok(const Called& called) { return called.end == Called::End::answered && called.result == Result::ok; }
+bool is_ok(const Called& called) { return called.end == End::answered && called.result == Result::ok; }
 
 // Whether a call of this name really reaches no program: what the kernel says of that a living server can answer, too.
 bool is_gone(Shell& shell, NameTable::Index index) {
@@ -62,11 +57,11 @@ void say_answered_error(Shell& shell, NameTable::Index index, Result result, std
 void say_call_error(Shell& shell, NameTable::Index index, const Called& called, std::string_view description = {}) {
   const std::string_view name = shell.names.at(index).name.view();
   switch (called.end) {
-    case Called::End::answered: return say_answered_error(shell, index, called.result, description);
-    case Called::End::left: return shell.say("interrupted: ", name, " had not answered\n");
-    case Called::End::server_stopped:
+    case End::answered: return say_answered_error(shell, index, called.result, description);
+    case End::left: return shell.say("interrupted: ", name, " had not answered\n");
+    case End::stopped_before:
       return shell.say_error(name, " is stopped; servers shows why, destroy ends it");
-    case Called::End::stopped_meanwhile:
+    case End::stopped_meanwhile:
       return shell.say_error(name, " stopped before it answered; destroy ends it");
   }
 }
@@ -133,7 +128,6 @@ void call_method(Shell& shell, const Described& server, const MethodDescription&
 }  // namespace
 
 std::expected<std::string_view, Called> describe_server(Shell& shell, NameTable::Index index) {
-  if (const Called looked = look_whether_stopped(shell, index); !is_ok(looked)) return std::unexpected(looked);
   const CapabilityRegister entry = shell_register::server_entry;
   if (auto done = shell.names.fetch(index, NameTable::Which::entry, entry); !done) {
     return std::unexpected(Called{.result = done.error()});

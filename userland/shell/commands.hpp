@@ -54,8 +54,7 @@ bool is_void_alias(Shell&, NameTable::Index);
 // How a call that a person has asked for went. What the server answers is a matter between it and the
 // person: it is free to answer `in_use` or `interrupted`.
 struct Called {
-  enum class End { answered, left, server_stopped, stopped_meanwhile };
-  End end = End::answered;
+  Interrupter::End end = Interrupter::End::answered;
   Result result = Result::ok;  // if it was answered, by the server or the kernel
 };
 // What a server says of itself, in the shell's server_text(), printable.

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "userland/shell/fault_watcher.hpp"
 
-#include "userland/runtime/server.hpp"
 #include "userland/shell/helper_process.hpp"
 
 namespace perdure {
@@ -39,18 +38,26 @@ Answer<> FaultWatcher::watch(EndpointCapability endpoint, ProcessCapability prog
 }
 
 void FaultWatcher::run(void* self) {
-  const Parts& parts = static_cast<FaultWatcher*>(self)->parts_;
-  serve_by([&parts](Message& message) {
-    if (message.words[0] == method::keeper_fault) {
-      parts.tell(parts.context, {.account = static_cast<uint32_t>(message.entry_payload),
-                                               .code = static_cast<FaultCode>(message.words[1]),
-                                               .address = message.words[2],
-                                               .is_write = (message.words[3] & detail_write) != 0,
-                                               .is_execute = (message.words[3] & detail_execute) != 0,
-                                               .instruction = message.words[4]});
-    }
-    message = {.words = {static_cast<uint64_t>(Result::unsupported)}};
-  });
+  while (true) static_cast<FaultWatcher*>(self)->serve();
+}
+
+// The answer is sent, and not left to the next wait: what has_stopped() does is right only when the program has stopped.
+void FaultWatcher::serve() {
+  Message message;
+  reply_and_wait(registers::nothing, message);
+  const bool is_fault = message.delivery == Delivery::call && message.words[0] == method::keeper_fault;
+  const auto account = static_cast<uint32_t>(message.entry_payload);
+  if (is_fault) {
+    parts_.tell(parts_.context, {.account = account,
+                                 .code = static_cast<FaultCode>(message.words[1]),
+                                 .address = message.words[2],
+                                 .is_write = (message.words[3] & detail_write) != 0,
+                                 .is_execute = (message.words[3] & detail_execute) != 0,
+                                 .instruction = message.words[4]});
+  }
+  message = {.words = {static_cast<uint64_t>(Result::unsupported)}};
+  (void)send(registers::resume, message);
+  if (is_fault) parts_.has_stopped(parts_.context, account);
 }
 
 void write_fault(TextWriter& out, const ProgramFault& fault) {

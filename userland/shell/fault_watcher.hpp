@@ -2,8 +2,8 @@
 //
 // What a person is told when a program stops by a fault. The shell starts programs, and is their keeper: a third
 // small process in its address space, the *fault watcher*, is called by the kernel on behalf of the one that
-// faulted. It writes one line, ends the shell's call if that waits for this very program (nobody else can call
-// it), and refuses the fault: the program stops, as it would without a keeper.
+// faulted. It writes one line, refuses the fault, so that the program stops, as it would without a keeper, and then ends
+// the shell's call if that waits for this very program (nobody else can call it).
 #pragma once
 
 #include "userland/runtime/bank_client.hpp"
@@ -23,7 +23,7 @@ struct ProgramFault {
 
 class FaultWatcher {
  public:
-  // The watcher has what it is given in registers of the same numbers, so that `tell` can use it as the shell does.
+  // The watcher has what it is given in registers of the same numbers, so that `tell` and `has_stopped` can use it as the shell does.
   struct Parts {
     BankCapability bank;          // pays
     NodeCapability space;         // of both
@@ -33,6 +33,7 @@ class FaultWatcher {
     ClockCapability clock;
     CheckpointCapability checkpoint;
     void (*tell)(void* context, const ProgramFault&);
+    void (*has_stopped)(void* context, uint32_t account);  // then
     void* context;
     CapabilityRegister scratch[2];
     EndpointCapability endpoint_into;  // for watch()
@@ -50,6 +51,7 @@ class FaultWatcher {
   alignas(16) uint64_t stack_[stack_words] = {};
 
   [[noreturn]] static void run(void* self);
+  void serve();
 };
 
 // "g (counter) stopped: it read address 0x0, where nothing is; instruction 0x400123"

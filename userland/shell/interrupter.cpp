@@ -11,6 +11,12 @@ namespace {
 constexpr uint64_t look_again_ns = 20'000'000;
 constexpr uint64_t let_it_finish_ns = 1'000'000;
 
+bool is_stopped(const Interrupter::Callee& callee) {
+  if (callee.account == 0) return false;
+  const auto status = callee.process.status();
+  return status && status->state == ProcessState::stopped;
+}
+
 void sleep(ClockCapability clock, uint64_t length_ns) {
   if (const auto now = clock.now()) (void)clock.wait_until(now->machine_ns + length_ns, now->boot_epoch);
 }
@@ -30,31 +36,54 @@ Answer<> Interrupter::begin(const Parts& parts) {
   return done;
 }
 
-std::optional<Result> Interrupter::call(CapabilityRegister target, Message& message, uint32_t account) {
+class Interrupter::Look {
+ public:
+  explicit Look(Interrupter& owner) : owner_(owner) { ++owner_.at_work_; }
+  ~Look() { --owner_.at_work_; }
+  Look(const Look&) = delete;
+  Look& operator=(const Look&) = delete;
+
+  bool sees_call() const { return owner_.is_in_call_; }
+  bool sees_call_of(uint32_t account) const { return sees_call() && owner_.called_account_ == account; }
+
+ private:
+  Interrupter& owner_;
+};
+
+std::optional<Result> Interrupter::call(CapabilityRegister target, Message& message, const Callee& callee) {
   end_ = End::answered;
-  called_account_ = account;
+  called_account_ = callee.account;
   is_in_call_ = true;
-  const Result result = perdure::call(target, message);
+  const bool is_callee_stopped = is_stopped(callee);
+  const Result result = is_callee_stopped ? Result::ok : perdure::call(target, message);
   is_in_call_ = false;
   while (at_work_ != 0) sleep(parts_.clock, let_it_finish_ns);
   called_account_ = 0;
+  if (is_callee_stopped) end_ = End::stopped_before;
   // A server may answer `interrupted`, too.
   return end_ == End::answered ? std::optional(result) : std::nullopt;
 }
 
-bool Interrupter::end_call(End why) {
-  ++at_work_;
-  const bool is_ended = is_in_call_ && parts_.caller.interrupt().value_or(false);
+bool Interrupter::try_to_end(End why) {
+  const bool is_ended = parts_.caller.interrupt().value_or(false);
   if (is_ended) end_ = why;
-  if (is_ended && why == End::left) (void)parts_.console.take_interrupt();
-  --at_work_;
   return is_ended;
 }
 
-bool Interrupter::end_call() { return end_call(End::left); }
+bool Interrupter::end_call() {
+  const Look look(*this);
+  const bool is_ended = look.sees_call() && try_to_end(End::left);
+  if (is_ended) (void)parts_.console.take_interrupt();
+  return is_ended;
+}
 
-// The account does not change under it: the shell is less important, and waits.
-bool Interrupter::end_call_of(uint32_t account) { return called_account_ == account && end_call(End::program_stopped); }
+bool Interrupter::end_call_of(uint32_t account) {
+  for (;; sleep(parts_.clock, look_again_ns)) {
+    const Look look(*this);
+    if (!look.sees_call_of(account)) return false;
+    if (try_to_end(End::stopped_meanwhile)) return true;
+  }
+}
 
 void Interrupter::run(void* self) {
   while (true) static_cast<Interrupter*>(self)->serve();

@@ -9,7 +9,10 @@
 //   interrupter   raises at_work_, looks at is_in_call_; if set: ends the call, takes the ^C
 //                 out of the input; lowers at_work_
 //
-// So does the fault watcher (fault_watcher.hpp), when the called program stops.
+// So does the fault watcher (fault_watcher.hpp), when the called program has stopped. It looks when that is so, and the
+// shell, when is_in_call_ is set, whether it is: one of the two sees the other, and nobody waits for what has stopped.
+// A call that waits for something else than a program just then (the shell for a page of its own, or for its turn) cannot
+// be ended: both try again.
 //
 // Each sets its own flag before it looks at the other's, so (ONLY-WHAT-MAY-BE-LEFT) no call is
 // ever ended but one that call() makes: never one to the bank, in whose middle the shell would lose
@@ -51,22 +54,30 @@ class Interrupter {
   Answer<> begin(const Parts&);
   bool is_there() const { return is_there_; }
 
-  // Like perdure::call; nothing if the person has typed ^C, or the program of this account has stopped (0: of none).
-  std::optional<Result> call(CapabilityRegister target, Message&, uint32_t account = 0);
+  // The program behind the target, if the shell has started it.
+  struct Callee {
+    ProcessCapability process;
+    uint32_t account = 0;  // of its bank; 0: no such program
+  };
+  enum class End : uint8_t { answered, left, stopped_before, stopped_meanwhile };
+  // Like perdure::call; nothing if the person has typed ^C, or the callee stops, or has done so before.
+  std::optional<Result> call(CapabilityRegister target, Message&, const Callee&);
+  std::optional<Result> call(CapabilityRegister target, Message& message) { return call(target, message, {}); }
   bool is_in_call() const { return is_in_call_; }
-  // The last call ended because the program stopped.
-  bool was_program_stopped() const { return end_ == End::program_stopped; }
+  // How the last call ended.
+  End end() const { return end_; }
 
   // What a ^C does. → was there a call to end?
   bool end_call();
-  // By the fault watcher: the program of this account stops, and answers nobody. → was it called?
+  // By the fault watcher: the program of this account has stopped, and answers nobody. → was it called?
   bool end_call_of(uint32_t account);
 
  private:
   static constexpr size_t stack_words = 2048;
 
-  enum class End : uint8_t { answered, left, program_stopped };
-  bool end_call(End);
+  // Raises at_work_ as long as it is there: what is seen of the call then stays so.
+  class Look;
+  bool try_to_end(End);
 
   std::atomic<bool> is_in_call_ = false;
   std::atomic<uint32_t> called_account_ = 0;

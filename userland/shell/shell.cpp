@@ -110,6 +110,9 @@ void Shell::start_fault_watcher() {
                                           .tell = [](void* shell, const ProgramFault& fault) {
                                             static_cast<Shell*>(shell)->tell_fault(fault);
                                           },
+                                          .has_stopped = [](void* shell, uint32_t account) {
+                                            (void)static_cast<Shell*>(shell)->interrupter.end_call_of(account);
+                                          },
                                           .context = this,
                                           .scratch = {scratch(after_names + 1), scratch(after_names + 2)},
                                           .endpoint_into = endpoint});
@@ -127,7 +130,6 @@ void Shell::tell_fault(const ProgramFault& fault) {
   } else {
     faults_.say("the program of bank ", fault.account, " stopped: ", what.text(), "\n");
   }
-  (void)interrupter.end_call_of(fault.account);
 }
 
 // What a command needs is there before the first one: so that the frames that a person sees in

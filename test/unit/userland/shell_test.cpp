@@ -368,6 +368,27 @@ TEST_CASE("a call ends when the program that it waits for stops, and only then")
   };
   CHECK(world.command("call g get") == "error: g stopped before it answered; destroy ends it\n");
   CHECK_FALSE(world.shell->interrupter.end_call_of(account_of("c1")));  // none is waiting
+  world.kernel.while_blocked = [&] {
+    world.kernel.stalls_of_call = 3;
+    CHECK(world.shell->interrupter.end_call_of(account_of("c1")));
+    return Result::interrupted;
+  };
+  CHECK(world.command("call g get") == "error: g stopped before it answered; destroy ends it\n");
+}
+
+TEST_CASE("a program that stops behind its answer is not called once more") {
+  World world;
+  world.command("start counter c1");
+  unsigned calls = 0;
+  world.kernel.answer_entry = [&](const FakeObject& endpoint, Message& message) {
+    ++calls;
+    answer_request<Counter, add, get>(world.counters[&endpoint], message);
+    for (FakeObject* bank : world.kernel.root_bank()->banks[0]->banks) {
+      for (FakeObject* object : bank->bought) object->state = ProcessState::stopped;
+    }
+  };
+  CHECK(world.command("call c1 get") == "error: c1 is stopped; servers shows why, destroy ends it\n");
+  CHECK(calls == 1);
 }
 
 TEST_CASE("what a program did when it stopped, in words") {

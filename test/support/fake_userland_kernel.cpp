@@ -53,6 +53,10 @@ void give_bytes(Message& message, const void* bytes, size_t length) {
   if (message.byte_count != 0) std::memcpy(message.buffer.data(), bytes, message.byte_count);
 }
 
+bool has_account(const FakeObject& bank, uint32_t account) {
+  return bank.account == account || std::ranges::any_of(bank.banks, [&](const FakeObject* below) { return has_account(*below, account); });
+}
+
 void destroy_all(FakeObject& bank) {
   for (FakeObject* below : bank.banks) destroy_all(*below);
   for (FakeObject* object : bank.bought) object->is_alive = false;
@@ -95,7 +99,8 @@ FakeObject* FakeUserlandKernel::new_bank(FakeObject* parent,
   FakeObject* bank = &objects_.emplace_back();
   bank->parent = parent;
   bank->limit = limit;
-  bank->account = next_account_++;
+  bank->account = bank_root_account;  // those of banks that are gone are given again
+  while (root_bank_ && has_account(*root_bank_, bank->account)) ++bank->account;
   if (parent) parent->banks.push_back(bank);
   return bank;
 }

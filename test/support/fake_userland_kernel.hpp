@@ -104,7 +104,6 @@ class FakeUserlandKernel {
   std::deque<FakeObject> objects_;  // all there ever were
   std::array<FakeCapability, 32> registers_;
   FakeObject* root_bank_ = nullptr;
-  uint32_t next_account_ = bank_root_account;
   unsigned allocations_ = 0;
   std::string power_requests_;
   unsigned refuse_at_ = 0;

@@ -158,7 +158,7 @@ void run_wrap(Shell& shell, const Words& words) {
   }
   const Named named{.name = Word::of(alias),
                     .origin = Word::of(name),
-                    .account = shell.names.at(*index).account,
+                    .start = shell.names.at(*index).start,
                     .wrapper_count = shell.names.at(*index).wrapper_count + 1};
   if (bind_alias(shell, named, entry)) {
     shell.say(alias, " stands for ", name, "; revoke ", alias, " takes it back\n");

@@ -22,7 +22,7 @@ Called call_for_person(Shell& shell, NameTable::Index index, CapabilityRegister 
   if (auto done = shell.names.fetch(index, NameTable::Which::process, process.at); !done) {
     return {.result = done.error()};
   }
-  const Interrupter::Callee callee{.process = process, .account = shell.names.at(index).account};
+  const Interrupter::Callee callee{.process = process, .start = shell.names.at(index).start};
   const auto result = shell.interrupter.call(target, message, callee);
   if (result) return {.result = *result};
   if (shell.interrupter.end() == End::left) shell.console.drop_typed();
@@ -84,7 +84,7 @@ std::optional<std::string_view> name_to_bind(Shell& shell, const Words& words,
 // The capability is in answered_capability.
 void bind_answer(Shell& shell, NameTable::Index server, std::string_view name) {
   const Named& from = shell.names.at(server);
-  const Named alias{.name = Word::of(name), .origin = from.name, .account = from.account, .wrapper_count = from.wrapper_count + 2, .is_answer = true};
+  const Named alias{.name = Word::of(name), .origin = from.name, .start = from.start, .wrapper_count = from.wrapper_count + 2, .is_answer = true};
   const auto kept = shell.names.fetch(server, NameTable::Which::process, shell_register::server_process.at);
   if (!kept) {
     shell.say_result(kept.error());

@@ -31,8 +31,8 @@ Answer<> FaultWatcher::begin(const Parts& parts) {
   return done;
 }
 
-Answer<> FaultWatcher::watch(EndpointCapability endpoint, ProcessCapability program, uint32_t account, CapabilityRegister scratch) {
-  Answer<> done = endpoint.entry(account, scratch);
+Answer<> FaultWatcher::watch(EndpointCapability endpoint, ProcessCapability program, uint64_t start, CapabilityRegister scratch) {
+  Answer<> done = endpoint.entry(start, scratch);
   if (done) done = program.store(process_slot::keeper, scratch);
   return done;
 }
@@ -46,9 +46,9 @@ void FaultWatcher::serve() {
   Message message;
   reply_and_wait(registers::nothing, message);
   const bool is_fault = message.delivery == Delivery::call && message.words[0] == method::keeper_fault;
-  const auto account = static_cast<uint32_t>(message.entry_payload);
+  const uint64_t start = message.entry_payload;
   if (is_fault) {
-    parts_.tell(parts_.context, {.account = account,
+    parts_.tell(parts_.context, {.start = start,
                                  .code = static_cast<FaultCode>(message.words[1]),
                                  .address = message.words[2],
                                  .is_write = (message.words[3] & detail_write) != 0,
@@ -57,7 +57,7 @@ void FaultWatcher::serve() {
   }
   message = {.words = {static_cast<uint64_t>(Result::unsupported)}};
   (void)send(registers::resume, message);
-  if (is_fault) parts_.has_stopped(parts_.context, account);
+  if (is_fault) parts_.has_stopped(parts_.context, start);
 }
 
 void write_fault(TextWriter& out, const ProgramFault& fault) {

@@ -13,7 +13,7 @@
 namespace perdure {
 
 struct ProgramFault {
-  uint32_t account = 0;  // of the program's bank
+  uint64_t start = 0;  // of the program (Named)
   FaultCode code = FaultCode::none;
   uint64_t address = 0;  // of memory: what was accessed; else what the processor says of it
   bool is_write = false;
@@ -33,7 +33,7 @@ class FaultWatcher {
     ClockCapability clock;
     CheckpointCapability checkpoint;
     void (*tell)(void* context, const ProgramFault&);
-    void (*has_stopped)(void* context, uint32_t account);  // then
+    void (*has_stopped)(void* context, uint64_t start);  // then
     void* context;
     CapabilityRegister scratch[2];
     EndpointCapability endpoint_into;  // for watch()
@@ -42,7 +42,7 @@ class FaultWatcher {
   Answer<> begin(const Parts&);
 
   // The faults of this program are told from now on. `endpoint`: what begin() gave.
-  static Answer<> watch(EndpointCapability endpoint, ProcessCapability program, uint32_t account, CapabilityRegister scratch);
+  static Answer<> watch(EndpointCapability endpoint, ProcessCapability program, uint64_t start, CapabilityRegister scratch);
 
  private:
   static constexpr size_t stack_words = 2048;

@@ -12,7 +12,7 @@ constexpr uint64_t look_again_ns = 20'000'000;
 constexpr uint64_t let_it_finish_ns = 1'000'000;
 
 bool is_stopped(const Interrupter::Callee& callee) {
-  if (callee.account == 0) return false;
+  if (callee.start == 0) return false;
   const auto status = callee.process.status();
   return status && status->state == ProcessState::stopped;
 }
@@ -44,7 +44,7 @@ class Interrupter::Look {
   Look& operator=(const Look&) = delete;
 
   bool sees_call() const { return owner_.is_in_call_; }
-  bool sees_call_of(uint32_t account) const { return sees_call() && owner_.called_account_ == account; }
+  bool sees_call_of(uint64_t start) const { return sees_call() && owner_.called_start_ == start; }
 
  private:
   Interrupter& owner_;
@@ -52,13 +52,13 @@ class Interrupter::Look {
 
 std::optional<Result> Interrupter::call(CapabilityRegister target, Message& message, const Callee& callee) {
   end_ = End::answered;
-  called_account_ = callee.account;
+  called_start_ = callee.start;
   is_in_call_ = true;
   const bool is_callee_stopped = is_stopped(callee);
   const Result result = is_callee_stopped ? Result::ok : perdure::call(target, message);
   is_in_call_ = false;
   while (at_work_ != 0) sleep(parts_.clock, let_it_finish_ns);
-  called_account_ = 0;
+  called_start_ = 0;
   if (is_callee_stopped) end_ = End::stopped_before;
   // A server may answer `interrupted`, too.
   return end_ == End::answered ? std::optional(result) : std::nullopt;
@@ -77,10 +77,10 @@ bool Interrupter::end_call() {
   return is_ended;
 }
 
-bool Interrupter::end_call_of(uint32_t account) {
+bool Interrupter::end_call_of(uint64_t start) {
   for (;; sleep(parts_.clock, look_again_ns)) {
     const Look look(*this);
-    if (!look.sees_call_of(account)) return false;
+    if (!look.sees_call_of(start)) return false;
     if (try_to_end(End::stopped_meanwhile)) return true;
   }
 }

@@ -57,7 +57,7 @@ class Interrupter {
   // The program behind the target, if the shell has started it.
   struct Callee {
     ProcessCapability process;
-    uint32_t account = 0;  // of its bank; 0: no such program
+    uint64_t start = 0;  // Named; 0: no such program
   };
   enum class End : uint8_t { answered, left, stopped_before, stopped_meanwhile };
   // Like perdure::call; nothing if the person has typed ^C, or the callee stops, or has done so before.
@@ -69,8 +69,8 @@ class Interrupter {
 
   // What a ^C does. → was there a call to end?
   bool end_call();
-  // By the fault watcher: the program of this account has stopped, and answers nobody. → was it called?
-  bool end_call_of(uint32_t account);
+  // By the fault watcher: the program of this start has stopped, and answers nobody. → was it called?
+  bool end_call_of(uint64_t start);
 
  private:
   static constexpr size_t stack_words = 2048;
@@ -80,7 +80,7 @@ class Interrupter {
   bool try_to_end(End);
 
   std::atomic<bool> is_in_call_ = false;
-  std::atomic<uint32_t> called_account_ = 0;
+  std::atomic<uint64_t> called_start_ = 0;
   std::atomic<unsigned> at_work_ = 0;          // how many look at the present call, or end it
   std::atomic<End> end_ = End::answered;       // of the present call
   bool is_there_ = false;

@@ -10,11 +10,19 @@ std::optional<NameTable::Index> NameTable::find(std::string_view name) const {
   return std::nullopt;
 }
 
-std::optional<NameTable::Index> NameTable::find_account(uint32_t account) const {
+std::optional<NameTable::Index> NameTable::find_server(auto is_it) const {
   for (Index i = 0; i < names_.size(); ++i) {
-    if (names_[i].account == account && lives(i) && !names_[i].is_alias()) return i;
+    if (lives(i) && !names_[i].is_alias() && is_it(names_[i])) return i;
   }
   return std::nullopt;
+}
+
+std::optional<NameTable::Index> NameTable::find_account(uint32_t account) const {
+  return find_server([&](const Named& server) { return server.account == account; });
+}
+
+std::optional<NameTable::Index> NameTable::find_start(uint64_t start) const {
+  return find_server([&](const Named& server) { return server.start == start; });
 }
 
 size_t NameTable::living_count() const {

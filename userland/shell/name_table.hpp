@@ -27,7 +27,8 @@ namespace perdure {
 struct Named {
   Word name;                // empty: a free place
   Word origin;              // a server: its program. An alias: what it was made of, or who answered it
-  uint32_t account = 0;     // a server's bank; of an alias: the server that it leads to
+  uint32_t account = 0;     // a server's bank; given to another when it is gone
+  uint64_t start = 0;       // a server's, by its number; of an alias: that of the server that it leads to
   unsigned wrapper_count = 0;  // an alias: in a row up to the server, as far as is known here
   bool is_answer = false;   // an alias: of a capability that its origin answered
   bool is_blocked = false;  // an alias
@@ -58,11 +59,14 @@ class NameTable {
 
   std::optional<Index> find(std::string_view name) const;
   std::optional<Index> find_account(uint32_t account) const;
+  std::optional<Index> find_start(uint64_t start) const;
   const Named& at(Index index) const { return names_[index]; }
   size_t size() const { return names_.size(); }  // with those that are over, and free places
   bool lives(Index index) const { return !names_[index].is_free() && !names_[index].is_over(); }
   size_t living_count() const;
 
+  // From 1, and never the same again.
+  uint64_t new_start() { return ++start_count_; }
   // Makes sure that there are so many places in all: buys what it needs.
   Answer<> reserve(size_t count);
   // Makes sure that this name has a place.
@@ -92,10 +96,12 @@ class NameTable {
   CapabilityPageCapability scratch_;
   size_t page_count_ = 0;
   uint64_t over_count_ = 0;
+  uint64_t start_count_ = 0;
 
   Answer<> go_to_page(size_t number) const;
   Answer<> add_page();
   Answer<> store_capabilities(Index, const NamedCapabilities&);
+  std::optional<Index> find_server(auto is_it) const;
   std::optional<Index> place_to_reuse(std::string_view name) const;
 };
 

@@ -37,11 +37,11 @@ void say_start_error(Shell& shell, const StartError& error, std::string_view pro
 }
 
 // From here on its faults are told. One that faulted before is seen in `servers`, as without a watcher.
-void watch(Shell& shell, uint32_t account) {
+void watch(Shell& shell, uint64_t start) {
   const EndpointCapability endpoint{shell_register::scratch};
   constexpr CapabilityRegister entry{shell_register::scratch.number + 1};
   if (!shell.names.fetch_watcher(endpoint.at)) return;
-  (void)FaultWatcher::watch(endpoint, shell_register::server_process, account, entry);
+  (void)FaultWatcher::watch(endpoint, shell_register::server_process, start, entry);
 }
 
 void start(Shell& shell, std::string_view program, std::string_view name, uint64_t limit) {
@@ -57,7 +57,8 @@ void start(Shell& shell, std::string_view program, std::string_view name, uint64
   }
   const Named server{.name = Word::of(name),
                      .origin = started->program_name,
-                     .account = started->account};
+                     .account = started->account,
+                     .start = shell.names.new_start()};
   const auto index = shell.names.add(server, {.bank = shell_register::server_bank.at,
                                               .entry = shell_register::server_entry,
                                               .process = shell_register::server_process.at,
@@ -67,7 +68,7 @@ void start(Shell& shell, std::string_view program, std::string_view name, uint64
     shell.say_error("the name cannot be kept: ", name_of(index.error()));
     return;
   }
-  watch(shell, started->account);
+  watch(shell, server.start);
   shell.say(name, " started, with a bank of ");
   say_frames(shell, limit);
   shell.say("\n");

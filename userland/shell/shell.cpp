@@ -110,8 +110,8 @@ void Shell::start_fault_watcher() {
                                           .tell = [](void* shell, const ProgramFault& fault) {
                                             static_cast<Shell*>(shell)->tell_fault(fault);
                                           },
-                                          .has_stopped = [](void* shell, uint32_t account) {
-                                            (void)static_cast<Shell*>(shell)->interrupter.end_call_of(account);
+                                          .has_stopped = [](void* shell, uint64_t start) {
+                                            (void)static_cast<Shell*>(shell)->interrupter.end_call_of(start);
                                           },
                                           .context = this,
                                           .scratch = {scratch(after_names + 1), scratch(after_names + 2)},
@@ -119,16 +119,15 @@ void Shell::start_fault_watcher() {
   if (done) (void)names.keep_watcher(endpoint.at);
 }
 
-// In the watcher's process.
 void Shell::tell_fault(const ProgramFault& fault) {
   TextBuffer<256> what;
   write_fault(what, fault);
-  if (const auto index = names.find_account(fault.account)) {
+  if (const auto index = names.find_start(fault.start)) {
     const Named& server = names.at(*index);
     faults_.say(server.name.view(), " (", server.origin.view(), ") stopped: ", what.text(), "\n  scripts/perdure where ",
                 server.origin.view(), " 0x", Hexadecimal{fault.instruction}, " tells the line of its source\n");
   } else {
-    faults_.say("the program of bank ", fault.account, " stopped: ", what.text(), "\n");
+    faults_.say("a program that has no name any more stopped: ", what.text(), "\n");
   }
 }
 

@@ -54,6 +54,9 @@ class Shell {
     return std::string_view(running_line_, running_length_);
   }
 
+  // In the watcher's process.
+  void tell_fault(const ProgramFault&);
+
   ConsoleSession console;
   NameTable names;
   Interrupter interrupter;
@@ -75,7 +78,6 @@ class Shell {
 
   void start_interrupter();
   void start_fault_watcher();
-  void tell_fault(const ProgramFault&);
   void announce_restart();
   void await_banner();
   void touch_memory();

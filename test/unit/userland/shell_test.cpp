@@ -359,18 +359,18 @@ TEST_CASE("a call ends when the program that it waits for stops, and only then")
   world.command("start counter c1");
   world.command("start counter c2");
   world.command("wrap c1 g");
-  const auto account_of = [&](std::string_view name) { return world.shell->names.at(*world.shell->names.find(name)).account; };
+  const auto start_of = [&](std::string_view name) { return world.shell->names.at(*world.shell->names.find(name)).start; };
   world.command("block g");
   world.kernel.while_blocked = [&] {
-    CHECK_FALSE(world.shell->interrupter.end_call_of(account_of("c2")));
-    CHECK(world.shell->interrupter.end_call_of(account_of("c1")));
+    CHECK_FALSE(world.shell->interrupter.end_call_of(start_of("c2")));
+    CHECK(world.shell->interrupter.end_call_of(start_of("c1")));
     return Result::interrupted;
   };
   CHECK(world.command("call g get") == "error: g stopped before it answered; destroy ends it\n");
-  CHECK_FALSE(world.shell->interrupter.end_call_of(account_of("c1")));  // none is waiting
+  CHECK_FALSE(world.shell->interrupter.end_call_of(start_of("c1")));  // none is waiting
   world.kernel.while_blocked = [&] {
     world.kernel.stalls_of_call = 3;
-    CHECK(world.shell->interrupter.end_call_of(account_of("c1")));
+    CHECK(world.shell->interrupter.end_call_of(start_of("c1")));
     return Result::interrupted;
   };
   CHECK(world.command("call g get") == "error: g stopped before it answered; destroy ends it\n");
@@ -389,6 +389,49 @@ TEST_CASE("a program that stops behind its answer is not called once more") {
   };
   CHECK(world.command("call c1 get") == "error: c1 is stopped; servers shows why, destroy ends it\n");
   CHECK(calls == 1);
+}
+
+TEST_CASE("what is told of a program that is gone ends no call of one that has its account, nor is it told as of that one") {
+  World world;
+  world.command("");
+  const FakeCapability endpoint = world.kernel.make(CapabilityType::endpoint);
+  world.kernel.at({31}) = endpoint;
+  CHECK(world.shell->names.keep_watcher({31}));
+  const auto start = [&](std::string_view name) {
+    world.command("start counter " + std::string(name));
+    const auto index = *world.shell->names.find(name);
+    CHECK(world.shell->names.fetch(index, NameTable::Which::process, {31}));
+    const FakeCapability keeper = world.kernel.at({31}).object->slots[process_slot::keeper];
+    CHECK(keeper.object == endpoint.object);
+    CHECK(keeper.payload == world.shell->names.at(index).start);
+    return std::pair(world.shell->names.at(index).account, keeper.payload);
+  };
+  const auto told = [&](uint64_t payload) {
+    world.kernel.written.clear();
+    world.shell->tell_fault({.start = payload, .code = FaultCode::no_memory});
+    return world.kernel.written;
+  };
+  const auto [account, old] = start("c1");
+  has(told(old), "c1 (counter) stopped: ");
+  for (const std::string name : {"c2", "c1"}) {  // the same name, too
+    world.command("destroy c1 -y");
+    const auto [next_account, next] = start(name);
+    CHECK(next_account == account);
+    CHECK(next != old);
+    world.command("wrap " + name + " g");
+    world.command("block g");
+    world.kernel.while_blocked = [&] {
+      CHECK_FALSE(world.shell->interrupter.end_call_of(old));
+      CHECK(world.shell->interrupter.end_call_of(next));
+      return Result::interrupted;
+    };
+    CHECK(world.command("call g get") == "error: g stopped before it answered; destroy ends it\n");
+    has(told(old), "a program that has no name any more stopped: ");
+    CHECK_FALSE(told(old).contains(name));
+    has(told(next), name + " (counter) stopped: ");
+    world.command("destroy " + name + " -y");
+    world.command("forget g");
+  }
 }
 
 TEST_CASE("what a program did when it stopped, in words") {

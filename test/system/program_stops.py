@@ -15,7 +15,7 @@ from perdure_host.workplace import BUILD, ROOT
 TIME_LIMIT_SECONDS = 240
 
 FAULTY = BUILD / "test" / "faulty"
-STOPPING = ("answers_once", "faulty", "returns")
+STOPPING = ("answers_once", "faulty", "late", "returns")
 RECIPES = "".join(f"program {name}\n" for name in STOPPING) + "".join(
     f"recipe {name}\n  program {name}\n  stack 2\n" for name in STOPPING)
 
@@ -41,7 +41,7 @@ def test(lab):
         machine.run(f"start faulty {name}")
         machine.run(f"wrap {name} g")
         told = machine.run(f"call {name if number % 2 else 'g'} {call}")
-        found = re.search(rf"{name} \(faulty\) stopped: {re.escape(what)}; instruction (0x[0-9a-f]+)\n"
+        found = re.search(rf"{name} \(faulty\) stopped: {re.escape(what)}; instruction (0x[0-9a-f]+) *\n"
                           r"  scripts/perdure where faulty \1 tells the line of its source\n", told)
         assert found, told
         assert re.search(r"error: (f\d|g) stopped before it answered; destroy ends it", told), told
@@ -53,6 +53,8 @@ def test(lab):
         machine.run("forget g")
     stops_between_two_calls(machine)
     stops_at_prompt(machine)
+    stops_while_a_line_is_typed(machine)
+    stand_in_rows_of_their_own(machine, 7)
     outlives_a_cut(lab, machine, disk)
 
 
@@ -66,7 +68,7 @@ def stops_between_two_calls(machine):
     """What has said what it is stops before the shell goes on, and calls its method."""
     machine.run("start answers_once o")
     told = machine.run("call o get")
-    found = re.search(r"o \(answers_once\) stopped: an invalid instruction[^\n]*; instruction (0x[0-9a-f]+)\n", told)
+    found = re.search(r"o \(answers_once\) stopped: an invalid instruction[^\n]*; instruction (0x[0-9a-f]+) *\n", told)
     assert found and "error: o is stopped; servers shows why, destroy ends it" in told, told
     names_line("answers_once", found[1], "stop_behind_answer", "answers_once.cpp")
     assert machine.run("call c get") == "7"
@@ -75,11 +77,47 @@ def stops_between_two_calls(machine):
 def stops_at_prompt(machine):
     """And the prompt is there again."""
     machine.type("start returns r\r")
-    found = machine.expect(r"r \(returns\) stopped: an invalid instruction[^\n]*; instruction (0x[0-9a-f]+)\n[^\n]*\n")
+    found = machine.expect(r"r \(returns\) stopped: an invalid instruction[^\n]*; instruction (0x[0-9a-f]+) *\n[^\n]*\n")
     machine.expect("perdure> ")
     names_line("returns", found[1], "program_has_returned", "start.cpp")
     assert "stopped by a fault" in machine.run("servers")
     assert machine.run("call c get") == "7"
+
+
+def stops_while_a_line_is_typed(machine):
+    """Below, it stands as it was typed."""
+    typed = "call c add 35" + " " * 50
+    machine.type("start late l\r")
+    machine.expect("start late l *\n")
+    machine.await_prompt()
+    machine.type(typed)
+    machine.expect(r"l \(late\) stopped: [^\n]*\n[^\n]*\nperdure> call c add 35")
+    machine.type("\r")
+    assert machine.await_prompt().strip().endswith("42")
+
+
+def stand_in_rows_of_their_own(machine, count):
+    """On a terminal, which goes back to the beginning of a row when it is told to, and keeps what is not written over."""
+    told = [row for row in rows(machine.console.raw) if " stopped: " in row]
+    assert len(told) == count, told
+    for row in told:
+        assert re.fullmatch(r"\w+ \(\w+\) stopped: .*; instruction 0x[0-9a-f]+ *", row), told
+
+
+def rows(received):
+    shown, column = [[]], 0
+    for character in received:
+        row = shown[-1]
+        if character == "\r":
+            column = 0
+        elif character == "\b":
+            column -= 1
+        elif character == "\n":
+            shown.append([" "] * column)
+        else:
+            row[column:column + 1] = [character]
+            column += 1
+    return ["".join(row) for row in shown]
 
 
 def outlives_a_cut(lab, machine, disk):

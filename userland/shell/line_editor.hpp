@@ -60,7 +60,9 @@ class LineEditor {
   // Appends to `echo` what the terminal is to be sent (at most echo_length_max characters).
   Event take(char character, TextWriter& echo);
   static constexpr size_t echo_length_max = 4 * (length_max + 1);
-  // Characters of the line in a row of the terminal: 80 columns less the prompt and the cursor behind them.
+  // What is written in a row of a terminal of 80 columns, with the cursor behind it.
+  static constexpr unsigned row_length = 79;
+  // Characters of the line in a row of the terminal: what the prompt leaves.
   static constexpr size_t view_length = 70;
 
   std::string_view line() const { return {characters_, length_}; }

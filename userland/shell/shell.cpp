@@ -120,15 +120,20 @@ void Shell::start_fault_watcher() {
 }
 
 void Shell::tell_fault(const ProgramFault& fault) {
-  TextBuffer<256> what;
-  write_fault(what, fault);
-  if (const auto index = names.find_start(fault.start)) {
+  const auto index = names.find_start(fault.start);
+  TextBuffer<320> what;
+  TextBuffer<96> where;
+  if (index) {
     const Named& server = names.at(*index);
-    faults_.say(server.name.view(), " (", server.origin.view(), ") stopped: ", what.text(), "\n  scripts/perdure where ",
-                server.origin.view(), " 0x", Hexadecimal{fault.instruction}, " tells the line of its source\n");
+    what << server.name.view() << " (" << server.origin.view() << ") stopped: ";
+    where << "  scripts/perdure where " << server.origin.view() << " 0x" << Hexadecimal{fault.instruction}
+          << " tells the line of its source\n";
   } else {
-    faults_.say("a program that has no name any more stopped: ", what.text(), "\n");
+    what << "a program that has no name any more stopped: ";
   }
+  write_fault(what, fault);
+  // Over the prompt and the line behind it, which are shown again below.
+  faults_.say('\r', LeftAligned{what.text(), LineEditor::row_length}, "\n", where.text());
 }
 
 // What a command needs is there before the first one: so that the frames that a person sees in

@@ -17,13 +17,14 @@ class Unexpected(AssertionError):
 
 
 class Console:
-    """Over a connected stream socket. Carriage returns are left away."""
+    """Over a connected stream socket. Carriage returns are left away, but for `raw`."""
 
     def __init__(self, connection):
         self._connection = connection
         self._connection.setblocking(False)
         self._taken = 0       # in `text`: what expect() has gone past
         self.text = ""
+        self.raw = ""
         self.closed = False
 
     def expect(self, pattern, seconds):
@@ -51,7 +52,9 @@ class Console:
         except ConnectionError:
             received = b""
         if received:
-            self.text += received.decode("ascii", errors="replace").replace("\r", "")
+            arrived = received.decode("ascii", errors="replace")
+            self.raw += arrived
+            self.text += arrived.replace("\r", "")
         else:
             self.closed = True
         return True

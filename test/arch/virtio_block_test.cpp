@@ -127,7 +127,7 @@ void machine::console_write(std::string_view) {}
 TEST_CASE("virtio block: requests go out as the specification wants them and come back once") {
   make_device(16);
   VirtioBlock disk;
-  REQUIRE(disk.set_up(0));
+  disk.set_up(*VirtioBlock::find(0));
   CHECK(disk.size_blocks() == 1000);
   for (uint64_t token = 100; token < 105; ++token) REQUIRE(disk.submit(a_read(token)));
   CHECK_FALSE(disk.submit(a_read(105)));
@@ -154,7 +154,7 @@ TEST_CASE("virtio block: requests go out as the specification wants them and com
 TEST_CASE("virtio block: requests outside the disk fail and never reach the device") {
   make_device(16);
   VirtioBlock disk;
-  REQUIRE(disk.set_up(0));
+  disk.set_up(*VirtioBlock::find(0));
   for (const auto& [block, count] : std::map<uint64_t, uint32_t>{{1000, 1}, {997, 4}, {~0ull, 4}, {0, 0}, {1, 257}}) {
     REQUIRE(disk.submit({DiskRequest::Operation::write, block, count, memory, 9}));
     const auto completion = disk.poll();
@@ -168,7 +168,7 @@ TEST_CASE("virtio block: a device that answers nonsense is reset and everything 
   const uint32_t nonsense = GENERATE(1u, 3u, 15u, 16u, 0xffffffffu, 255u * 3);
   make_device(16);
   VirtioBlock disk;
-  REQUIRE(disk.set_up(0));
+  disk.set_up(*VirtioBlock::find(0));
   REQUIRE(disk.submit(a_read(1)));  // slot 4
   REQUIRE(disk.submit({.operation = DiskRequest::Operation::flush, .token = 2}));  // slot 3
   answer(nonsense, 16);
@@ -190,7 +190,7 @@ TEST_CASE("virtio block: a device that answers at random completes each request 
   for (int round = 0; round < 500; ++round) {
     make_device(64);
     VirtioBlock disk;
-    REQUIRE(disk.set_up(0));
+    disk.set_up(*VirtioBlock::find(0));
     std::map<uint64_t, int> completions;
     uint64_t token = 0;
     for (int step = 0; step < 100; ++step) {
@@ -216,22 +216,22 @@ TEST_CASE("virtio block: a device that cannot be used is refused with a line") {
   if (damage == 4) at<uint16_t>(common + 30) = 0xffff;       // doorbell outside its group
   if (damage == 5) configuration[0x60 / 4 + 1] = 3;          // registers in a region that is not there
   VirtioBlock disk;
-  CHECK_THROWS_AS(disk.set_up(0), std::runtime_error);
+  CHECK_THROWS_AS(disk.set_up(*VirtioBlock::find(0)), std::runtime_error);
 }
 
 TEST_CASE("virtio block: there is no second one, and no first one of another kind") {
   make_device(16);
-  VirtioBlock disk;
-  CHECK_FALSE(disk.set_up(1));
+  CHECK(VirtioBlock::find(0));
+  CHECK_FALSE(VirtioBlock::find(1));
   configuration[0] = 0x10411af4;  // another device
-  CHECK_FALSE(disk.set_up(0));
+  CHECK_FALSE(VirtioBlock::find(0));
 }
 
 TEST_CASE("virtio block: set up again it is as new, and the one before is reset") {
   make_device(16);
   VirtioBlock disk;
   for (unsigned round = 0; round < 3; ++round) {
-    REQUIRE(disk.set_up(0));
+    disk.set_up(*VirtioBlock::find(0));
     used().index = 0;
     for (uint64_t token = 0; token < 5; ++token) REQUIRE(disk.submit(a_read(token)));
     CHECK_FALSE(disk.submit(a_read(5)));
@@ -247,7 +247,7 @@ TEST_CASE("virtio block: set up again it is as new, and the one before is reset"
 TEST_CASE("virtio block: memory on either side of a gap can be used, and none that lies on both") {
   make_device(16);
   VirtioBlock disk;
-  REQUIRE(disk.set_up(0));
+  disk.set_up(*VirtioBlock::find(0));
   seam = memory + 2 * block_bytes;
   const auto read_into = [](std::byte* start, uint32_t blocks) { return DiskRequest{DiskRequest::Operation::read, 5, blocks, start, 1}; };
   REQUIRE(disk.submit(read_into(memory, 2)));
@@ -256,6 +256,29 @@ TEST_CASE("virtio block: memory on either side of a gap can be used, and none th
   CHECK(descriptor(10).address == reinterpret_cast<uint64_t>(memory + 2 * block_bytes) + gap_bytes);
   CHECK_THROWS_AS(disk.submit(read_into(memory + block_bytes, 2)), std::logic_error);
   seam = nullptr;
+}
+
+TEST_CASE("virtio block: a good one behind one that was given up, with requests that nobody waits for any more") {
+  make_device(16);
+  VirtioBlock disk;
+  disk.set_up(*VirtioBlock::find(0));
+  REQUIRE(disk.submit(a_read(1)));
+  REQUIRE(disk.submit(a_read(2)));
+  answer(1, 16);
+  REQUIRE(disk.poll());  // one of them fails, the other is still there
+  REQUIRE(disk.submit(a_read(3)));  // completed without the device
+  make_device(16);
+  disk.set_up(*VirtioBlock::find(0));
+  used().index = 0;
+  CHECK_FALSE(disk.poll());
+  REQUIRE(disk.submit(a_read(4)));
+  CHECK_FALSE(disk.poll());
+  set_status(4, 0);
+  answer(12, 16);
+  const auto completion = disk.poll();
+  REQUIRE(completion);
+  CHECK((completion->token == 4 && !completion->failed));
+  CHECK_FALSE(disk.poll());
 }
 
 }  // namespace perdure

@@ -57,19 +57,22 @@ def too_long_a_line(lab, path):
 
 
 def several_disks(lab, ours):
-    """The first with a root is the store's, whatever stands in front of it; of each it is told what it is."""
+    """The first with a root is the store's, whatever stands in front of it, and however sick what stands behind it; of
+    each it is told what it is."""
     foreign, other, copy = (lab.directory / name for name in ("foreign.img", "other.img", "copy.img"))
     for path in (foreign, other):
         path.write_bytes(lab.random.randbytes(8 << 20))
     lab.will_judge(ours)
     shutil.copyfile(ours, copy)
     before = [digest(path) for path in (foreign, other, copy)]
-    place, no_store = r"perdure: disk on PCI bus 0, device \d+, function 0, \d+ MiB: ", "no store\n"
-    for disks, told in (((foreign, ours), (no_store, "taken as the store\n")), ((ours, foreign), ("taken as the store\n", no_store)),
-                        ((ours, copy), ("taken as the store\n", "another store, left alone\n"))):
-        machine = boot_with(lab, disks)
+    place = r"perdure: disk on PCI bus 0, device \d+, function 0"
+    no_store, taken, left = place + r", \d+ MiB: no store\n", place + r", \d+ MiB: taken as the store\n", place + ": not looked at\n"
+    for disks, options, told in (((foreign, ours), "", (no_store, taken)), ((ours, foreign), "", (taken, left)),
+                                 ((ours, copy), "", (taken, left)), ((foreign, ours, other), "", (no_store, taken, left)),
+                                 ((ours, other), ",iommu_platform=on", (taken, left)), ((ours, other), ",vectors=0", (taken, left))):
+        machine = boot_with(lab, disks, options)
         for line in told:
-            machine.expect(place + line)
+            machine.expect(line)
         machine.boot()
         machine.kill()
     machine = boot_with(lab, (foreign, other))
@@ -78,11 +81,11 @@ def several_disks(lab, ours):
     assert [digest(path) for path in (foreign, other, copy)] == before, "another disk was written to"
 
 
-def boot_with(lab, disks):
+def boot_with(lab, disks, options_of_last=""):
     words = []
     for number, path in enumerate(disks):
         words += ["-blockdev", f"driver=raw,node-name=d{number},file.driver=file,file.filename={path}",
-                  "-device", f"virtio-blk-pci,drive=d{number},disable-legacy=on"]
+                  "-device", f"virtio-blk-pci,drive=d{number},disable-legacy=on" + (options_of_last if path == disks[-1] else "")]
     return lab.start(None, "interval=0", further=words)
 
 
@@ -92,7 +95,7 @@ def machine_names_what_is_missing(lab, path):
     before = digest(path)
     for words, line, number in ((["-cpu", "max,-avx"], "perdure: image refused: it was run with AVX, which", GUEST_REFUSED),
                                 (["-global", "virtio-blk-device.iommu_platform=on"],
-                                 r"perdure: cannot use the disk: it demands VIRTIO_F_ACCESS_PLATFORM", GUEST_UNSUITABLE)):
+                                 r"perdure: cannot use the disk on PCI bus 0, device \d+, function 0: it demands VIRTIO_F_ACCESS_PLATFORM", GUEST_UNSUITABLE)):
         machine = lab.start(path, further=words)
         machine.expect(line)
         machine.expect_end(number)

@@ -13,24 +13,39 @@ alignas(block_bytes) constinit std::byte buffer[block_bytes];
 constinit TextLine place;  // of the disk that is the store's
 
 TextLine place_of(const VirtioBlock& disk) {
-  const PciFunction& function = disk.function();
-  return TextLine{}.text("disk on PCI bus ").decimal(function.bus).text(", device ").decimal(function.device)
-      .text(", function ").decimal(function.function).text(", ").decimal(disk.size_blocks() >> 8).text(" MiB");
+  return VirtioBlock::place_of(disk.function()).text(", ").decimal(disk.size_blocks() >> 8).text(" MiB");
+}
+
+void say(std::string_view before, std::string_view text, std::string_view after) {
+  machine::console_write(TextLine{}.text(before).text(text).text(after).view());
+}
+
+// The place is said first: so a person sees which one it is that does not answer.
+bool look_at(VirtioBlock& disk, const PciFunction& function) {
+  disk.set_up(function);
+  say("perdure: ", place_of(disk).view(), ": ");
+  const bool is_ours = may_hold_store(disk, buffer);
+  machine::console_write(is_ours ? "taken as the store\r\n" : "no store\r\n");
+  return is_ours;
+}
+
+// Of several. Behind the one that is chosen none is set up, and none can be in its way.
+void choose(VirtioBlock& disk) {
+  bool is_chosen = false;
+  for (unsigned number = 0; const auto function = VirtioBlock::find(number); ++number) {
+    if (is_chosen) say("perdure: ", VirtioBlock::place_of(*function).view(), ": not looked at\r\n");
+    else is_chosen = look_at(disk, *function);
+  }
+  if (!is_chosen) disk.set_up(*VirtioBlock::find(0));
 }
 
 }  // namespace
 
 std::string_view find_disk(VirtioBlock& disk) {
-  if (!disk.set_up(0)) refuse_to_start("no disk: this machine has no virtio block device");
-  std::optional<unsigned> chosen;
-  const bool are_several = disk.set_up(1);
-  for (unsigned number = 0; are_several && disk.set_up(number); ++number) {
-    const bool is_ours = may_hold_store(disk, buffer);
-    machine::console_write(TextLine{}.text("perdure: ").text(place_of(disk).view())
-                               .text(!is_ours ? ": no store" : chosen ? ": another store, left alone" : ": taken as the store").text("\r\n").view());
-    if (is_ours && !chosen) chosen = number;
-  }
-  disk.set_up(chosen.value_or(0));
+  const auto first = VirtioBlock::find(0);
+  if (!first) refuse_to_start("no disk: this machine has no virtio block device");
+  if (VirtioBlock::find(1)) choose(disk);
+  else disk.set_up(*first);
   place = place_of(disk);
   return place.view();
 }

@@ -10,7 +10,8 @@
 namespace perdure {
 
 // Sets `disk` up as the first one that may hold a store (machine.hpp); if none does, as the first of all, for the
-// store to refuse. Of several disks each is told, in one line. → its place and size, for people. Before kernel_main.
+// store to refuse. Of several disks each is told, in one line; those behind the chosen
+// one are not touched. → its place and size, for people. Before kernel_main.
 std::string_view find_disk(VirtioBlock& disk);
 
 }  // namespace perdure

@@ -116,7 +116,9 @@ bool is_modern_block_device(const PciFunction& function) {
          group_capability(function, Group::common).has_value();
 }
 
-[[noreturn]] void refuse_disk(std::string_view why) { refuse_to_start("cannot use the disk: ", why); }
+[[noreturn]] void refuse_disk(const PciFunction& function, std::string_view why) {
+  refuse_to_start("cannot use the ", VirtioBlock::place_of(function).text(": ").text(why).view());
+}
 
 struct RegisterGroup {
   volatile std::byte* registers;
@@ -126,11 +128,11 @@ struct RegisterGroup {
 RegisterGroup map_group(const PciFunction& function, Group group, uint64_t length_bytes_min) {
   constexpr uint64_t length_bytes_max = 64 * 1024;
   const auto offset = group_capability(function, group);
-  if (!offset) refuse_disk("a group of registers is missing");
+  if (!offset) refuse_disk(function, "a group of registers is missing");
   const auto region = function.memory_region(function.read8(*offset + 4));
   const uint64_t start = function.read32(*offset + 8);
   const uint64_t length = function.read32(*offset + 12);
-  if (!region || length < length_bytes_min) refuse_disk("its registers are nowhere");
+  if (!region || length < length_bytes_min) refuse_disk(function, "its registers are nowhere");
   const uint64_t mapped = length < length_bytes_max ? length : length_bytes_max;
   return {map_device(*region + start, mapped), mapped};
 }
@@ -139,20 +141,27 @@ RegisterGroup map_group(const PciFunction& function, Group group, uint64_t lengt
 
 // --- setting it up --------------------------------------------------------------------------------
 
-bool VirtioBlock::set_up(unsigned number) {
-  const auto function = find_pci_function(is_modern_block_device, number);
-  if (!function) return false;
+std::optional<PciFunction> VirtioBlock::find(unsigned number) {
+  return find_pci_function(is_modern_block_device, number);
+}
+
+TextLine VirtioBlock::place_of(const PciFunction& function) {
+  return TextLine{}.text("disk on PCI bus ").decimal(function.bus).text(", device ").decimal(function.device)
+      .text(", function ").decimal(function.function);
+}
+
+void VirtioBlock::set_up(const PciFunction& function) {
   if (common_) at<uint8_t>(common_, common_register::status) = 0;  // a reset device writes no memory
-  function_ = *function;
-  function->write16(pci_register::command, pci_register::command_memory | pci_register::command_master |
-                                               pci_register::command_no_line_interrupt);
-  map_registers(*function);
+  *this = {};
+  function_ = function;
+  function.write16(pci_register::command, pci_register::command_memory | pci_register::command_master |
+                                              pci_register::command_no_line_interrupt);
+  map_registers(function);
   negotiate();
-  set_up_interrupt(*function);
+  set_up_interrupt(function);
   set_up_queue();
   read_size();
   add_status(common_, device_status::driver_ready);
-  return true;
 }
 
 void VirtioBlock::map_registers(const PciFunction& function) {
@@ -169,7 +178,7 @@ void VirtioBlock::negotiate() {
   constexpr unsigned attempts_max = 1'000'000;
   at<uint8_t>(common_, status) = 0;
   for (unsigned attempt = 0; at<uint8_t>(common_, status) != 0; ++attempt) {
-    if (attempt == attempts_max) refuse_disk("it does not reset");
+    if (attempt == attempts_max) refuse_disk(function_, "it does not reset");
   }
   at<uint8_t>(common_, status) = device_status::acknowledge;
   at<uint8_t>(common_, status) = device_status::acknowledge | device_status::driver;
@@ -179,7 +188,7 @@ void VirtioBlock::negotiate() {
     at<uint32_t>(common_, device_feature_select) = half;
     offered |= uint64_t{at<uint32_t>(common_, device_feature)} << 32 * half;
   }
-  if ((offered & feature_version_1) == 0) refuse_disk("it is not a modern virtio device");
+  if ((offered & feature_version_1) == 0) refuse_disk(function_, "it is not a modern virtio device");
   const uint64_t accepted = offered & (feature_version_1 | feature_flush | feature_read_only);
   for (uint32_t half = 0; half < 2; ++half) {
     at<uint32_t>(common_, driver_feature_select) = half;
@@ -187,8 +196,9 @@ void VirtioBlock::negotiate() {
   }
   add_status(common_, device_status::features_ready);
   if ((at<uint8_t>(common_, status) & device_status::features_ready) == 0) {
-    refuse_disk(offered & feature_access_platform ? "it demands VIRTIO_F_ACCESS_PLATFORM (iommu_platform=on)"
-                                                  : "it does not agree to what it offers");
+    refuse_disk(function_, offered & feature_access_platform
+                               ? "it demands VIRTIO_F_ACCESS_PLATFORM (iommu_platform=on)"
+                               : "it does not agree to what it offers");
   }
   has_flush_ = (accepted & feature_flush) != 0;
 }
@@ -197,10 +207,10 @@ void VirtioBlock::set_up_interrupt(const PciFunction& function) {
   constexpr unsigned control = 2, table = 4, entry_bytes = 16;
   constexpr uint16_t control_enable = 1 << 15, control_mask_all = 1 << 14;
   const auto offset = function.next_capability(capability_msix);
-  if (!offset) refuse_disk("it has no MSI-X interrupts");
+  if (!offset) refuse_disk(function_, "it has no MSI-X interrupts");
   const uint32_t where = function.read32(*offset + table);
   const auto region = function.memory_region(where & 7);
-  if (!region) refuse_disk("its interrupt table is nowhere");
+  if (!region) refuse_disk(function_, "its interrupt table is nowhere");
   volatile std::byte* entry = map_device(*region + (where & ~7u), entry_bytes);
 
   const auto flags = static_cast<uint16_t>(function.read16(*offset + control) & ~control_mask_all);
@@ -218,23 +228,21 @@ void VirtioBlock::set_up_queue() {
   uint16_t size = at<uint16_t>(common_, queue_size);
   if (size > queue_size_max) size = queue_size_max;
   while ((size & (size - 1)) != 0) size &= static_cast<uint16_t>(size - 1);  // a power of two
-  if (size < descriptors_per_slot) refuse_disk("its queue is too small");
+  if (size < descriptors_per_slot) refuse_disk(function_, "its queue is too small");
   queue_size_ = size;
   slot_count_ = size / descriptors_per_slot;
-  used_seen_ = 0;
-  free_count_ = 0;
   for (unsigned slot = 0; slot < slot_count_; ++slot) free_slots_[free_count_++] = static_cast<uint8_t>(slot);
 
   shared.available.index = 0;
   shared.used.index = 0;
   at<uint16_t>(common_, queue_size) = size;
   at<uint16_t>(common_, queue_vector) = 0;
-  if (at<uint16_t>(common_, queue_vector) != 0) refuse_disk("it takes no interrupt");
+  if (at<uint16_t>(common_, queue_vector) != 0) refuse_disk(function_, "it takes no interrupt");
   write64(common_, queue_descriptors, physical(&shared.descriptors));
   write64(common_, queue_available, physical(&shared.available));
   write64(common_, queue_used, physical(&shared.used));
   const uint64_t doorbell = uint64_t{at<uint16_t>(common_, queue_notify_offset)} * notify_multiplier_;
-  if (doorbell + sizeof(uint16_t) > notify_bytes_) refuse_disk("its doorbell is nowhere");
+  if (doorbell + sizeof(uint16_t) > notify_bytes_) refuse_disk(function_, "its doorbell is nowhere");
   doorbell_ = &at<uint16_t>(notify_, static_cast<unsigned>(doorbell));
   at<uint16_t>(common_, queue_enable) = 1;
 }

@@ -19,15 +19,20 @@
 
 #include "checkpoint/disk.hpp"
 #include "kernel/arch/x86_64/pci.hpp"
+#include "kernel/arch/x86_64/text.hpp"
 
 namespace perdure {
 
 class VirtioBlock final : public Disk {
  public:
-  // Disk `number` of the machine, from 0, instead of the one that it was before; false: there is none. Refuses to start
-  // with one that cannot be used. Nothing may be under way.
-  bool set_up(unsigned number);
+  // Disk `number` of the machine, from 0, if there is one. Nothing is done with it.
+  static std::optional<PciFunction> find(unsigned number);
+  // This one, instead of the one that it was before, of which nothing is left. Refuses to start with one that cannot be
+  // used. What is under way is forgotten.
+  void set_up(const PciFunction&);
   const PciFunction& function() const { return function_; }
+  // "disk on PCI bus 0, device 1, function 0"
+  static TextLine place_of(const PciFunction&);
 
   uint64_t size_blocks() const override { return size_blocks_; }
   bool submit(const DiskRequest&) override;

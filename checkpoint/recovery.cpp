@@ -19,11 +19,13 @@ struct RootSurvey {
   bool any_valid = false;
   bool slot_valid[root_slots] = {};
   bool read_failed = false;
+  bool any_read = false;
   bool magic_seen = false;
   bool other_format = false;
   bool contradiction = false;  // two valid roots of different images
 
   void look_at(const Root& root, unsigned slot) {
+    any_read = true;
     if (root.magic != Root::magic_value) return;
     magic_seen = true;
     if (root.format != format_version) {
@@ -221,10 +223,11 @@ void WaitingDisk::pause(unsigned round) {
   }
 }
 
-std::expected<FoundRoot, OpenFailure> read_roots(Disk& disk, StoreClient* client, std::byte* buffer) {
-  if (disk.size_blocks() <= log_start.value) {
-    return failure(OpenError::not_an_image, "the disk is too short to hold a store");
-  }
+namespace {
+
+bool is_too_short(const Disk& disk) { return disk.size_blocks() <= log_start.value; }
+
+RootSurvey survey_roots(Disk& disk, StoreClient* client, std::byte* buffer) {
   RootSurvey survey;
   WaitingDisk waiting(disk, client);
   for (unsigned slot = 0; slot < root_slots; ++slot) {
@@ -238,6 +241,20 @@ std::expected<FoundRoot, OpenFailure> read_roots(Disk& disk, StoreClient* client
       survey.look_at(root, slot);
     }
   }
+  return survey;
+}
+
+}  // namespace
+
+bool may_hold_root(Disk& disk, std::byte* buffer) {
+  if (is_too_short(disk)) return false;
+  const RootSurvey survey = survey_roots(disk, nullptr, buffer);
+  return survey.magic_seen || !survey.any_read;
+}
+
+std::expected<FoundRoot, OpenFailure> read_roots(Disk& disk, StoreClient* client, std::byte* buffer) {
+  if (is_too_short(disk)) return failure(OpenError::not_an_image, "the disk is too short to hold a store");
+  const RootSurvey survey = survey_roots(disk, client, buffer);
   if (!survey.any_valid) {
     if (survey.read_failed) return failure(OpenError::disk_failed, "no root can be read");
     if (survey.other_format) return failure(OpenError::other_version, "the image has another format version");

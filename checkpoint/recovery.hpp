@@ -49,6 +49,10 @@ struct FoundRoot {
   unsigned slot = 0;  // in which it stands
 };
 
+// Before one of several disks is taken: may it be a store's? Yes, if a place of a root shows the mark of one, whole or not;
+// and if none of them can be read. An error in one of them says nothing for it. `buffer`: one block.
+bool may_hold_root(Disk&, std::byte* buffer);
+
 // The newest valid root. `buffer`: one block.
 std::expected<FoundRoot, OpenFailure> read_roots(Disk&, StoreClient*, std::byte* buffer);
 

@@ -135,7 +135,7 @@ bool is_memory_readable_past_rights();
 
 // --- provided by the generic kernel, called by kernel/arch ------------------------------------
 class Disk;
-// Asked of each disk, if there are several; the buffer is a block. One that gives nothing may hold it: it is not passed over.
+// Asked of each disk, if there are several; the buffer is a block. One that gives nothing at all may hold it: it is not passed over.
 bool may_hold_store(Disk&, std::byte* buffer);
 [[noreturn]] void kernel_main(const BootInfo&, Disk&);     // once, after the machine is set up
 // Neither returns, but they are no exceptions: the compiler is to make them fast, not small.

@@ -43,10 +43,7 @@ void say(std::string_view text) { machine::console_write(text); }
 
 }  // namespace
 
-bool may_hold_store(Disk& disk, std::byte* buffer) {
-  const auto root = read_roots(disk, nullptr, buffer);
-  return root || root.error().error != OpenError::not_an_image;
-}
+bool may_hold_store(Disk& disk, std::byte* buffer) { return may_hold_root(disk, buffer); }
 
 [[noreturn]] void kernel_main(const BootInfo& boot, Disk& disk) {
   const KernelOptions options = parse_command_line(boot.command_line, [](std::string_view word) {

@@ -67,9 +67,11 @@ def several_disks(lab, ours):
     before = [digest(path) for path in (foreign, other, copy)]
     place = r"perdure: disk on PCI bus 0, device \d+, function 0"
     no_store, taken, left = place + r", \d+ MiB: no store\n", place + r", \d+ MiB: taken as the store\n", place + ": not looked at\n"
-    for disks, options, told in (((foreign, ours), "", (no_store, taken)), ((ours, foreign), "", (taken, left)),
-                                 ((ours, copy), "", (taken, left)), ((foreign, ours, other), "", (no_store, taken, left)),
-                                 ((ours, other), ",iommu_platform=on", (taken, left)), ((ours, other), ",vectors=0", (taken, left))):
+    for disks, options, told in (((foreign, ours), {}, (no_store, taken)), ((ours, foreign), {}, (taken, left)),
+                                 ((ours, copy), {}, (taken, left)), ((foreign, ours, other), {}, (no_store, taken, left)),
+                                 ((ours, other), {other: ",iommu_platform=on"}, (taken, left)),
+                                 ((ours, other), {other: ",vectors=0"}, (taken, left)),
+                                 ((foreign, ours), {foreign: BAD_ROOT_PLACE}, (no_store, taken))):
         machine = boot_with(lab, disks, options)
         for line in told:
             machine.expect(line)
@@ -81,11 +83,20 @@ def several_disks(lab, ours):
     assert [digest(path) for path in (foreign, other, copy)] == before, "another disk was written to"
 
 
-def boot_with(lab, disks, options_of_last=""):
+# Of a disk, in place of an option of its device.
+BAD_ROOT_PLACE = object()
+BAD_SECTOR_WORDS = f"inject-error.0.event=read_aio,file.inject-error.0.sector={PLACES[1] // 512}"
+
+
+def boot_with(lab, disks, options={}):
     words = []
     for number, path in enumerate(disks):
-        words += ["-blockdev", f"driver=raw,node-name=d{number},file.driver=file,file.filename={path}",
-                  "-device", f"virtio-blk-pci,drive=d{number},disable-legacy=on" + (options_of_last if path == disks[-1] else "")]
+        option = options.get(path, "")
+        file = f"file.driver=file,file.filename={path}"
+        if option is BAD_ROOT_PLACE:
+            file, option = f"file.driver=blkdebug,file.image.driver=file,file.image.filename={path},file.{BAD_SECTOR_WORDS}", ""
+        words += ["-blockdev", f"driver=raw,node-name=d{number},{file}",
+                  "-device", f"virtio-blk-pci,drive=d{number},disable-legacy=on{option}"]
     return lab.start(None, "interval=0", further=words)
 
 

@@ -60,6 +60,35 @@ TEST_CASE("a slot of which neither copy can be read may hold the newest root: re
   }
 }
 
+TEST_CASE("which of several disks may be a store's: one that shows a root's mark, or gives none of their places") {
+  alignas(sector_bytes) static std::byte buffer[block_bytes];
+  const Medium medium = committed_image();
+  Medium foreign = medium;
+  for (const auto& slot : root_blocks) {
+    for (const BlockIndex place : slot) foreign[place.value] = Medium::value_type{};
+  }
+  Medium damaged = foreign;
+  damaged[root_blocks[1][1].value] = medium[root_blocks[1][1].value];
+  Root root = root_at(damaged, root_blocks[1][1]);
+  ++root.sequence;  // its checksum no longer holds
+  damaged[root_blocks[1][1].value] = block_of(root);
+  for (unsigned bad = 0; bad < 16; ++bad) {
+    INFO(bad);
+    const auto may_hold = [&](const Medium& content) {
+      SimulatedDisk disk(content, 1);
+      for (unsigned i = 0; i < 4; ++i) {
+        if (bad >> i & 1) disk.set_bad(root_blocks[i / 2][i % 2].value);
+      }
+      return may_hold_root(disk, buffer);
+    };
+    const bool gives_nothing = bad == 15;
+    const bool gives_last = (bad & 8) == 0;
+    CHECK(may_hold(medium));
+    CHECK(may_hold(foreign) == gives_nothing);
+    CHECK(may_hold(damaged) == (gives_last || gives_nothing));
+  }
+}
+
 TEST_CASE("errors that pass refuse no image") {
   const Medium medium = committed_image();
   SmallMachine client(SmallMachine::geometry());

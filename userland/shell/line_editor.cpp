@@ -201,14 +201,15 @@ size_t LineEditor::word_start() const {
 
 // --- the picture ----------------------------------------------------------------------------
 
-void LineEditor::show(TextWriter& echo) {
+void LineEditor::show(size_t prompt_length, TextWriter& echo) {
+  view_length_ = row_length - std::min(prompt_length, row_length - view_length_min);
   shown_ = {};
   draw(echo);
 }
 
 // The line is over: all of it stands there, and what comes next stands below.
 void LineEditor::end(std::string_view mark, TextWriter& echo) {
-  if (length_ <= view_length) {
+  if (length_ <= view_length_) {
     cursor_ = length_;
     draw(echo);
   } else {
@@ -223,18 +224,18 @@ void LineEditor::end(std::string_view mark, TextWriter& echo) {
 // The cursor is never on a `<` or `>`.
 void LineEditor::scroll() {
   const bool is_seen = cursor_ >= view_start_ + (view_start_ > 0) &&
-                       (length_ - view_start_ <= view_length || cursor_ < view_start_ + view_length - 1);
-  if (length_ <= view_length) view_start_ = 0;
-  else if (!is_seen) view_start_ = cursor_ - std::min(cursor_, view_length / 2);
+                       (length_ - view_start_ <= view_length_ || cursor_ < view_start_ + view_length_ - 1);
+  if (length_ <= view_length_) view_start_ = 0;
+  else if (!is_seen) view_start_ = cursor_ - std::min(cursor_, view_length_ / 2);
 }
 
 LineEditor::Picture LineEditor::picture() const {
   Picture picture;
-  picture.length = std::min(length_ - view_start_, view_length);
+  picture.length = std::min(length_ - view_start_, view_length_);
   picture.cursor = cursor_ - view_start_;
   std::ranges::replace_copy(line().substr(view_start_, picture.length), picture.characters, foreign_character, '?');
   if (view_start_ > 0) picture.characters[0] = '<';
-  if (length_ - view_start_ > view_length) picture.characters[view_length - 1] = '>';
+  if (length_ - view_start_ > view_length_) picture.characters[view_length_ - 1] = '>';
   return picture;
 }
 

@@ -62,8 +62,9 @@ class LineEditor {
   static constexpr size_t echo_length_max = 4 * (length_max + 1);
   // What is written in a row of a terminal of 80 columns, with the cursor behind it.
   static constexpr unsigned row_length = 79;
+  static constexpr size_t view_length_min = 20;  // a prompt is not that long
   // Characters of the line in a row of the terminal: what the prompt leaves.
-  static constexpr size_t view_length = 70;
+  size_t view_length() const { return view_length_; }
 
   std::string_view line() const { return {characters_, length_}; }
   size_t cursor() const { return cursor_; }
@@ -72,8 +73,8 @@ class LineEditor {
 
   // At the cursor; what does not fit is left away.
   void insert(std::string_view text, TextWriter& echo);
-  // Writes the line and puts the cursor in its place: behind a new prompt.
-  void show(TextWriter& echo);
+  // Writes the line and puts the cursor in its place: behind a new prompt of this length.
+  void show(size_t prompt_length, TextWriter& echo);
   // Begins an empty line, after line() was noted in the history.
   void clear();
 
@@ -81,7 +82,7 @@ class LineEditor {
   enum class Escape : uint8_t { none, begun, number, modifier };  // what is read
   // What the terminal shows of the line.
   struct Picture {
-    char characters[view_length] = {};
+    char characters[row_length] = {};
     size_t length = 0;
     size_t cursor = 0;
   };
@@ -94,6 +95,7 @@ class LineEditor {
   bool after_carriage_return_ = false;
   bool in_foreign_character_ = false;
   bool is_cut_ = false;  // something did not fit
+  size_t view_length_ = row_length;
   size_t view_start_ = 0;
   Picture shown_;
   // History: 0 is the line being typed, kept in `typed_` while another is shown.

@@ -66,7 +66,7 @@ void Shell::show_prompt(LineEditor& editor, std::string_view line_prompt) {
   TextBuffer<LineEditor::echo_length_max> echo;
   if (console.was_written_over()) echo << '\r';  // what was typed since stands there already
   echo << line_prompt;
-  editor.show(echo);
+  editor.show(line_prompt.size(), echo);
   // If the banner, or a line of another, came just before it, it is where it belongs.
   if (console.write(echo.text())) (void)console.was_restarted();
   (void)console.was_written_over();

@@ -48,6 +48,12 @@ struct Session {
   std::unique_ptr<LineEditor> editor{new LineEditor()};
   Terminal terminal;
 
+  explicit Session(size_t prompt_length = 9) {
+    TextBuffer<LineEditor::echo_length_max> echo;
+    editor->show(prompt_length, echo);
+    CHECK(echo.text().empty());
+  }
+
   Event key(char character) {
     TextBuffer<LineEditor::echo_length_max> echo;
     const Event event = editor->take(character, echo);
@@ -77,7 +83,7 @@ std::string without_trailing_blanks(std::string_view line) {
 // Of a long line: a part, with `<` and `>` where there is more, and neither under the cursor.
 void check_picture(const Session& s) {
   const std::string line(s.editor->line());
-  const size_t view = LineEditor::view_length;
+  const size_t view = s.editor->view_length();
   REQUIRE(s.terminal.cursor <= view);
   REQUIRE(s.terminal.cursor <= s.editor->cursor());
   const size_t start = s.editor->cursor() - s.terminal.cursor;
@@ -211,6 +217,21 @@ TEST_CASE("of a long line the part around the cursor is shown, and all of it whe
   CHECK(s.terminal.last == line);
 }
 
+TEST_CASE("prompt, line and cursor are in one row, however long the prompt") {
+  for (const size_t prompt_length : {size_t{1}, size_t{9}, size_t{19}, size_t{59}}) {
+    Session s(prompt_length);
+    CHECK(s.editor->view_length() == LineEditor::row_length - prompt_length);
+    size_t longest = 0;
+    for (unsigned i = 0; i < LineEditor::length_max; ++i) {
+      s.key('x');
+      check_picture(s);
+      longest = std::max(longest, s.terminal.cells.size());
+    }
+    CHECK(longest == LineEditor::row_length - prompt_length);
+  }
+  CHECK(Session(200).editor->view_length() == LineEditor::view_length_min);
+}
+
 TEST_CASE("a line that is too long loses its end and nothing else") {
   Session s;
   s.type(std::string(LineEditor::length_max + 10, 'x'));
@@ -223,7 +244,7 @@ TEST_CASE("after a restart the line is shown as it was") {
   Session s;
   s.type("call c1 gt\x1b[D");
   TextBuffer<LineEditor::echo_length_max> echo;
-  s.editor->show(echo);
+  s.editor->show(9, echo);
   Terminal fresh;
   fresh.take(echo.text());
   CHECK(fresh.shown() == "call c1 gt");

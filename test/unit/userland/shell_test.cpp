@@ -167,6 +167,22 @@ TEST_CASE("destroy asks, and then nothing is left but a void capability") {
   has(world.command("destroy c1 -y"), "c1 destroyed, ");
 }
 
+TEST_CASE("an answer that is longer than a row leaves the row no more than a line does") {
+  World world;
+  world.command("start counter c1");
+  const std::string typed(200, 'x');
+  for (const std::string& line : {typed, "destroy c1\r" + typed}) {
+    size_t column = 0, longest = 0;
+    const std::string text = world.type({line});
+    for (const char c : text.substr(text.rfind('\n') + 1)) {
+      column = c == '\b' ? column - 1 : column + 1;
+      longest = std::max(longest, column);
+    }
+    CHECK(longest == LineEditor::row_length);
+    CHECK(world.type({"\x15\r\x15"}).ends_with(prompt));
+  }
+}
+
 TEST_CASE("a stopped server is told at once, also behind an alias") {
   World world;
   world.command("start counter c1");

@@ -245,6 +245,13 @@ Result FakeUserlandKernel::call_endpoint(const FakeCapability& target, Message& 
   return Result::unknown_method;
 }
 
+Result FakeUserlandKernel::wait(const std::function<Result()>& meanwhile_called) {
+  is_call_waiting = true;
+  const Result result = meanwhile_called();
+  is_call_waiting = false;
+  return result;
+}
+
 // As the kernel follows wrappers: of several, the innermost one's payload and hand-over count.
 Result FakeUserlandKernel::call_wrapped(const FakeCapability& target, Message& message) {
   constexpr unsigned depth_max = 8;
@@ -255,9 +262,7 @@ Result FakeUserlandKernel::call_wrapped(const FakeCapability& target, Message& m
     if (at.is_void()) return Result::void_capability;
     innermost = at.object;
     while (innermost->is_alive && innermost->is_blocked) {
-      is_call_waiting = true;
-      const Result waited = while_blocked();
-      is_call_waiting = false;
+      const Result waited = wait(while_blocked);
       if (waited != Result::ok) return waited;
     }
     if (!innermost->is_alive) return Result::void_capability;
@@ -428,6 +433,7 @@ Result FakeUserlandKernel::call_bank(const FakeCapability& target, Message& mess
     case method::bank_list: return list(target.object, message);
     case method::bank_destroy:
       if (forbids(bank_restriction::may_not_destroy)) return Result::missing_right;
+      if (const Result waited = while_destroying ? wait(while_destroying) : Result::ok; waited != Result::ok) return waited;
       std::erase(bank.parent->banks, target.object);
       destroy_all(bank);
       return Result::ok;

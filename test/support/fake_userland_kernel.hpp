@@ -92,6 +92,8 @@ class FakeUserlandKernel {
   std::function<void(const FakeObject& endpoint, Message&)> answer_entry;
   // What becomes of a call that waits at a blocked wrapper. ok: it looks at the wrapper again.
   std::function<Result()> while_blocked;
+  // What becomes of a call by which a bank is destroyed. ok: it is.
+  std::function<Result()> while_destroying;
   bool is_call_waiting = false;  // then process.interrupt says that it has ended it,
   unsigned stalls_of_call = 0;   // but not so often: the call waits for the disk
   // What an open wait delivers next; gets the reply in. Throws EndOfScript when done.
@@ -123,6 +125,7 @@ class FakeUserlandKernel {
   Result allocate(FakeObject& bank, Message&);
   Result create_sub_bank(FakeObject* bank, Message&);
   Result list(FakeObject* bank, Message&);
+  Result wait(const std::function<Result()>& meanwhile_called);
   Result call_wrapped(const FakeCapability& target, Message&);
   Result call_wrapper_control(FakeObject&, Message&);
   // `through`: the innermost wrapper, if any.

@@ -57,6 +57,8 @@ struct Called {
   Interrupter::End end = Interrupter::End::answered;
   Result result = Result::ok;  // if it was answered, by the server or the kernel
 };
+// The bank's answer to the end of this bank; nothing if the person does not wait for it any more: then it may end all the same.
+std::optional<Result> destroy_for_person(Shell&, BankCapability);
 // What a server says of itself, in the shell's server_text(), printable.
 std::expected<std::string_view, Called> describe_server(Shell&, NameTable::Index);
 

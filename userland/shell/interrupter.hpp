@@ -15,8 +15,8 @@
 // be ended: both try again.
 //
 // Each sets its own flag before it looks at the other's, so (ONLY-WHAT-MAY-BE-LEFT) no call is
-// ever ended but one that call() makes: never one to the bank, in whose middle the shell would lose
-// what it has bought. And a ^C goes to one of the two: to the call that it ends, else it stays in
+// ever ended but one that call() makes: never one by which the shell buys something of the bank, and would
+// lose it. And a ^C goes to one of the two: to the call that it ends, else it stays in
 // the input, where the line editor finds it.
 //
 // The shell's first use of the console in a boot waits until the banner is there (Shell::await_banner):

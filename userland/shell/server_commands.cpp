@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Programs and the servers made of them: programs, start, servers, destroy.
+#include "userland/runtime/requests.hpp"
 #include "userland/shell/commands.hpp"
 
 namespace perdure {
@@ -213,6 +214,14 @@ void run_servers(Shell& shell, const Words&) {
   }
 }
 
+// A bank with a frame of which the disk does not say what it is does not end, and who waits for that is not answered.
+std::optional<Result> destroy_for_person(Shell& shell, BankCapability bank) {
+  Message message = request(method::bank_destroy);
+  const auto result = shell.interrupter.call(bank.at, message);
+  if (!result) shell.console.drop_typed();
+  return result;
+}
+
 void run_destroy(Shell& shell, const Words& words) {
   if (words.count == 3 && words.at(2) != "-y") {
     shell.say_error("unknown option ", words.at(2), "; usage: destroy NAME [-y]");
@@ -240,9 +249,17 @@ void run_destroy(Shell& shell, const Words& words) {
     shell.say("nothing was destroyed\n");
     return;
   }
-  const auto done = bank.destroy();
-  if (!done && done.error() != Result::void_capability) {
-    shell.say_result(done.error());
+  const auto done = destroy_for_person(shell, bank);
+  if (!done) {
+    shell.say("interrupted: the bank had not answered; ", server.name.view(), " may be destroyed all the same, destroy tells\n");
+    return;
+  }
+  if (*done == Result::dying) {
+    shell.say_error(server.name.view(), " is being destroyed; destroy tells when it is gone");
+    return;
+  }
+  if (*done != Result::ok && *done != Result::void_capability) {
+    shell.say_result(*done);
     return;
   }
   shell.names.note_over(*index);

@@ -167,6 +167,34 @@ TEST_CASE("destroy asks, and then nothing is left but a void capability") {
   has(world.command("destroy c1 -y"), "c1 destroyed, ");
 }
 
+TEST_CASE("^C leaves a destroy that the bank does not answer, and destroy tells what became of it") {
+  World world;
+  world.command("start counter c1");
+  const std::string left = "interrupted: the bank had not answered; c1 may be destroyed all the same, destroy tells\n";
+  world.kernel.while_destroying = [&] {
+    CHECK(world.shell->interrupter.end_call());
+    return Result::interrupted;
+  };
+  CHECK(world.command("destroy c1 -y") == left);
+  has(world.type({"destroy c1\ryes\r"}), left);
+  CHECK(world.command("call c1 get") == "0\n");
+  world.kernel.while_destroying = [] { return Result::dying; };
+  CHECK(world.command("destroy c1 -y") == "error: c1 is being destroyed; destroy tells when it is gone\n");
+  world.kernel.while_destroying = nullptr;
+  has(world.command("destroy c1 -y"), "c1 destroyed, ");
+  CHECK(world.command("destroy c1 -y") == "error: c1 is destroyed already\n");
+
+  world.command("start counter c2");  // its bank ends when nobody waits for it any more
+  world.kernel.while_destroying = [&] {
+    CHECK(world.shell->interrupter.end_call());
+    world.kernel.while_destroying = nullptr;
+    CHECK(shell_register::server_bank.destroy());
+    return Result::interrupted;
+  };
+  has(world.command("destroy c2 -y"), "c2 may be destroyed all the same");
+  CHECK(world.command("destroy c2 -y") == "c2 destroyed, 0 frames (0 bytes) returned\n");
+}
+
 TEST_CASE("an answer that is longer than a row leaves the row no more than a line does") {
   World world;
   world.command("start counter c1");

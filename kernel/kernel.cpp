@@ -128,6 +128,7 @@ Registers* Kernel::try_next() {
     store.unpin(ref.slot());
     if (has_current()) return true;
     machine::let_interrupts_in();
+    if (machine::is_timer_pending()) return false;  // that may wake somebody more important
   }
   return false;
 }
@@ -271,12 +272,16 @@ bool Kernel::ready_to_resume() {
   if (options.check && pending.timer && ++ticks_ % ticks_per_check == 0) [[unlikely]] check_if_asked();
 }
 
-// A tick has come in the middle of something long: would it take the processor away?
+// A tick has come in the middle of something long: would it take the processor away? For a process that is ready, or
+// will be when the timers strike, which they do not before this is put aside.
 bool Kernel::must_give_way() {
   if (!machine::is_timer_pending() || !has_current()) return false;
   // One that is taken out of a line is as important as its receiver, which waits for it.
-  const int lead = scheduler.highest_ready() - int{scheduler.running_priority(taker_ != no_slot ? taker_ : current_slot_)};
-  return lead > 0 || (lead == 0 && machine::now_ns() >= slice_end_ns_);
+  const int own = scheduler.running_priority(taker_ != no_slot ? taker_ : current_slot_);
+  const int lead = scheduler.highest_ready() - own;
+  const uint64_t now_ns = machine::now_ns();
+  return lead > 0 || (lead == 0 && now_ns >= slice_end_ns_) ||
+         timers.is_any_due(now_ns, [&](ActivityRef due) { return scheduler.running_priority(due) > own; });
 }
 
 void Kernel::tick() {

@@ -68,6 +68,7 @@ class Scheduler {
   static constexpr unsigned clients_max = 8;  // one of the other; they may go round in a circle
   Standing lent(CacheSlot process, Standing);
   uint8_t running_priority(CacheSlot slot) { return lent(slot, standing(process_in(slot))).priority; }
+  uint8_t running_priority(ActivityRef ref) { return lent(ref, process_of_activity(at(ref))).priority; }
   // Its call is about to end: what it lends to its callee, too.
   void call_ends(Process& client) { changed_ = callee_of(client); }
   // What a process remembers of its priority (ProcessControl::priority) is true if its stamp is this one.

@@ -37,6 +37,11 @@ class Timers {
   // the hand moves and how many are moved down; it is what is left of them afterwards.
   ActivityRef take_due(uint64_t now_ns, unsigned& steps);
 
+  // Is one due for which `matters(ref)` holds? Nothing is changed, and only a few are looked at, of those that became
+  // due last; none that the hand has yet to move down.
+  template <typename Matters>
+  bool is_any_due(uint64_t now_ns, Matters matters);
+
  private:
   static constexpr unsigned level_bits = 8;
   static constexpr unsigned slots_per_level = 1 << level_bits;
@@ -48,10 +53,26 @@ class Timers {
   void link(ActivityRef, uint32_t tick);
   void unlink(ActivityRef);
 
+  static constexpr unsigned looked_at_max = 16;
+
   Store* store_ = nullptr;
   uint64_t armed_count_ = 0;
   uint64_t hand_ = 0;  // all that was due before this tick has been taken
   ActivityRef slots_[level_count * slots_per_level];
 };
+
+template <typename Matters>
+bool Timers::is_any_due(uint64_t now_ns, Matters matters) {
+  const uint64_t now = now_ns >> tick_bits;
+  unsigned left = armed_count_ == 0 ? 0 : looked_at_max;
+  for (uint64_t tick = now; left > 0 && tick + 1 > hand_; --tick, --left) {
+    if (slot_for(static_cast<uint32_t>(tick)) >= slots_per_level) continue;
+    for (ActivityRef ref = slots_[tick & (slots_per_level - 1)]; left > 0 && !ref.is_none(); ref = {at(ref).timer_next}) {
+      if (matters(ref)) return true;
+      --left;
+    }
+  }
+  return false;
+}
 
 }  // namespace perdure

@@ -104,6 +104,8 @@ ON_PURPOSE = {
         "it is looked at one tick later",
     ("kernel/kernel.cpp", "check", "if (!machine::is_timer_pending() || !has_current()) return false;"):
         "it would give way to who is more important without waiting for the tick",
+    ("kernel/kernel.cpp", "check", "if (machine::is_timer_pending()) return false;  // that may wake somebody more important"):
+        "a long message that has given way to a sleeper does so again, until one is chosen and the timers strike",
     ("kernel/kernel.cpp", "check", "if (power_ != Power::on && committed_epoch_ >= power_epoch_) return;"):
         "what comes next ends everything; only a checkpoint of nothing would be taken before it",
     ("kernel/kernel.cpp", "check", "if (!store.anything_dirty()) return;"):

@@ -114,6 +114,46 @@ TEST_CASE("a long message gives way to an equal when its slice is over, and arri
   REQUIRE((memory_of(world, receiver) == memory_of(world, sender)));
 }
 
+// That one sleeps: it is in no line, and becomes ready only when the timers strike. One of the same priority is not
+// worth it.
+TEST_CASE("a long message gives way to who is more important and whose time comes in its midst") {
+  for (const uint8_t priority : {uint8_t{2}, uint8_t{1}}) {
+    CAPTURE(priority);
+    KernelWorld world({}, large);
+    uint64_t told = 0, turns_in_the_midst = 0, turns = 0;
+    const Guest receiver = with_memory(world, [&](Process& p) { told = p.registers.rax; }, 0);
+    bool now = false;
+    const Guest sender = with_memory(world, [&](Process& p) { act_when(now, p, send_all(0, all_bytes)); }, 1);
+    world.process(sender).capability_registers[5] = KernelWorld::entry(receiver);
+    offer_buffer(world, receiver, 0, all_bytes);
+    const uint64_t wake_ns = fake_machine().now_ns + 50'000'000;
+    const Guest sleeper = world.new_guest([&](Process& p) {
+      if (world.kernel().machine_time_ns() >= wake_ns) {
+        const std::string received = memory_of(world, receiver), empty(sizeof(uint64_t), '\0');
+        turns_in_the_midst += !received.starts_with(empty) && received.ends_with(empty);
+        ++turns;
+      }
+      KernelWorld::invoke(p, Invocation::call, 5, {method::clock_wait_until, turns == 0 ? wake_ns : ~uint64_t{0} >> 1});
+    }, priority);
+    world.process(sleeper).capability_registers[5] = {.type = CapabilityType::clock};
+    world.start();
+    run_checked(world, 20);
+    unsigned windows = 0;
+    fake_machine().on_interrupt_window = [&] {
+      if (++windows != 24) return;  // in mid-transfer: the pages of both buffers have been found
+      fake_machine().now_ns = wake_ns + 10'000'000;
+      fake_machine().pending.timer = true;
+    };
+    now = true;
+    run_checked(world, 100);
+    REQUIRE(windows > 24);
+    REQUIRE(turns == 1);
+    REQUIRE(turns_in_the_midst == (priority == 2 ? 1 : 0));
+    REQUIRE(told >> 32 == all_bytes);
+    REQUIRE((memory_of(world, receiver) == memory_of(world, sender)));
+  }
+}
+
 // An answer, given as the wait for the next call begins or by a send, and a message that is only sent.
 TEST_CASE("whatever way a long message takes, it gives way in its midst and arrives whole") {
   for (const unsigned how : {0u, 1u, 2u}) {

@@ -27,6 +27,16 @@ void note(BulkNotes& notes, const Message& message) {
 
 }  // namespace
 
+bool is_half_filled(std::span<const std::byte> buffer) {
+  const auto word_at = [&](size_t offset) {
+    return *reinterpret_cast<const volatile uint64_t*>(buffer.data() + offset);
+  };
+  for (size_t offset = frame_bytes; offset < buffer.size(); offset += frame_bytes) {
+    if (word_at(offset) != word_at(0)) return true;
+  }
+  return false;
+}
+
 void play_bulk(uint64_t address) {
   BulkNotes& notes = *reinterpret_cast<BulkNotes*>(address);
   Message message;

@@ -19,4 +19,8 @@ struct BulkNotes {
 // Answers every call with one word: how many messages it has received.
 [[noreturn]] void play_bulk(uint64_t notes);
 
+// Is a message in its midst there? Its words are all the same, and others than those of the one before: then some
+// pages of the buffer have it, and others do not. Who sees that has come between two pages.
+bool is_half_filled(std::span<const std::byte> buffer);
+
 }  // namespace perdure

@@ -5,6 +5,9 @@
 // whose keeper never answers. Each time only the owner of that memory waits; everybody else goes
 // on. Then the buffer of a receiver is taken away while it waits: the message is cut short, the
 // receiver is told so, and the sender has noticed nothing.
+//
+// Nor does a process that is more important wait for a whole message: a *watch*, which the clock wakes, comes to run
+// between two pages of one, and sees so.
 #include <algorithm>
 
 #include "userland/demo/bulk.hpp"
@@ -26,6 +29,7 @@ constexpr CapabilityRegister idler{work_register(9)};
 constexpr BankCapability mutes_bank{work_register(10)};
 constexpr ProcessCapability stuck[] = {{work_register(11)}, {work_register(12)}, {work_register(13)}};
 constexpr CapabilityRegister listeners_entry = bulk.activity;
+constexpr ScheduleCapability watchs_schedule{host.endpoint.at};  // which is needed no more
 constexpr unsigned scratch_registers = lasting_register_count;
 
 // 16 pages at a window: without a page, and with a keeper that never answers.
@@ -33,13 +37,40 @@ constexpr unsigned silent_place = 1, real_place = 2;
 constexpr size_t window_bytes = node_slot_count * frame_bytes;
 constexpr size_t length = std::min(message_bytes_max, window_bytes);
 
+constexpr uint64_t seen_in_midst_min = 20;
+constexpr uint64_t messages_watched_max = 20'000;  // tens of times what it takes
+
 struct {
   BulkNotes notes;
   std::byte* sent = nullptr;
-  Visit visit;
+  volatile uint64_t wakes = 0;          // of the watch
+  volatile uint64_t seen_in_midst = 0;  // by it: messages of which a part was there
+  volatile uint64_t longest_wait_ns = 0;  // from the time at which it wanted to run
+  volatile uint64_t watched = 0;        // enough
 } row;
 
 std::span<std::byte> silent_memory() { return {window(silent_place), length}; }
+
+// --- the watch ------------------------------------------------------------------------------------
+
+constexpr ClockCapability watchs_clock{CapabilityRegister{8}};
+constexpr uint64_t rest_ns = 1'000'000;  // less than between two ticks
+
+uint64_t machine_ns() {
+  const auto now = watchs_clock.now();
+  return now ? now->machine_ns : 0;
+}
+
+[[noreturn]] void watch(uint64_t) {
+  while (row.watched == 0) {
+    const uint64_t wanted_ns = machine_ns() + rest_ns;
+    (void)watchs_clock.wait_until(wanted_ns);
+    row.wakes = row.wakes + 1;
+    row.seen_in_midst = row.seen_in_midst + is_half_filled(row.notes.buffer);
+    row.longest_wait_ns = std::max(uint64_t{row.longest_wait_ns}, machine_ns() - wanted_ns);
+  }
+  wait_for_ever();
+}
 
 // --- those who get stuck --------------------------------------------------------------------------
 
@@ -120,19 +151,40 @@ bool set_up(Stage& stage) {
                    " bytes");
 }
 
+bool send_long_message(Stage& stage, uint64_t word) {
+  const uint64_t before = row.notes.received;
+  Message message;
+  std::fill_n(reinterpret_cast<uint64_t*>(row.sent), length / sizeof(word), word);
+  message.bytes = {row.sent, length};
+  return stage.done(checked(call(bulk.entry, message)), "a long message") &&
+         stage.require(row.notes.received == before + 1 && row.notes.last_length == length,
+                       "a long message was lost");
+}
+
+// However long the messages: the watch is seen to run in their midst, and they arrive whole.
+bool give_way(Stage& stage) {
+  const Given given[] = {{watchs_clock.at, demo_register::clock.at}};
+  ActorStart start = actor_in(scratch_registers, home, watch);
+  start.given = given;
+  start.schedule = watchs_schedule;
+  if (!buy_urgent_schedule(stage, home, watchs_schedule) || !start_actor(stage, start)) return false;
+  uint64_t messages = 0;
+  for (; row.seen_in_midst < seen_in_midst_min && messages < messages_watched_max; ++messages) {
+    if (!send_long_message(stage, messages + 1)) return false;
+  }
+  row.watched = 1;
+  return stage.require(row.seen_in_midst >= seen_in_midst_min, "of ", messages, " long messages ", uint64_t{row.seen_in_midst},
+                       " gave way to a process that is more important") &&
+         stage.require(row.notes.truncated == 0 && row.notes.torn == 0, "a long message was damaged") &&
+         stage.say("of ", messages, " messages ", uint64_t{row.seen_in_midst},
+                   " gave way to a process that is more important; of ", uint64_t{row.wakes}, " times it ran at most ",
+                   row.longest_wait_ns / 1000, " us after its time");
+}
+
 // Messages of the largest size are delivered, calls are answered, and nobody spins.
 bool everybody_else_goes_on(Stage& stage) {
   for (unsigned i = 0; i < 3; ++i) {
-    const uint64_t before = row.notes.received;
-    Message message;
-    std::fill_n(row.sent, length, static_cast<std::byte>(i));
-    message.bytes = {row.sent, length};
-    if (!stage.done(checked(call(bulk.entry, message)), "a long message") ||
-        !stage.require(row.notes.received == before + 1 && row.notes.last_length == length,
-                       "a long message was lost") ||
-        !host_says(stage, host.entry, 8)) {
-      return false;
-    }
+    if (!send_long_message(stage, i) || !host_says(stage, host.entry, 8)) return false;
   }
   return stage.require(row.notes.truncated == 0 && row.notes.torn == 0, "a long message was damaged") &&
          nobody_spins(stage, idler);
@@ -226,7 +278,7 @@ bool end_keeper(Stage& stage) {
          stage.say("the keeper destroyed: those three are stopped by their fault, everybody else goes on");
 }
 
-constexpr Step steps[] = {set_up,          silent_source,         silent_answer,
+constexpr Step steps[] = {set_up,          give_way,              silent_source, silent_answer,
                           silent_receiver, lose_receivers_buffer, end_keeper};
 
 }  // namespace

@@ -5,7 +5,8 @@
 //
 // A *storm*, of higher priority than all others and woken by the clock at random moments, so also
 // in the middle of transfers, exchanges the buffer, takes it away for a while, or destroys a page
-// of it. What arrives all the same is whole: a transfer that was disturbed begins anew.
+// of it. What arrives all the same is whole: a transfer that was disturbed begins anew. It goes on until it has struck
+// often, and often in the middle of one.
 #include <algorithm>
 
 #include "userland/demo/bulk.hpp"
@@ -31,13 +32,16 @@ constexpr unsigned shown_place = 1, hidden_place = 2;
 constexpr size_t window_bytes = node_slot_count * frame_bytes;
 constexpr size_t length = std::min(message_bytes_max, window_bytes);
 constexpr unsigned pages_used = length / frame_bytes;
-constexpr unsigned rounds = 300;
+constexpr unsigned rounds = 300, rounds_max = 10'000;
+constexpr uint64_t in_midst_min = 20;
 
 struct {
   BulkNotes notes;
   std::byte* own = nullptr;  // memory that no storm touches
   uint64_t seed = 0;
   volatile uint64_t storms_over = 0;
+  volatile uint64_t strikes = 0;   // of the last storm
+  volatile uint64_t in_midst = 0;  // of these: when a part of a message was there
   volatile uint64_t sent = 0;    // by the sender: calls that were answered `ok`
   volatile uint64_t failed = 0;  // others
   volatile uint64_t stop = 0;
@@ -117,26 +121,28 @@ class Storm {
   void show() { (void)its_space.store(window_slot(shown_place), its_nodes[shown_].at); }
 };
 
-[[noreturn]] void play_storm(uint64_t) {
+template <typename Strike>
+[[noreturn]] void rage(Strike strike) {
   Storm storm(row.seed);
-  for (unsigned i = 0; i < rounds; ++i) {
+  row.strikes = row.in_midst = 0;
+  for (unsigned i = 0; i < rounds_max && (i < rounds || row.in_midst < in_midst_min); ++i) {
     storm.rest();
-    storm.strike();
+    row.in_midst = row.in_midst + is_half_filled(row.notes.buffer);
+    strike(storm);
+    row.strikes = row.strikes + 1;
   }
   row.storms_over = row.storms_over + 1;
   wait_for_ever();
 }
 
+[[noreturn]] void play_storm(uint64_t) {
+  rage([](Storm& storm) { storm.strike(); });
+}
+
 // The same, but what is lost is only lost: a receiver's buffer whose contents are exchanged is not
 // what was sent any more, and that is the receiver's own doing.
 [[noreturn]] void play_mild_storm(uint64_t) {
-  Storm storm(row.seed);
-  for (unsigned i = 0; i < rounds; ++i) {
-    storm.rest();
-    storm.lose();
-  }
-  row.storms_over = row.storms_over + 1;
-  wait_for_ever();
+  rage([](Storm& storm) { storm.lose(); });
 }
 
 // Keeper of those whose buffer it is: lets them try again, after a while.
@@ -271,6 +277,11 @@ bool others_until_storm_is_over(Stage& stage, uint64_t storms, uint64_t& message
   return true;
 }
 
+bool struck_in_midst(Stage& stage) {
+  return stage.require(row.in_midst >= in_midst_min, "of ", uint64_t{row.strikes}, " strikes ", uint64_t{row.in_midst},
+                       " came in the middle of a message");
+}
+
 // Its last message may still be under way.
 bool stop_sender(Stage& stage) {
   row.stop = 1;
@@ -292,7 +303,7 @@ bool storm_over_sender(Stage& stage) {
       !others_until_storm_is_over(stage, 1, messages)) {
     return false;
   }
-  if (!stop_sender(stage)) return false;
+  if (!stop_sender(stage) || !struck_in_midst(stage)) return false;
   const BulkNotes& notes = row.notes;
   const uint64_t sent = row.sent, failed = row.failed;
   return stage.require(failed == 0, failed, " messages of the sender were refused") &&
@@ -300,9 +311,9 @@ bool storm_over_sender(Stage& stage) {
                        notes.truncated,
                        " cut short") &&
          stage.require(notes.received >= sent + messages, "messages were lost") &&
-         stage.say(uint64_t{rounds}, " strikes at the sender's buffer: ", sent,
-                   " messages out of it arrived whole, ",
-                   messages, " of others undisturbed");
+         stage.say(uint64_t{row.strikes}, " strikes at the sender's buffer, ", uint64_t{row.in_midst},
+                   " in the middle of a message: ", sent, " messages out of it arrived whole, ", messages,
+                   " of others undisturbed");
 }
 
 // Now it is the receiver's buffer that comes and goes.
@@ -318,9 +329,10 @@ bool storm_over_receiver(Stage& stage) {
   if (!let_loose(stage, play_mild_storm) || !others_until_storm_is_over(stage, 2, messages)) return false;
   row.notes.buffer = {good, length};
   const BulkNotes& notes = row.notes;
-  return stage.require(notes.received >= before + messages, "messages were lost") &&
+  return struck_in_midst(stage) && stage.require(notes.received >= before + messages, "messages were lost") &&
          stage.require(notes.torn == 0, notes.torn, " messages were torn") &&
-         stage.say(uint64_t{rounds}, " strikes at the receiver's buffer: ", messages, " messages, ",
+         stage.say(uint64_t{row.strikes}, " strikes at the receiver's buffer, ", uint64_t{row.in_midst},
+                   " in the middle of a message: ", messages, " messages, ",
                    notes.truncated,
                    " of them cut short, and the receiver was told; no sender waited for its memory");
 }

@@ -9,10 +9,10 @@ import shutil
 
 from perdure_host import image
 from perdure_host.console import Unexpected
+from perdure_host.lossy_disk import LossyDisk
 from perdure_host.machine import Machine
 from perdure_host.testing import main
 from perdure_host.workplace import BUILD, ROOT
-from perdure_host.write_log import CrashDisk, WriteLog
 
 TIME_LIMIT_SECONDS = 900
 CHAOS = False  # one of the ways
@@ -123,27 +123,6 @@ def run_until_cut(lab, machine):
     except Unexpected:
         pass
     return re.search(END, machine.console.text)
-
-
-class LossyDisk:
-    """What a machine wrote and did not flush may be lost with the power, or torn, or in another order."""
-
-    def __init__(self, lab, disk):
-        self._random = lab.random
-        self._disk = disk
-        self._base = lab.directory / "before.img"
-        self._log = lab.directory / "write.log"
-
-    def begin(self):
-        shutil.copyfile(self._disk, self._base)
-        self._log.write_bytes(b"")
-        return self._log
-
-    def lose(self):
-        crash = CrashDisk(self._base, WriteLog.read(self._log), self._disk)
-        crash.move_to(crash.entry_count())
-        crash.keep_some(self._random)
-        crash.close()
 
 
 if __name__ == "__main__":

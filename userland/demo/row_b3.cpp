@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // B3: objects that need no revocation of their own use the payload of the entry capability: no
-// wrapper, no storage. Ten thousand of them are made, each is used, and the bank that pays for the
-// server has not sold one frame more.
+// wrapper, no storage. Ten thousand of them are made by their server, each is used, and the bank that pays for the
+// server, from which it could buy, has not sold one frame more.
 #include "userland/demo/actor.hpp"
 #include "userland/demo/rows.hpp"
 #include "userland/demo/shelf.hpp"
@@ -30,31 +30,40 @@ struct {
 // The server's object is the payload itself: a number, whose square it knows.
 struct Squares {
   static constexpr std::string_view name = "squares";
+  static constexpr Method<PassedCapability(uint64_t)> make{"make", {"N"}};
   static constexpr Method<uint64_t()> square{"square"};
-  using Methods = MethodList<square>;
+  using Methods = MethodList<make, square>;
 };
+constexpr CapabilityRegister made{8};  // the server's
 struct NoState {};
+Answer<PassedCapability> make(NoState&, const Request&, uint64_t number) {
+  const auto done = perdure::facet({registers::endpoint}, number, made);
+  return done ? Answer<PassedCapability>{PassedCapability{made}} : std::unexpected(done.error());
+}
 Answer<uint64_t> square(NoState&, const Request& request) {
   return request.entry_payload * request.entry_payload;
 }
 [[noreturn]] void play_server(uint64_t) {
   NoState state;
-  serve<Squares, square>(state);
+  serve<Squares, make, square>(state);
 }
 
 constexpr ActorStart server = actor_in(server_registers, home, play_server);
 
 bool set_up(Stage& stage) {
+  const Given given[] = {{registers::bank, home.at}};
+  ActorStart start = server;
+  start.given = given;
   return stage.done(own_bank.create_sub_bank(64, home.at), "a bank for the server") &&
          stage.done(own_bank.create_sub_bank(bank_unlimited, clients.at), "a bank for the clients") &&
-         start_actor(stage, server) && row.shelf.set_up(stage) &&
+         start_actor(stage, start) && row.shelf.set_up(stage) &&
          stage.used_by(home, row.used) && stage.say("a server; its bank uses ", row.used, " frames");
 }
 
 template <unsigned from, unsigned to>
 bool make_facets(Stage& stage) {
   for (uint64_t i = from; i < to; ++i) {
-    if (!stage.done(perdure::facet(server.endpoint, i, facet), "making a facet") ||
+    if (!stage.done(Client<Squares>{server.entry}.call_receiving<Squares::make>(facet, i), "making a facet") ||
         !row.shelf.put(stage, i, facet)) {
       return false;
     }

@@ -18,11 +18,13 @@ def rows(machine):
 
 class Playing:
     """One row, from the prompt to its verdict. Afterwards `machine` shows the prompt again; it is
-    another one if power was cut. `went_on`: so many cuts found the demonstration under way."""
+    another one if power was cut. `went_on`: so many cuts found the demonstration under way. `lossy`: the disk, if
+    it loses what was not flushed (lossy_disk.py); the machine has been started on it."""
 
-    def __init__(self, lab, machine, row, arguments, cuts=0):
+    def __init__(self, lab, machine, row, arguments, cuts=0, lossy=None):
         self.lab, self.machine, self.row, self.arguments = lab, machine, row, arguments
-        self.cuts = cuts
+        self.cuts, self.lossy = cuts, lossy
+        self.committed = 0  # the generation that the row has told of last
         self.went_on = 0
         self._after_cut = False  # and nothing was seen since
         self._was_cut = False
@@ -55,6 +57,8 @@ class Playing:
             return False
         self.went_on += self._after_cut
         self._after_cut = False
+        if told := re.search(r"committed in generation (\d+)", found[0]):
+            self.committed = int(told[1])
         if self.cuts > 0 and self.lab.random.random() < 0.5:
             self.cuts -= 1
             self.machine.kill()
@@ -76,9 +80,13 @@ class Playing:
         that once more, perhaps before the shell comes to speak."""
         self._after_cut = self._was_cut = True
         for _ in range(BOOTS_MAX):
-            self.machine = self.lab.start(self.machine.image, *self.arguments)
+            if self.lossy:
+                self.lossy.lose()
+            self.machine = self.lab.start(self.machine.image, *self.arguments,
+                                          write_log=self.lossy.begin() if self.lossy else None)
             try:
-                self.machine.expect("checkpoints: [^\n]*(?=\n)", STEP_SECONDS)
+                banner = self.machine.expect("generation (\\d+) of [^\n]*(.|\n)*\ncheckpoints: [^\n]*(?=\n)", STEP_SECONDS)
+                assert int(banner[1]) >= self.committed, f"generation {self.committed} was committed; {banner[0]}"
                 return
             except ConsoleClosed:
                 self._expect_reset()

@@ -11,6 +11,7 @@
 
 #include "userland/demo/actor.hpp"
 #include "userland/demo/rows.hpp"
+#include "userland/runtime/invoke.hpp"
 #include "userland/runtime/program.hpp"
 
 namespace perdure {
@@ -62,18 +63,30 @@ bool all_zero(const std::byte* bytes) {
 }
 
 [[noreturn]] void look(uint64_t address) {
+  Message message;
+  reply_and_wait(registers::nothing, message);  // until it is told to
   (void)*reinterpret_cast<volatile std::byte*>(address);
   row.was_seen = true;
   wait_for_ever();
 }
 
-// What was mapped there a moment ago is destroyed: a process that loads from there is stopped.
-bool is_seen_by_nobody(Stage& stage, const std::byte* place, std::string_view what) {
+// One that looks, on the spot, and a translation for what it will look at: to bring it on makes the space grow, which
+// voids the translations that there are.
+bool hire_looker(Stage& stage, const std::byte* place) {
   ActorStart start = actor;
   start.body = look;
   start.argument = reinterpret_cast<uint64_t>(place);
   row.was_seen = false;
   if (!start_actor(stage, start)) return false;
+  (void)*reinterpret_cast<const volatile std::byte*>(place);
+  return true;
+}
+
+// What was mapped there a moment ago is destroyed: a process that loads from there is stopped.
+bool is_seen_by_nobody(Stage& stage, std::string_view what) {
+  const ActorStart& start = actor;
+  Message message;
+  if (!stage.done(checked(send(start.entry, message)), "letting one look")) return false;
   while (true) {
     const auto status = start.process.status();
     if (!stage.done(status, "looking at the one that looks") ||
@@ -117,7 +130,7 @@ bool show_page(Stage& stage) {
   if (!stage.map(derived) || !stage.require(*window() == std::byte{0x42}, "a page loses bytes")) {
     return false;
   }
-  return sell(stage, bought, "page") && is_seen_by_nobody(stage, window(), "page") &&
+  return hire_looker(stage, window()) && sell(stage, bought, "page") && is_seen_by_nobody(stage, "page") &&
          stage.map(registers::nothing) && all_is_gone(stage, bought, "page");
 }
 
@@ -155,7 +168,7 @@ bool show_node(Stage& stage) {
     return false;
   }
   if (!stage.map(bought) || !stage.require(*place == std::byte{0x17}, "a node loses its page")) return false;
-  return sell(stage, bought, "node") && is_seen_by_nobody(stage, place, "node") &&
+  return hire_looker(stage, place) && sell(stage, bought, "node") && is_seen_by_nobody(stage, "node") &&
          stage.map(registers::nothing) && sell(stage, other, "page") && all_is_gone(stage, bought, "node");
 }
 

@@ -76,12 +76,24 @@ bool hire_clients(Stage& stage) {
          stage.say(uint64_t{to}, " clients hold it, each has used it");
 }
 
+// What no client holds any more is there all the same.
+bool pages_are_there(Stage& stage) {
+  for (unsigned i = 0; i < page_count; ++i) {
+    if (!stage.done(kept.fetch(i, page), "looking at what was kept") ||
+        !stage.refused(ask_type(page), Result::ok, "a page whose users are gone")) {
+      return false;
+    }
+  }
+  return true;
+}
+
 bool vanish(Stage& stage) {
   uint64_t before = 0, theirs = 0;
   return stage.used_by(own_bank, before) && stage.used_by(clients, theirs) &&
          stage.done(clients.destroy(), "the clients") &&
          stage.require_used(own_bank, before - theirs - 2, "after the clients are gone") &&
          stage.require_used(shared, row.used_shared, "after its last user is gone") &&
+         pages_are_there(stage) &&
          host_says(stage, host.entry, number) && host_says(stage, client_facet, number) &&
          stage.say("all clients gone, ", theirs,
                    " frames of theirs back; nobody told the bank that was shared");

@@ -91,7 +91,7 @@ bool end_worker(Stage& stage) {
 }
 
 bool read_storage(Stage& stage) {
-  if (!stage.map(page.at)) return false;
+  if (!stage.refused(ask_type(page.at), Result::ok, "the page of who is gone") || !stage.map(page.at)) return false;
   const uint64_t word = *reinterpret_cast<volatile uint64_t*>(window());
   if (!stage.require(word == written_word, "the page does not hold what was written") ||
       !stage.done(capability_page.fetch(slot, looked_at), "reading the capability page")) {

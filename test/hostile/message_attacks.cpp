@@ -279,7 +279,10 @@ void silent_keeper() {
   const CapabilityRegister page = own(4);
   require(bank.allocate(Kind::page, page).has_value());
   Puppet puppets[] = {Puppet(0), Puppet(1), Puppet(2)};
-  for (Puppet& puppet : puppets) puppet.buy(equal_schedule);
+  // Two that have come as far as they can before we go on; and one that we interrupt.
+  puppets[0].buy(higher_schedule);
+  puppets[1].buy(higher_schedule);
+  puppets[2].buy(equal_schedule);
   from_silence = into_silence = into_nothing = raw_call(object, method::describe);
   from_silence.r12 = 64;
   from_silence.r13 = silent_address;
@@ -296,13 +299,39 @@ void silent_keeper() {
   puppets[1].start(invoke_puppet, reinterpret_cast<uint64_t>(&into_silence));
   puppets[2].start(invoke_puppet, reinterpret_cast<uint64_t>(&into_nothing));
   take_buffer_away(puppets[2], root, page);
+  // Before us the target answers whatever it has been called with.
+  require(Client<Target>{object}.call<Target::whose>() == attackers_object);
   require(is_stuck(puppets[0]));
   require(is_stuck(puppets[1]));
 }
 
 // --- senders that are stopped ------------------------------------------------------------------
 
+namespace {
+
+// One that is stopped in our line has not called.
+void stop_in_line() {
+  Puppet first(0), second(1);
+  uint64_t word = 0;
+  for (Puppet* puppet : {&first, &second}) {
+    puppet->buy(higher_schedule);  // it has come to our line before we go on
+    puppet->lead_to_us(own(0));
+    puppet->start(call_us, ++word);
+  }
+  require(first.process().stop().has_value());
+  Message message;
+  reply_and_wait(registers::nothing, message);
+  require(message.delivery == Delivery::call && message.words[1] == word);
+  const auto status = first.process().status();
+  require(status && status->state == ProcessState::stopped && status->fault == FaultCode::none);
+  require(reply_through(registers::resume, 0) == Result::ok);
+  require(ended(second.await_fault()));
+}
+
+}  // namespace
+
 void stopped_sender() {
+  stop_in_line();
   Puppet puppets[] = {Puppet(0), Puppet(1), Puppet(2)};
   constexpr PuppetProgram programs[] = {send_for_ever, call_target_for_ever, call_bank_for_ever};
   for (unsigned i = 0; i < 3; ++i) {

@@ -36,6 +36,11 @@ void Puppet::buy(CapabilityRegister schedule, BankCapability payer) {
   give(object);
 }
 
+void Puppet::lead_to_us(CapabilityRegister passing) {
+  require(endpoint.entry(0, passing).has_value());
+  require(process_.store(naked_entry.number, passing).has_value());
+}
+
 void Puppet::give(CapabilityRegister held) { require(process_.store(held.number, held).has_value()); }
 
 Registers Puppet::initial(PuppetProgram program, uint64_t argument) const {
@@ -76,6 +81,12 @@ ProcessCapability::Status Puppet::run(const Registers& registers, uint64_t line)
 bool has_own_fault(const ProcessCapability::Status& status) {
   return status.fault == FaultCode::no_memory || status.fault == FaultCode::access ||
          status.fault == FaultCode::protection;
+}
+
+void call_us(uint64_t word) {
+  Message message{.words = {0, word}};
+  (void)call(naked_entry, message);
+  end_puppet();
 }
 
 void invoke_puppet(uint64_t raw_address) {

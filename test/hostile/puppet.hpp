@@ -35,8 +35,9 @@ void burn(uint64_t rounds);
 [[noreturn]] void end_puppet();
 
 using PuppetProgram = void (*)(uint64_t);
-// One of them.
 void call_target_for_ever(uint64_t);
+// Calls the attacker once, with this word, through what it has been given by `lead_to_us`.
+void call_us(uint64_t word);
 
 class Puppet {
  public:
@@ -51,6 +52,8 @@ class Puppet {
   void buy(CapabilityRegister schedule, BankCapability payer = bank);
   // What it holds in the register of that number.
   void give(CapabilityRegister);
+  // Its naked entry is to the attacker from now on; `passing`: a register for it.
+  void lead_to_us(CapabilityRegister passing);
   // From its first instruction, with a stack of its own.
   void start(PuppetProgram, uint64_t argument);
   // From any registers.

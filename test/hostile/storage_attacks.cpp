@@ -57,8 +57,39 @@ void forged_payload() {
 
 // --- in mid-request -------------------------------------------------------------------------------
 
+namespace {
+
+// A process whose call we have is destroyed with its bank, and another is made that does the same, as like as two peas:
+// our old answer is not for that one.
+void replace_caller(BankCapability sub_bank) {
+  const CapabilityPageCapability page{{{own(1)}}};
+  const CapabilityRegister old = own(2);
+  require(bank.allocate(Kind::capability_page, page.at).has_value());
+  for (const bool is_first : {true, false}) {
+    require(bank.create_sub_bank(100, sub_bank.at).has_value());
+    Puppet puppet(0);
+    puppet.buy(higher_schedule, sub_bank);
+    puppet.lead_to_us(own(3));
+    puppet.start(call_us, is_first);
+    Message message;
+    reply_and_wait(registers::nothing, message);
+    require(message.delivery == Delivery::call && message.words[1] == is_first);
+    if (is_first) {
+      require(page.store(0, registers::resume).has_value() && page.fetch(0, old).has_value());
+    } else {
+      Message answer;
+      require(send(old, answer) == Result::void_capability);
+      require(send(registers::resume, answer) == Result::ok && ended(puppet.await_fault()));
+    }
+    require(sub_bank.destroy().has_value());
+  }
+}
+
+}  // namespace
+
 void bank_destroyed_in_request() {
   const BankCapability sub_bank{{own(0)}};
+  replace_caller(sub_bank);
   for (unsigned i = 0; i < 60; ++i) {
     require(bank.create_sub_bank(100, sub_bank.at).has_value());
     Puppet first(0), second(1);

@@ -9,7 +9,6 @@ turn red, in the machine.
 `scripts/test mutations` tries each.
 """
 
-import importlib.util
 import pathlib
 import re
 import sys
@@ -166,20 +165,12 @@ FAULTS = [Fault(*one) for one in (
 )]
 
 
-def guest():
-    """The system test of this tree, as a module."""
-    spec = importlib.util.spec_from_file_location("guest", ROOT / "test" / "system" / "guest.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def tell_red_tests():
     """The names of the tests that failed, and that of the one which never ended."""
     from perdure_host.console import ConsoleClosed, Unexpected
     from perdure_host.machine import Machine
     from perdure_host.testing import Lab
-    suite = guest()
+    suite = changed_tree.module_of("guest", ROOT / "test" / "system" / "guest.py")
     with tempfile.TemporaryDirectory() as directory:
         lab = Lab(directory, 1)
         with Machine(suite.new_image(lab, 1)) as machine:

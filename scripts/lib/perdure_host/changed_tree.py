@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Tests of the machine in which a source file is changed: a copy of the tree with a build of its own, so that the
-real one is left alone. A list of faults (test/guest/mutations.py) says what is changed and what has to notice."""
+real one is left alone. A list of faults (test/guest/mutations.py, test/demonstrations/mutations.py) says what is
+changed and what has to notice."""
 
 import argparse
 import contextlib
 import dataclasses
+import importlib.util
 import subprocess
 import sys
 
@@ -22,6 +24,14 @@ class Fault:
     old: str        # a text of the file, once in it
     new: str        # what it becomes
     noticed_by: tuple  # each the beginning of the name of something that has to turn red
+
+
+def module_of(name, path):
+    """A script as a module."""
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 class Unfit(Exception):
@@ -51,21 +61,24 @@ def build(targets):
 
 
 def try_fault(fault, targets, script, words):
-    """`script` (of the copy) says in lines what is red, in the tree with that fault. → what is wrong, or None."""
+    """`script` (of the copy) says in lines what is red, in the tree with that fault; behind `words` it is told who has
+    to notice it. → (what is wrong, or None; what those said that noticed it)."""
     try:
         with changed(fault):
             build(targets)
-            told = subprocess.run([sys.executable, TREE / script, *words], capture_output=True, text=True,
-                                  env=tree_copy.environment(TREE))
+            told = subprocess.run([sys.executable, TREE / script, *words, *fault.noticed_by], capture_output=True,
+                                  text=True, env=tree_copy.environment(TREE))
     except Unfit as unfit:
-        return str(unfit)
+        return str(unfit), []
     if told.returncode != 0:
-        return f"it cannot be judged: {told.stderr[-300:]}"
+        return f"it cannot be judged: {told.stderr[-300:]}", []
     red = told.stdout.splitlines()
     if fault.name == NOTHING:
-        return f"red without a fault: {red[0]}" if red else None
+        return (f"red without a fault: {red[0]}" if red else None), []
     missed = [name for name in fault.noticed_by if not any(line.startswith(name) for line in red)]
-    return f"not noticed by: {missed[0]}" if missed else None
+    if missed:
+        return f"not noticed by {missed[0]}" + (f"; but {red[0]}" if red else ""), []
+    return None, [next(line for line in red if line.startswith(name)) for name in fault.noticed_by]
 
 
 def main(description, faults, targets, script, words):
@@ -87,9 +100,9 @@ def main(description, faults, targets, script, words):
         if not (TREE / "build" / "build.ninja").exists():
             subprocess.run(["meson", "setup", TREE / "build", TREE], check=True, stdout=subprocess.DEVNULL)
         for fault in chosen:
-            wrong = try_fault(fault, targets, script, words)
+            wrong, noticed = try_fault(fault, targets, script, words)
             failed += wrong is not None
             print(f"{'SURVIVED' if wrong else 'noticed' if fault.name != NOTHING else 'passes':10}{fault.name}"
-                  + (f": {wrong}" if wrong else ""), flush=True)
+                  + (f": {wrong}" if wrong else ""), *noticed, sep="\n          ", flush=True)
     print(f"{len(chosen) - failed} passed, {failed} failed")
     return 0 if failed == 0 and chosen else 1

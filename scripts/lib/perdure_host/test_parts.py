@@ -8,7 +8,8 @@
   crash       test/crash: every disk that a power cut can leave
   docs        test/docs: layers, and what the documents claim
   mutations   whether the tests would notice: faults seeded in the sources, and the kernel changed line by line; for
-              hours, and only if it is asked for
+              hours, and only if it is asked for. But with --long those that are tried in the machine belong to the
+              usual ones
 """
 
 import dataclasses
@@ -21,7 +22,8 @@ from .workplace import BUILD, ROOT, Refusal
 
 USUAL_PARTS = ("unit", "simulation", "system", "chaos", "crash", "docs")
 PARTS = (*USUAL_PARTS, "mutations")
-MUTATORS = ("test/simulation/mutations.py", "test/unit/kernel/leave_out.py", "test/guest/mutations.py")
+MUTATORS_IN_MACHINE = ("test/guest/mutations.py", "test/demonstrations/mutations.py")
+MUTATORS = ("test/simulation/mutations.py", "test/unit/kernel/leave_out.py", *MUTATORS_IN_MACHINE)
 MUTATION_SECONDS_MAX = 4 * 3600
 BUILT_TIME_LIMIT_SECONDS = 300
 PART_OF_SUITE = {"simulation": "simulation", "machine": "system"}  # all others: unit
@@ -38,11 +40,16 @@ class Test:
     working_directory: object = None  # None: one of its own, which it is told
 
 
+def usual_tests(seed, is_long):
+    found = [test for part in USUAL_PARTS for test in tests_of(part, seed, is_long)]
+    return found + (mutation_tests(seed, MUTATORS_IN_MACHINE) if is_long else [])
+
+
 def tests_of(part, seed, is_long):
     if part == "docs":
         return docs_tests(seed)
     if part == "mutations":
-        return mutation_tests(seed)
+        return mutation_tests(seed, MUTATORS)
     return built_tests(part, seed, is_long) + machine_tests(part, seed, is_long)
 
 
@@ -97,9 +104,9 @@ def docs_tests(seed):
             for file in sorted((ROOT / "test" / "docs").glob("*.py"))]
 
 
-def mutation_tests(seed):
+def mutation_tests(seed, mutators):
     found = []
-    for file in MUTATORS:
+    for file in mutators:
         listed = subprocess.run([sys.executable, ROOT / file, "--list"], stdout=subprocess.PIPE, text=True)
         if listed.returncode != 0:
             raise Refusal(f"{file} does not know what it changes")

@@ -138,5 +138,8 @@ TEST_CASE("every result has words") {
     CHECK(names.insert(name_of(static_cast<Result>(number++))).second);
   }
   CHECK(number > static_cast<uint64_t>(Result::unsupported));
-  CHECK(name_of(static_cast<Result>(~uint64_t{0})) == "unknown result");
+  CHECK(name_of(static_cast<Result>(own_result_bit - 1)) == "unknown result");
+  for (const uint64_t own : {own_result_bit, own_result_bit | 2, ~uint64_t{0}}) {
+    CHECK(name_of(static_cast<Result>(own)) == "an error of the program's own");
+  }
 }

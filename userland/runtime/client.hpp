@@ -23,12 +23,19 @@ struct Client {
 
   template <const auto& method, typename... Arguments>
   auto call_receiving(CapabilityRegister into, const Arguments&... arguments) const {
-    return invoke(code_of<I, method>, method, into, arguments...);
+    const auto caller = [](CapabilityRegister target, Message& message) { return perdure::call(target, message); };
+    return invoke(caller, code_of<I, method>, method, into, arguments...);
+  }
+
+  // By `caller(target, message)`, which is like perdure::call.
+  template <const auto& method, typename... Arguments>
+  auto call_by(const auto& caller, const Arguments&... arguments) const {
+    return invoke(caller, code_of<I, method>, method, registers::nothing, arguments...);
   }
 
  private:
   template <typename AnswerType, typename... Arguments>
-  Answer<AnswerType> invoke(uint64_t code, const Method<AnswerType(Arguments...)>&,
+  Answer<AnswerType> invoke(const auto& caller, uint64_t code, const Method<AnswerType(Arguments...)>&,
                             CapabilityRegister into,
                             const std::type_identity_t<Arguments>&... arguments) const {
     Message message;
@@ -36,7 +43,7 @@ struct Client {
     message.received[0] = into;
     Packer packer(message);
     (packer.put(arguments), ...);
-    if (auto done = checked(perdure::call(at, message)); !done) {
+    if (auto done = checked(caller(at, message)); !done) {
       return std::unexpected(done.error());
     }
     if constexpr (std::is_void_v<AnswerType>) {

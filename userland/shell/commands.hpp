@@ -37,6 +37,8 @@ void run_poweroff(Shell&, const Words&);
 
 // How a program of the recipe in shell_register::recipe is started, in a bank with this limit.
 ProgramStart start_of(uint64_t limit);
+// The faults of the program in shell_register::server_process are told from now on.
+void watch_program(Shell&, uint64_t start);
 // The recipe of this name, in shell_register::recipe; nothing (and an error said) if none.
 bool fetch_recipe(Shell&, std::string_view program);
 // The recipe in slot `index`, in shell_register::recipe; nothing after the last one.

@@ -9,7 +9,6 @@
 #include "userland/interfaces/demo.hpp"
 #include "userland/runtime/client.hpp"
 #include "userland/runtime/recipe.hpp"
-#include "userland/runtime/requests.hpp"
 #include "userland/shell/commands.hpp"
 
 namespace perdure {
@@ -70,15 +69,35 @@ Answer<> give_powers() {
   return {};
 }
 
+// What a person leads. Ctrl-C leaves each call of it, and with it the row; and so does the program's end by a fault.
+struct Led {
+  Shell& shell;
+  Interrupter::Callee program;
+
+  template <const auto& method, typename... Arguments>
+  auto ask(const Arguments&... arguments) const {
+    const auto caller = [this](CapabilityRegister target, Message& message) {
+      return shell.interrupter.call(target, message, program).value_or(Result::interrupted);
+    };
+    return demo().call_by<method>(caller, arguments...);
+  }
+  // Why the last call was not answered as it should.
+  std::string_view why(Result result) const {
+    using End = Interrupter::End;
+    const End end = shell.interrupter.end();
+    return end == End::stopped_before || end == End::stopped_meanwhile ? "the program has stopped" : name_of(result);
+  }
+};
+
 // The text of the last step, line by line.
-bool read_text(uint64_t length, TextWriter& out) {
+Answer<> read_text(const Led& led, uint64_t length, TextWriter& out) {
   for (uint64_t offset = 0; offset < length; offset += DemoText::length_max) {
-    const auto piece = demo().call<Demo::text>(offset);
-    if (!piece) return false;
+    const auto piece = led.ask<Demo::text>(offset);
+    if (!piece) return std::unexpected(piece.error());
     const auto count = std::min<uint64_t>(length - offset, DemoText::length_max);
     out << std::string_view(piece->characters, count);
   }
-  return true;
+  return {};
 }
 
 void say_lines(Shell& shell, std::string_view text) {
@@ -89,37 +108,29 @@ void say_lines(Shell& shell, std::string_view text) {
   }
 }
 
-// Ctrl-C leaves a step, and with it the row.
-Answer<DemoStep> next_step(Shell& shell) {
-  Message message = request(code_of<Demo, Demo::step>);
-  const Result result = shell.interrupter.call(demo().at, message).value_or(Result::interrupted);
-  if (result != Result::ok) return std::unexpected(result);
-  return Unpacker(message).take<DemoStep>();
-}
-
 // True: all steps succeeded. Else `reason` says why not.
-bool play(Shell& shell, const DemoRow& row, Reason& reason) {
-  const auto begun = demo().call<Demo::begin>(Word::of(row.name));
+bool play(const Led& led, const DemoRow& row, Reason& reason) {
+  const auto begun = led.ask<Demo::begin>(Word::of(row.name));
   if (!begun) {
-    reason << "it does not begin: " << name_of(begun.error());
+    reason << "it does not begin: " << led.why(begun.error());
     return false;
   }
   while (true) {
-    const auto step = next_step(shell);
+    const auto step = led.ask<Demo::step>();
     if (!step) {
-      reason << "a step was not done: " << name_of(step.error());
+      reason << "a step was not done: " << led.why(step.error());
       return false;
     }
     Reason text;
-    if (!read_text(step->text_length, text)) {
-      reason << "it does not say what it did";
+    if (const auto read = read_text(led, step->text_length, text); !read) {
+      reason << "it does not say what it did: " << led.why(read.error());
       return false;
     }
     if (step->outcome == DemoStep::Outcome::failed) {
       reason << text.text();
       return false;
     }
-    say_lines(shell, text.text());
+    say_lines(led.shell, text.text());
     if (step->outcome == DemoStep::Outcome::ok) return true;
   }
 }
@@ -157,7 +168,10 @@ void run_row(Shell& shell, const DemoRow& row) {
   shell.say(row.name, ": ", row.title, "\n");
   Reason reason;
   const auto before = footprint();
-  bool succeeded = start(shell, row, reason) && play(shell, row, reason);
+  const Led led{shell, {.process = shell_register::server_process, .start = shell.names.new_start()}};
+  bool succeeded = start(shell, row, reason);
+  if (succeeded) watch_program(shell, led.program.start);
+  succeeded = succeeded && play(led, row, reason);
   const auto destroyed = destroy_for_person(shell, shell_register::server_bank);
   if (!destroyed) {
     reason << "its bank had not answered, and may be destroyed all the same; banks tells";

@@ -37,14 +37,6 @@ void say_start_error(Shell& shell, const StartError& error, std::string_view pro
   }
 }
 
-// From here on its faults are told. One that faulted before is seen in `servers`, as without a watcher.
-void watch(Shell& shell, uint64_t start) {
-  const EndpointCapability endpoint{shell_register::scratch};
-  constexpr CapabilityRegister entry{shell_register::scratch.number + 1};
-  if (!shell.names.fetch_watcher(endpoint.at)) return;
-  (void)FaultWatcher::watch(endpoint, shell_register::server_process, start, entry);
-}
-
 void start(Shell& shell, std::string_view program, std::string_view name, uint64_t limit) {
   if (auto done = shell.names.make_room_for(name); !done) {
     shell.say_error("no place for another name: ", name_of(done.error()),
@@ -69,7 +61,7 @@ void start(Shell& shell, std::string_view program, std::string_view name, uint64
     shell.say_error("the name cannot be kept: ", name_of(index.error()));
     return;
   }
-  watch(shell, server.start);
+  watch_program(shell, server.start);
   shell.say(name, " started, with a bank of ");
   say_frames(shell, limit);
   shell.say("\n");
@@ -133,6 +125,14 @@ std::optional<RecipeSummary> read_recipe_at(unsigned index) {
   const auto summary = read_recipe(shell_register::recipe, shell_register::scratch);
   if (!summary) return std::nullopt;
   return *summary;
+}
+
+// One that faulted before is seen in `servers`, as without a watcher.
+void watch_program(Shell& shell, uint64_t start) {
+  const EndpointCapability endpoint{shell_register::scratch};
+  constexpr CapabilityRegister entry{shell_register::scratch.number + 1};
+  if (!shell.names.fetch_watcher(endpoint.at)) return;
+  (void)FaultWatcher::watch(endpoint, shell_register::server_process, start, entry);
 }
 
 bool fetch_recipe(Shell& shell, std::string_view program) {

@@ -129,7 +129,7 @@ void Shell::tell_fault(const ProgramFault& fault) {
     where << "  scripts/perdure where " << server.origin.view() << " 0x" << Hexadecimal{fault.instruction}
           << " tells the line of its source\n";
   } else {
-    what << "a program that has no name any more stopped: ";
+    what << "a program without a name stopped: ";
   }
   write_fault(what, fault);
   // Over the prompt and the line behind it, which are shown again below.

@@ -81,6 +81,12 @@ struct World {
   }
 };
 
+void stop_all_programs(World& world) {
+  for (FakeObject* bank : world.kernel.root_bank()->banks[0]->banks) {
+    for (FakeObject* object : bank->bought) object->state = ProcessState::stopped;
+  }
+}
+
 bool has(const std::string& text, std::string_view piece) {
   INFO(text);
   CHECK(text.find(piece) != std::string::npos);
@@ -215,9 +221,7 @@ TEST_CASE("a stopped server is told at once, also behind an alias") {
   World world;
   world.command("start counter c1");
   world.command("wrap c1 a1");
-  for (FakeObject* bank : world.kernel.root_bank()->banks[0]->banks) {
-    for (FakeObject* object : bank->bought) object->state = ProcessState::stopped;
-  }
+  stop_all_programs(world);
   CHECK(world.command("call c1 get") == "error: c1 is stopped; servers shows why, destroy ends it\n");
   CHECK(world.command("describe a1") == "error: a1 is stopped; servers shows why, destroy ends it\n");
 }
@@ -427,9 +431,7 @@ TEST_CASE("a program that stops behind its answer is not called once more") {
   world.kernel.answer_entry = [&](const FakeObject& endpoint, Message& message) {
     ++calls;
     answer_request<Counter, add, get>(world.counters[&endpoint], message);
-    for (FakeObject* bank : world.kernel.root_bank()->banks[0]->banks) {
-      for (FakeObject* object : bank->bought) object->state = ProcessState::stopped;
-    }
+    stop_all_programs(world);
   };
   CHECK(world.command("call c1 get") == "error: c1 is stopped; servers shows why, destroy ends it\n");
   CHECK(calls == 1);
@@ -470,7 +472,7 @@ TEST_CASE("what is told of a program that is gone ends no call of one that has i
       return Result::interrupted;
     };
     CHECK(world.command("call g get") == "error: g stopped before it answered; destroy ends it\n");
-    has(told(old), "a program that has no name any more stopped: ");
+    has(told(old), "a program without a name stopped: ");
     CHECK_FALSE(told(old).contains(name));
     has(told(next), name + " (counter) stopped: ");
     world.command("destroy " + name + " -y");
@@ -650,6 +652,9 @@ TEST_CASE("a demonstration that fails, that is refused, that leaves something be
   ScriptedDemo stops{.steps = {{DemoStep::Outcome::goes_on, "first"}}};
   has(play(world, stops), "\ndemo A2: failed: a step was not done: bad argument\n");
   CHECK(FakeUserlandKernel::used(*world.kernel.root_bank()) == before);
+  ScriptedDemo faults{.steps = {{DemoStep::Outcome::goes_on, "first"}}};
+  faults.at_step = [&] { stop_all_programs(world); };
+  has(play(world, faults), "\ndemo A2: failed: it does not say what it did: the program has stopped\n");
   ScriptedDemo leaves{.steps = {{DemoStep::Outcome::ok, "fine"}}};
   leaves.at_step = [] { CHECK(BankCapability{CapabilityRegister{4}}.allocate(Kind::page, {31})); };
   has(play(world, leaves), "\ndemo A2: failed: it leaves something behind: the root bank had ");

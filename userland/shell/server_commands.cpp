@@ -48,6 +48,8 @@ void start(Shell& shell, std::string_view program, std::string_view name, uint64
     say_start_error(shell, started.error(), program, limit);
     return;
   }
+  // An account is given again when its bank is gone: that of a server whose end nobody has waited for.
+  if (const auto gone = shell.names.find_account(started->account)) shell.names.note_over(*gone);
   const Named server{.name = Word::of(name),
                      .origin = started->program_name,
                      .account = started->account,

@@ -201,6 +201,25 @@ TEST_CASE("^C leaves a destroy that the bank does not answer, and destroy tells 
   CHECK(world.command("destroy c2 -y") == "c2 destroyed, 0 frames (0 bytes) returned\n");
 }
 
+TEST_CASE("a server whose end nobody has waited for does not lend its name to the one that has its account next") {
+  World world;
+  world.command("start counter c1");
+  world.kernel.while_destroying = [&] {
+    CHECK(world.shell->interrupter.end_call());
+    world.kernel.while_destroying = nullptr;
+    CHECK(shell_register::server_bank.destroy());
+    return Result::interrupted;
+  };
+  has(world.command("destroy c1 -y"), "c1 may be destroyed all the same");
+  world.command("start counter c2");
+  CHECK(world.shell->names.at(*world.shell->names.find("c2")).account == world.shell->names.at(*world.shell->names.find("c1")).account);
+  const std::string banks = world.command("banks");
+  has(banks, "\n    c2 ");
+  CHECK_FALSE(banks.contains("c1"));
+  CHECK(world.command("destroy c1 -y") == "error: c1 is destroyed already\n");
+  CHECK(world.command("call c2 get") == "0\n");
+}
+
 TEST_CASE("an answer that is longer than a row leaves the row no more than a line does") {
   World world;
   world.command("start counter c1");

@@ -95,7 +95,7 @@ void outlast_attack(uint64_t& sum) {
 void outlive_attack(uint64_t& sum) {
   be_served(sum, attack->rounds);
   tell("to be cut");
-  while (console.take_interrupt().error() != Result::restarted) be_served(sum);
+  while (!is_refused(console.take_interrupt(), Result::restarted)) be_served(sum);
   be_served(sum, attack->rounds);
   if (has_ended()) judge_ending(), end("the attack has ended early");
 }
@@ -103,7 +103,7 @@ void outlive_attack(uint64_t& sum) {
 // The attacker's bank goes, with all its processes in the middle of what they do.
 void destroy_attacker() {
   if (const auto done = attackers_bank.destroy(); !done) end("its bank is not destroyed", static_cast<uint64_t>(done.error()));
-  if (attacker.type().error() != Result::void_capability) end("the attacker lives");
+  if (!is_refused(attacker.type(), Result::void_capability)) end("the attacker lives");
   const auto step = root.list(bank_root_account);
   if (!step || root.list(step->account)) end("another bank than ours is left");
 }

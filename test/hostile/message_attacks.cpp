@@ -209,11 +209,11 @@ void never_receives() {
   require(endpoint.entry(bank_entry_payload, own_entry).has_value());
   require(bank.create_sub_bank(50, sub_bank.at).has_value());
   for (const CapabilityRegister entry : {own_entry, nobodys_entry}) {
-    require(sub_bank.destroy_and_answer(entry).error() == Result::wrong_type);
+    require(is_refused(sub_bank.destroy_and_answer(entry), Result::wrong_type));
     require(!bank.verify(entry)->is_genuine);
-    require(bank.free(entry).error() == Result::wrong_type);
+    require(is_refused(bank.free(entry), Result::wrong_type));
     require(bank.identify(entry).has_value());
-    require(sub_bank.recap(entry, result).error() == Result::not_found);
+    require(is_refused(sub_bank.recap(entry, result), Result::not_found));
     for (unsigned i = 0; i < 100; ++i) {
       Message message{.words = {code_of<Target, Target::whose>}};
       for (CapabilityRegister& sent : message.sent) sent = entry;

@@ -34,13 +34,13 @@ void forged_payload() {
                                  bank_facet_payload(bank_root_account, 0), uint64_t{bank_entry_payload}}) {
     for (const bool hand_over : {false, true}) {
       wrap(naked_entry, payload, hand_over);
-      require(whose(forged).error() == Result::missing_right);
+      require(is_refused(whose(forged), Result::missing_right));
       wrap(object, payload, hand_over);
       require(whose(forged) == attackers_object);
       wrap(bank.at, payload, hand_over);
       const auto status = BankCapability{{forged}}.status();
       require(status && status->account == own_account->account);
-      require(BankCapability{{forged}}.destroy().error() == Result::missing_right);
+      require(is_refused(BankCapability{{forged}}.destroy(), Result::missing_right));
       require(!bank.verify(forged)->is_genuine);
       wrap(object, payload, hand_over);
       require(!bank.verify(forged)->is_genuine);
@@ -99,8 +99,8 @@ void bank_destroyed_in_request() {
     second.start(call_target_for_ever, 0);
     burn(i * 2000);
     require(sub_bank.destroy().has_value());
-    require(first.process().type().error() == Result::void_capability);
-    require(second.process().type().error() == Result::void_capability);
+    require(is_refused(first.process().type(), Result::void_capability));
+    require(is_refused(second.process().type(), Result::void_capability));
   }
 }
 
@@ -116,7 +116,7 @@ void nest_wrappers() {
   wrap(object, 1, false);
   for (unsigned depth = 2; depth < 20; ++depth) {
     if (depth <= wrappers_deep) require(whose(forged) == attackers_object);
-    else require(whose(forged).error() == Result::malformed);
+    else require(is_refused(whose(forged), Result::malformed));
     const CapabilityRegister inner = own(2);
     require(bank.allocate(Kind::wrapper, own(3)).has_value());
     const WrapperCapability next{{{own(3)}}};
@@ -125,11 +125,11 @@ void nest_wrappers() {
   }
   // A wrapper around itself, and two around each other.
   require(wrapper.client(forged).has_value() && wrapper.set_target(forged).has_value());
-  require(whose(forged).error() == Result::malformed);
+  require(is_refused(whose(forged), Result::malformed));
   const WrapperCapability other{{{own(3)}}};
   require(bank.allocate(Kind::wrapper, other.at).has_value() && other.client(own(2)).has_value());
   require(wrapper.set_target(own(2)).has_value() && other.set_target(forged).has_value());
-  require(whose(own(2)).error() == Result::malformed);
+  require(is_refused(whose(own(2)), Result::malformed));
 }
 
 // Every memory access of the puppet runs into a node that contains itself.
@@ -179,14 +179,14 @@ void full_bank() {
   Answer<> done;
   while ((done = sub_bank.allocate(Kind::page, own(1)))) {
   }
-  require(done.error() == Result::limit_reached);
+  require(is_refused(done, Result::limit_reached));
   const auto status = bank.status();
   require(status && status->used == status->effective_limit);
   for (unsigned i = 0; i < 300; ++i) {
     for (unsigned kind = 1; kind < kind_count; ++kind) {
-      require(sub_bank.allocate(static_cast<Kind>(kind), own(2)).error() == Result::limit_reached);
+      require(is_refused(sub_bank.allocate(static_cast<Kind>(kind), own(2)), Result::limit_reached));
     }
-    require(bank.create_sub_bank(1, own(2)).error() == Result::limit_reached);
+    require(is_refused(bank.create_sub_bank(1, own(2)), Result::limit_reached));
   }
   // Who needs a page for its memory now does not get it, from the keeper that all share.
   require(puppet.run(touch).fault == FaultCode::no_memory);

@@ -236,7 +236,7 @@ bool show_schedule(Stage& stage) {
   start.schedule = schedule;
   start.argument = 3;
   if (!buy(stage, Kind::schedule, bought) ||
-      !stage.require(schedule.set({.priority = priority_max}).error() == Result::limit_reached,
+      !stage.require(is_refused(schedule.set({.priority = priority_max}), Result::limit_reached),
                      "what a bank sells may be of any priority") ||
       !stage.done(schedule.set({.priority = 3, .slice_ns = 1'000'000}), "a schedule's settings") ||
       !start_actor(stage, start) || !host_says(stage, start.entry, 3)) {

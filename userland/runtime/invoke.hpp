@@ -80,6 +80,12 @@ extern "C" void perdure_invoke(RawInvocation*);
 RawInvocation encode(Invocation, CapabilityRegister, const Message&);
 void decode(const RawInvocation&, Message&);
 
+// With exactly this. (error() of what was not refused says anything.)
+template <typename T>
+bool is_refused(const Answer<T>& answer, Result with) {
+  return !answer && answer.error() == with;
+}
+
 inline Answer<> checked(Result result) {
   if (result == Result::ok) return {};
   return std::unexpected(result);

@@ -58,25 +58,36 @@ void call_anything(uint64_t seed) {
     raw.rax = (1 + dice.below(2)) | dice.below(32) << 8;
     raw.words[0] = methods[dice.below(std::size(methods))];
     for (unsigned i = 1; i < message_word_count; ++i) raw.words[i] = dice.number();
-    for (unsigned i = 0; i < 8; ++i) raw.rbx |= dice.below(32) << (8 * i);
-    raw.r12 = dice.below(3) == 0 ? dice.below(300) | dice.below(300) << 32 : 0;
+    for (unsigned i = 0; i < message_capability_count; ++i) raw.rbx |= dice.below(32) << (8 * i);
+    // Seldom: what is received takes the place of what it holds.
+    if (dice.below(16) == 0) raw.rbx |= dice.below(32) << (32 + 8 * dice.below(message_capability_count));
+    // Seldom: most addresses are the end of the puppet.
+    raw.r12 = dice.below(64) == 0 ? dice.below(300) | dice.below(300) << 32 : 0;
     raw.r13 = dice.number();
     raw.r14 = dice.number();
     perdure_invoke(&raw);
   }
 }
 
-// It holds something of each kind, all its own, and the ways to the target and the bank.
-void equip(Puppet& puppet) {
-  puppet.buy(equal_schedule);
+constexpr Kind stocked[] = {Kind::page, Kind::capability_page, Kind::process, Kind::node, Kind::wrapper,
+                            Kind::endpoint, Kind::notice, Kind::activity};
+constexpr CapabilityPageCapability stock{{{first_free_register + 1}}};
+
+// Something of each kind, all its own, and the ways to the target and the bank. What it had of that has been overwritten
+// meanwhile, or sold: then there is something new.
+void equip(Puppet& puppet, unsigned number) {
   puppet.give(bank.at);
+  puppet.give(object);
   puppet.give(registers::discriminator);
-  unsigned slot = 20;
-  for (const Kind kind : {Kind::page, Kind::capability_page, Kind::process, Kind::node, Kind::wrapper,
-                          Kind::endpoint, Kind::notice, Kind::activity}) {
-    const CapabilityRegister bought{first_free_register};
-    require(bank.allocate(kind, bought).has_value());
-    require(puppet.process().store(slot++, bought).has_value());
+  const ProcessCapability bought{{first_free_register}};
+  for (unsigned i = 0; i < std::size(stocked); ++i) {
+    const unsigned place = number * std::size(stocked) + i;
+    require(stock.fetch(place, bought.at).has_value());
+    if (is_refused(bought.type(), Result::void_capability)) {
+      if (!bank.allocate(stocked[i], bought.at)) continue;  // they have bought all that there is
+      require(stock.store(place, bought.at).has_value());
+    }
+    require(puppet.process().store(20 + i, bought.at).has_value());
   }
 }
 
@@ -85,15 +96,14 @@ void equip(Puppet& puppet) {
 void random_calls() {
   Puppet puppets[] = {Puppet(0), Puppet(1), Puppet(2)};
   uint64_t seed = 1;
-  for (unsigned i = 0; i < 3; ++i) {
-    equip(puppets[i]);
-    puppets[i].start(call_anything, seed++);
-  }
+  require(bank.allocate(Kind::capability_page, stock.at).has_value());
+  for (Puppet& puppet : puppets) puppet.buy(equal_schedule);
   while (true) {
-    for (Puppet& puppet : puppets) {
-      burn(3'000'000);
-      require(puppet.process().stop().has_value());
-      puppet.start(call_anything, seed++);
+    for (unsigned i = 0; i < std::size(puppets); ++i) {
+      require(puppets[i].process().stop().has_value());
+      equip(puppets[i], i);
+      puppets[i].start(call_anything, seed++);
+      burn(100'000);
     }
   }
 }

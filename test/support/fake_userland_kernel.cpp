@@ -487,7 +487,7 @@ Result FakeUserlandKernel::list(FakeObject* bank, Message& message) {
   message.words[2] = all[next].second;
   message.words[3] = used(*all[next].first);
   message.words[4] = all[next].first->limit;
-  message.words[5] = 0;
+  message.words[5] = all[next].first->is_dying;
   return Result::ok;
 }
 

@@ -51,6 +51,7 @@ struct FakeObject {
   FakeObject* parent = nullptr;
   uint64_t limit = bank_unlimited;
   uint32_t account = 0;
+  bool is_dying = false;
   std::vector<FakeObject*> bought;
   std::vector<FakeObject*> banks;
 };

@@ -124,7 +124,8 @@ class Storm {
 template <typename Strike>
 [[noreturn]] void rage(Strike strike) {
   Storm storm(row.seed);
-  row.strikes = row.in_midst = 0;
+  row.strikes = 0;
+  row.in_midst = 0;
   for (unsigned i = 0; i < rounds_max && (i < rounds || row.in_midst < in_midst_min); ++i) {
     storm.rest();
     row.in_midst = row.in_midst + is_half_filled(row.notes.buffer);

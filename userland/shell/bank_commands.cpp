@@ -105,6 +105,14 @@ void show_one(Shell& shell, std::string_view wanted, uint32_t own_account) {
 
 }  // namespace
 
+bool is_ending(uint32_t account) {
+  BankWalk walk;
+  while (const auto bank = walk.next()) {
+    if (bank->step.account == account) return bank->step.is_dying;
+  }
+  return false;
+}
+
 void run_banks(Shell& shell, const Words& words) {
   const auto own = shell_register::bank.status();
   if (!own) {

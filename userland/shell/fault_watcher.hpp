@@ -23,7 +23,8 @@ struct ProgramFault {
 
 class FaultWatcher {
  public:
-  // The watcher has what it is given in registers of the same numbers, so that `tell` and `has_stopped` can use it as the shell does.
+  // The watcher has what it is given in registers of the same numbers, so that `tell` and `has_stopped` can use it as the
+  // shell does.
   struct Parts {
     BankCapability bank;          // pays
     NodeCapability space;         // of both

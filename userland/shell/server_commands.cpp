@@ -256,7 +256,7 @@ void run_destroy(Shell& shell, const Words& words) {
     shell.say("interrupted: the bank had not answered; ", server.name.view(), " may be destroyed all the same, destroy tells\n");
     return;
   }
-  if (*done == Result::dying) {
+  if (*done != Result::ok && is_ending(server.account)) {
     shell.say_error(server.name.view(), " is being destroyed; destroy tells when it is gone");
     return;
   }

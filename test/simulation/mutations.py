@@ -246,7 +246,7 @@ FAULTS = [
      "believed_copy(whole, {copies[0], copies[1]})", "whole[0] ? std::optional(0u) : whole[1] ? std::optional(1u) : std::nullopt"),
     ("image verify asks a tag about what the log holds", "tools/image_view.cpp", "if (records_[n].is_in_log) continue;", ""),
     ("image verify believes every body", "tools/image_view.cpp", "== record.checksum ? Body::good : Body::bad", "== record.checksum ? Body::good : Body::good"),
-    ("a frame that is to be taken away is read for each who asks", "fetcher.cpp", "  if (wanted != Wanted::contents) descriptor.flags |= leaving;", "  if (false) {}"),
+    ("a frame that is to be taken away is read for each who asks", "fetcher.cpp", "  if (wanted == Wanted::last_identity || wanted == Wanted::what_is_left) descriptor.flags |= leaving;", "  if (false) {}"),
     ("what is known of a damaged frame forgotten", "fetcher.cpp", "  parts.cache[slot].flags |= body_absent | body_lost;\n", ""),
     ("who waited for the disk not woken", "fetcher.cpp", "  parts.client->wake(WaitChannel::of(Reason::frame, descriptor.number.value));\n", ""),
 ]

@@ -230,14 +230,13 @@ void Fetcher::body_ended(StoreParts& parts, const IoResult& result) {
   finish(parts, slot, FrameState::clean);
 }
 
-// A disk may give wrongly what it holds. Its place is the one that it was: nothing has happened since.
+// A disk may give wrongly what it holds. It stands where it stood, or at home, if the log has been forgotten since.
 void Fetcher::read_again(StoreParts& parts, const IoResult& result) {
   const CacheSlot slot = result.argument & slot_bits;
   const FrameNumber number = parts.cache[slot].number;
-  const bool is_in_log = result.purpose == IoPurpose::body_read_log;
-  read_body(parts, slot,
-            is_in_log ? parts.geometry.log_block(parts.directory.find(number)->place) : parts.geometry.home_block(number),
-            result.context, result.purpose, (result.argument >> slot_bit_count) + 1);
+  const SummaryEntry* entry = result.purpose == IoPurpose::body_read_log ? parts.directory.find(number) : nullptr;
+  read_body(parts, slot, entry ? parts.geometry.log_block(entry->place) : parts.geometry.home_block(number), result.context,
+            entry ? IoPurpose::body_read_log : IoPurpose::body_read_home, (result.argument >> slot_bit_count) + 1);
 }
 
 void Fetcher::tag_ended(StoreParts& parts, const IoResult& result) {

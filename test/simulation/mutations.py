@@ -103,7 +103,7 @@ FAULTS = [
     # --- reading
     ("body's checksum not compared", "fetcher.cpp", "if (body_checksum(body, parts.cache[slot].number) != result.context) {", "if (false) {"),
     ("a body that comes wrongly once is lost", "fetcher.cpp", "+ 1 < body_reads_max) return read_again", "+ 1 < 1) return read_again"),
-    ("a body of the log read again at home", "fetcher.cpp", "is_in_log ? parts.geometry.log_block(", "false ? parts.geometry.log_block("),
+    ("a body of the log read again at home", "fetcher.cpp", "slot, entry ? parts.geometry.log_block(", "slot, false ? parts.geometry.log_block("),
     ("who asks what a frame is keeps it from being read", "fetcher.cpp", "if (wanted == Wanted::last_identity || wanted == Wanted::what_is_left) descriptor.flags |= leaving;", "if (wanted != Wanted::contents) descriptor.flags |= leaving;"),
     ("a frame that is fetched puts another out", "fetcher.cpp", "    cache_wanted_ = true;\n    hand_steps_left_ = sweep_steps(4);\n", "    cache_wanted_ = true;\n    hand_steps_left_ = sweep_steps(4);\n    if (const CacheSlot victim = parts.cache.find_victim(parts.committed_epoch, steps_per_call); victim != no_slot) evict(parts, victim);\n"),
     ("contents of a frame not checked", "fetcher.cpp", "if (!wrong.empty()) return lost_body(parts, slot, wrong);", ""),

@@ -64,7 +64,12 @@ def alone_in(directory):
     except OSError as error:
         raise Refusal(f"nothing can be built in {directory}: {error.strerror} (PERDURE_BUILD names another folder)") from None
     with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if sys.stderr.isatty():
+                print(f"waiting for another build in {directory}", file=sys.stderr, flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 

@@ -8,7 +8,7 @@
 // What is void must be so by its version, too: the place of what was revoked is sold again, and the copies are tried once
 // more. And what is destroyed has been on the disk before, so that it would be there again if its end were not written.
 //
-// The row cuts the power itself, twice. It says which generation the revocation is in before it does; whoever leads it
+// The row cuts the power itself, twice. It says which generation the revocation is in before it does; the script that leads it
 // from outside can see that the machine goes on from that one, or a later one.
 #include "userland/demo/actor.hpp"
 #include "userland/demo/power_cut.hpp"

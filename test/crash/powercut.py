@@ -17,8 +17,7 @@ from perdure_host.write_log import FLUSH, Entry, WriteLog
 TIME_LIMIT_SECONDS = 3600
 
 CUTS, CUTS_LONG = 8, 300
-LAST_LINES = (r"largest generation that was reported: (\d+) frames\n"
-              r"powercut: (\d+) cuts, (\d+) operations acknowledged, 0 lost, 0 torn, image verified")
+LAST_LINE = r"powercut: (\d+) cuts, (\d+) operations acknowledged, 0 lost, 0 torn, image verified"
 
 # What is spoilt, in the order of test/powercut/world.hpp, and what the world says then. A message: once it has been sent.
 SPOILT = ("pages of memory are of different steps", "capabilities are of different steps",
@@ -35,10 +34,9 @@ def test(lab):
     cuts = CUTS_LONG if lab.long else CUTS
     result = subprocess.run([SCRIPTS / "powercut", "--cuts", str(cuts), "--seed", str(lab.seed)],
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    found = re.fullmatch(LAST_LINES, result.stdout.rstrip("\n"))
+    found = re.fullmatch(LAST_LINE, result.stdout.rstrip("\n"))
     assert result.returncode == 0 and found, result.stdout
-    # How large the largest generation was is told, not judged: the clock begins them, so on a slow host they are small.
-    assert int(found[2]) == cuts and int(found[3]) > 0, result.stdout
+    assert int(found[1]) == cuts and int(found[2]) > 0, result.stdout
     print(result.stdout)
 
 

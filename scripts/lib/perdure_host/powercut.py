@@ -10,9 +10,11 @@ What it holds, and what of it is judged after each cut:
              middle of calls, all of one step; it changes more than a segment of the log holds (test/powercut)
   aliases    of the shell's, wrapped, revoked and forgotten
 
-All of it together has to be what it was at one instant.
+All of it together has to be what it was at one instant. Each third cut comes while a generation is written that is larger
+than a segment of the log; the others at random instants of a busy session.
 """
 
+import contextlib
 import dataclasses
 import random
 import re
@@ -23,6 +25,7 @@ import time
 from . import image, judges
 from .console import ConsoleClosed
 from .patience import end_of
+from .roots import BLOCK, areas_of, segment_blocks_of
 from .shell import Shell
 from .workplace import BUILD
 from .write_log import FLUSH, CrashDisk, WriteLog
@@ -146,7 +149,6 @@ class Session:
         self.log = directory / "write.log"
         self.entries = Entries()
         self.books = Books(State(), self.seen)
-        self.largest_generation = 0  # frames
         self.reported_log_size = 0  # of the write log, when a checkpoint was last reported
 
     def seen(self, state):
@@ -167,13 +169,14 @@ class Session:
             assert self.ask_world(machine, "look") == "0"
             machine.checkpoint()
 
-    def cut_once(self):
-        shutil.copyfile(self.disk, self.base)
-        self.log.write_bytes(b"")
-        self.reported_log_size = 0
-        with Shell(self.disk, [f"interval={INTERVAL_MS}"], write_log=self.log) as machine:
-            machine.boot()
-            machine.clear_line()
+    def cut(self, number):
+        if number % 3 == 0:
+            self._cut_large_generation()
+        else:
+            self._cut_busy_session()
+
+    def _cut_busy_session(self):
+        with self._begin(INTERVAL_MS) as machine:
             self._compare(machine)
             plug = threading.Timer(self.random.random() * SECONDS_MAX, machine.pull_the_plug)
             plug.start()
@@ -182,7 +185,33 @@ class Session:
                     self._command(machine)
             except ConsoleClosed:
                 plug.join()
-        self._leave_what_a_disk_may()
+        log = WriteLog.read(self.log)
+        self._leave_what_a_disk_may(log, self.instant(log))
+
+    def _cut_large_generation(self):
+        """Nothing else begins a checkpoint meanwhile, so it does not depend on the host how large it is. That it is
+        committed is not noted: the cut is as if it had come earlier."""
+        with self._begin(interval=0) as machine:
+            self._compare(machine)
+            self._checkpoint(machine)
+            self._stir(machine)
+            machine.checkpoint()
+            machine.pull_the_plug()
+        log = WriteLog.read(self.log)
+        blocks, first, end = self.largest_generation(log)
+        assert blocks > segment_blocks_of(self.base), f"the largest generation has only {blocks} blocks"
+        self._leave_what_a_disk_may(log, self.random.randint(first, end))
+
+    @contextlib.contextmanager
+    def _begin(self, interval):
+        """A machine at its prompt, whose writes are logged."""
+        shutil.copyfile(self.disk, self.base)
+        self.log.write_bytes(b"")
+        self.reported_log_size = 0
+        with Shell(self.disk, [f"interval={interval}"], write_log=self.log) as machine:
+            machine.boot()
+            machine.clear_line()
+            yield machine
 
     def last_look(self):
         with Shell(self.disk, ["interval=0"]) as machine:
@@ -204,8 +233,6 @@ class Session:
         done = self.books.changes()
         machine.checkpoint()
         self._is_reported(done)
-        frames = re.search(r"last checkpoint .*, (\d+) frames", machine.run("status"))
-        self.largest_generation = max(self.largest_generation, int(frames[1]))
 
     def _start_and_destroy(self, machine):
         machine.run("start counter scratch 32")
@@ -256,10 +283,9 @@ class Session:
             assert time.monotonic() < end, "torn: a caller of the world has got no answer, or makes no call"
         return answer
 
-    def _leave_what_a_disk_may(self):
-        log = WriteLog.read(self.log)
+    def _leave_what_a_disk_may(self, log, instant):
         crash = CrashDisk(self.base, log, self.disk)
-        crash.move_to(self.instant(log))
+        crash.move_to(instant)
         crash.keep_some(self.random)
         crash.close()
         judges.judge(self.disk)
@@ -273,6 +299,20 @@ class Session:
         if dice < BEFORE_A_FLUSH and flushes:
             return self.random.choice((flushes[0], self.random.choice(flushes)))  # the first: what was reported is at stake
         return self.random.randint(reported, end) if dice < BEFORE_A_FLUSH + AT_A_WRITE else end
+
+    def largest_generation(self, log):
+        """Of those written since the last report: (blocks of the log, its first entry, the entry behind its first
+        root)."""
+        areas = areas_of(self.base)
+        first, blocks, generations = log.count_at(self.reported_log_size), set(), []
+        for place in range(first, len(log.entries)):
+            entry = log.entries[place]
+            written = range(entry.offset // BLOCK, (entry.offset + len(entry.data)) // BLOCK)
+            if written and written.start in areas["roots"]:
+                generations.append((len(blocks), first, place + 1))
+                first, blocks = place + 1, set()
+            blocks.update(block for block in written if block in areas["log"])
+        return max(generations)
 
     # --- what it knows --------------------------------------------------------------------------------
 

@@ -33,11 +33,20 @@ def root_at(file, place):
     return (sequence, generation) if magic == MAGIC else None
 
 
-def areas_of(path):
-    """By name, the blocks of each part of an image: checkpoint/geometry.hpp."""
+def geometry_of(path):
+    """(blocks, segments, blocks of each, tag frames, frames): checkpoint/geometry.hpp."""
     with open(path, "rb") as file:
         file.seek(GEOMETRY_PLACE)
-        _, segments, segment_blocks, tag_frames, frames = struct.unpack(GEOMETRY_FORMAT, file.read(32))
+        return struct.unpack(GEOMETRY_FORMAT, file.read(struct.calcsize(GEOMETRY_FORMAT)))
+
+
+def segment_blocks_of(path):
+    return geometry_of(path)[2]
+
+
+def areas_of(path):
+    """By name, the blocks of each part of an image."""
+    _, segments, segment_blocks, tag_frames, frames = geometry_of(path)
     log_end = LOG_START + segments * segment_blocks
     home = log_end + tag_frames
     return {"roots": range(0, LOG_START), "log": range(LOG_START, log_end), "first tags": range(log_end, home),

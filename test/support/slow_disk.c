@@ -26,7 +26,7 @@ static double chance(void) {
   if (state == 0) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    state = ((uint64_t)now.tv_nsec * 0x9e3779b97f4a7c15u) ^ (uintptr_t)&state | 1;
+    state = (((uint64_t)now.tv_nsec * 0x9e3779b97f4a7c15u) ^ (uintptr_t)&state) | 1;
   }
   state ^= state << 13;
   state ^= state >> 7;

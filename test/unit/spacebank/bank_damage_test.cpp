@@ -80,7 +80,7 @@ TEST_CASE("nothing more is sold in a row that cannot be read, and what was sold 
     const Place first = bought(store, bank, kind);
     const Place second = bought(store, bank, kind);
     store.range.damaged.insert(number(first.frame));
-    for (unsigned i = 0; i < info(kind).objects_per_frame + 3; ++i) {
+    for (int i = 0; i < info(kind).objects_per_frame + 3; ++i) {
       CHECK(bought(store, bank, kind).frame != first.frame);
       REQUIRE(store.problem() == "");
     }

@@ -8,13 +8,11 @@
 
 namespace perdure {
 
-// ONE-ACTIVITY: each names the other. Two processes with one activity, or the reverse, would stand in
-// the lines twice.
+// ONE-ACTIVITY: each names the other; `process` is the one that the activity names. Two processes with one activity, or
+// the reverse, would stand in the lines twice.
 bool Kernel::is_bound(const Process& process, ActivityRef ref) {
-  const Activity& activity = scheduler.at(ref);
-  const Capability& bound = process.control.activity;
-  return is_activity_of(activity, process) && bound.object == ObjectId::of(store.descriptor(ref.slot()).number, ref.index()) &&
-         bound.version == activity.version;
+  return names(process.control.activity, ObjectId::of(store.descriptor(ref.slot()).number, ref.index()),
+               scheduler.at(ref).version);
 }
 
 // ONE-ACTIVITY: who is ready is running, or waits for an answer with a deadline, or waits open and has to
@@ -38,11 +36,8 @@ void Kernel::put_to_rest(ActivityRef ref) {
   forget_place(activity);
   activity.runnable = activity.awaits_deadline = 0;
   Capability bound = process_of(activity);
-  const auto found = look_up(store, bound);
   const uint64_t frame = bound.object.frame().value;
-  if (found || found.error().why != Failure::Why::void_capability) {
-    return warning("a process makes no sense and does not run; its frame is", frame);
-  }
+  if (look_up(store, bound)) return warning("a process makes no sense and does not run; its frame is", frame);
   activity.process = {};
   activity.process_version = {};
   warning("a process that was to run is gone; its frame was", frame);

@@ -91,11 +91,9 @@ Scheduler::Client Scheduler::client_of(CacheSlot server) {
   return {slot};
 }
 
+// Or another process, if the hint is old: that is looked at in vain.
 CacheSlot Scheduler::callee_of(const Process& client) {
-  const CacheSlot callee = client.control.callee;
-  if (!is_process(callee)) return no_slot;
-  const CacheSlot its_client = client_of(callee).slot;
-  return its_client != no_slot && &process_in(its_client) == &client ? callee : no_slot;
+  return is_process(client.control.callee) ? client.control.callee : no_slot;
 }
 
 Standing Scheduler::lent(CacheSlot server, Standing now) {

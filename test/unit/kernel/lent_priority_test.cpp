@@ -5,6 +5,9 @@
 // of a server by way of which it was called.
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+#include <cstring>
+
 #include "test/unit/kernel/scripted_guest.hpp"
 
 using namespace perdure;
@@ -317,4 +320,49 @@ TEST_CASE("a client whose call was accepted lends after a restart, too") {
   beside.run(300);
   CHECK(beside.work_left == 0);
   CHECK(beside.client_steps > 0);
+}
+
+// The kernel makes no such capability: an image may say so.
+TEST_CASE("what stands for an answer and names no client of that version lends nothing, and is not written") {
+  for (const bool is_process : {true, false}) {
+    CAPTURE(is_process);
+    Beside beside;
+    Capability named = is_process ? beside.silent.process : beside.world.make(Kind::page);
+    if (!is_process) std::memset(beside.world.bytes(named), 0xa5, frame_bytes);
+    auto& its = reinterpret_cast<Process*>(beside.world.bytes(named))->control;
+    its.callee = 0xa5a5'a5a5;
+    if (is_process) named.version = Version{named.version.value + 1};
+    named.type = CapabilityType::resume;
+    named.payload = its.call_count;
+    beside.world.set_program(beside.server, [&](Process& p) {
+      p.capability_registers[resume_register] = named;
+      beside.sleep(p);
+    });
+    beside.begin();
+    CHECK(its.callee == 0xa5a5'a5a5);
+  }
+}
+
+// The hint is as old as the last look: another frame may stand in that place by now.
+TEST_CASE("the end of a call does not take a page for the server that had it") {
+  Beside beside;
+  const Capability page = beside.world.make(Kind::page);
+  std::memset(beside.world.bytes(page), 0xa5, frame_bytes);
+  bool has_called = false, has_returned = false;
+  beside.world.set_program(beside.client, [&](Process& p) {
+    has_returned = has_called;
+    if (std::exchange(has_called, true)) return beside.sleep(p);
+    call(another, {1})(p);
+    p.registers.r15 = beside.world.kernel().machine_time_ns() + 10'000'000;
+  });
+  beside.world.start();
+  beside.run(20);
+  REQUIRE(has_called);
+  ProcessControl& client = beside.world.process(beside.client).control;
+  REQUIRE(client.state == ProcessState::waiting);
+  client.callee = beside.world.kernel().store.find(page.object.frame());
+  beside.run(200);
+  REQUIRE(has_returned);
+  const std::byte* bytes = beside.world.bytes(page);
+  CHECK(std::all_of(bytes, bytes + frame_bytes, [](std::byte one) { return one == std::byte{0xa5}; }));
 }

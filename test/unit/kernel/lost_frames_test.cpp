@@ -131,6 +131,25 @@ TEST_CASE("a lost schedule that is rescinded gives nobody its priority any more"
   CHECK(owner.world.kernel().scheduler.standing(owner.world.process(important)).priority == 0);
 }
 
+TEST_CASE("a process whose schedule is lost runs at the lowest priority, and is asked no more about it") {
+  Owner owner;
+  owner.world.open_new_rows();
+  uint64_t steps_of_important = 0;
+  const Guest important = owner.world.new_guest([&](Process&) { ++steps_of_important; }, 9);
+  owner.world.start();
+  run_checked(owner.world, 60);
+  REQUIRE(steps_of_important > 50);
+  owner.lose(owner.world.process(important).schedule);
+  owner.world.cut_and_boot();
+  run_checked(owner.world, 60);
+  steps_of_important = 0;
+  run_checked(owner.world, 60);  // the owner computes, which is more important
+  CHECK(steps_of_important == 0);
+  const Standing now = owner.world.kernel().scheduler.standing(owner.world.process(important));
+  CHECK(now.is_known);
+  CHECK(now.priority == 0);
+}
+
 TEST_CASE("a lost process is destroyed, and its activity finds that it has nobody to run, and can be bound again") {
   Owner owner;
   uint64_t count = 0;

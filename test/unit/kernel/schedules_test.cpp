@@ -91,6 +91,26 @@ TEST_CASE("a process that is stopped, or sleeps, can be given a schedule, and go
   }
 }
 
+TEST_CASE("a process whose schedule is taken out of it runs at the lowest priority") {
+  KernelWorld world;
+  bool now = false;
+  const Guest other = world.new_guest([](Process&) {}, 5);
+  const Guest owner = world.new_guest([&](Process& p) {
+    act_when(now, p, call(5, {method::store, process_slot::schedule}, 6));  // what is stored is void
+  }, 6);
+  world.process(owner).capability_registers[5] = other.process;
+  world.start();
+  run_checked(world, 30);
+  REQUIRE(world.kernel().scheduler.standing(world.process(other)).priority == 5);
+  now = true;
+  while (now) run_checked(world, 1);
+  run_checked(world, 30);
+  REQUIRE(world.process(other).schedule.is_void());
+  const Standing standing = world.kernel().scheduler.standing(world.process(other));
+  CHECK(standing.is_known);
+  CHECK(standing.priority == 0);
+}
+
 TEST_CASE("no schedule gets above the highest ceiling that is held, whatever is done with them") {
   constexpr unsigned held_count = 3;
   constexpr uint8_t highest_held = 3;

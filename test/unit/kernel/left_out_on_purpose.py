@@ -7,12 +7,14 @@ The line is as leave_out.py shows it; for an operand or a comparison that is wha
 TIME = "saves time only: what follows finds nothing to do"
 LOOKED_AT = "who is not known to be as it was stands among those that are looked at: it comes to the same a little later"
 WOKEN = "only the chaos of a test boot goes by the count of who was woken, and the next move of this one takes it back"
+OFTENER = "lets interrupts in behind each step, which is only slower"
+NO_ERROR = "what was found has no error; what stands in the place of one is none of these"
+NOT_THERE = "what is not there is not runnable, and awaits nothing"
 
 ON_PURPOSE = {
     # --- destruction.cpp
     ("kernel/destruction.cpp", "check", "if (capabilities[i].type != CapabilityType::resume) continue;"): TIME,
     ("kernel/destruction.cpp", "check", "if (!(allocated >> index & 1)) continue;"): TIME,
-    ("kernel/destruction.cpp", "operand", "if (ref == own) continue;"): TIME,
     ("kernel/destruction.cpp", "check", "if (const Outcome o = retire_activity(own); o.is_obstacle()) return o;"):
         "the process is current, so in memory and writable",
     # --- lines.cpp
@@ -40,8 +42,6 @@ ON_PURPOSE = {
         "of the two, what the first one finds the second finds, too; and who is current has nothing in its way",
     ("kernel/destruction.cpp", "check", "if (const Outcome o = retire_object(slot, index, frame); o.is_obstacle()) return o;"):
         "of the objects that it is called for here (not activities) none has anything in its way",
-    ("kernel/destruction.cpp", "check", "if (frame.value == 0) return nullptr;"):
-        "frame 0 is none of activities; it would only be read for nothing",
     # --- scheduler.cpp
     ("kernel/scheduler.cpp", "operand", "if (store_->descriptor(slot).state == FrameState::fetching) return {reason, slot};"):
         "what is waited for has a place, or nobody would be told to wait for it",
@@ -63,6 +63,20 @@ ON_PURPOSE = {
     ("kernel/priorities.cpp", "effect", "now.is_known &= its.is_known;"): LOOKED_AT,
     ("kernel/priorities.cpp", "check", "if (bound.is_void()) return {};"):
         "it would be looked for in frame 0, which is none of activities",
+    ("kernel/priorities.cpp", "comparison", "if ((done + 1) % steps_between_interrupts >= 0) machine::let_interrupts_in();"): OFTENER,
+    ("kernel/priorities.cpp", "comparison", "if (count % steps_between_interrupts >= 0) machine::let_interrupts_in();"): OFTENER,
+    # --- restart_list.cpp
+    ("kernel/restart_list.cpp", "check", "if (!(allocated >> index & 1)) continue;"): NOT_THERE,
+    ("kernel/restart_list.cpp", "operand", "if (!(allocated >> index)) continue;"): NOT_THERE,
+    ("kernel/restart_list.cpp", "check",
+     "if ((before.value != 0 && first == nullptr) || (behind.value != 0 && second == nullptr)) return;"):
+        "both have just been read; the cache would have to drop one, and then the disk to lose it",
+    ("kernel/restart_list.cpp", "check", "if (frame.value == 0) return nullptr;"):
+        "frame 0 is none of activities; it would only be read for nothing",
+    ("kernel/restart_list.cpp", "operand", "if (slot.error().why == Absent::Why::stall) return std::unexpected(slot.error().stall);"):
+        NO_ERROR,
+    ("kernel/restart_list.cpp", "operand", "if (store.descriptor(*slot).identity.kind != Kind::activity) return nullptr;"):
+        "where there is no slot stands the reason, a small number: that slot holds no row of activities",
     # --- invocation.cpp
     ("kernel/invocation.cpp", "call", "forget_place(*current_line_);"):
         "the next call that ends forgets it; until then it is only slower",
@@ -92,8 +106,6 @@ ON_PURPOSE = {
     # --- kernel.cpp
     ("kernel/kernel.cpp", "call", "machine::set_boot_mark(static_cast<uint32_t>(boot_epoch));"):
         "a register of the processor, which the fake machine has not",
-    ("kernel/kernel.cpp", "check", "if (!(header.allocated >> index & 1)) continue;"):
-        "what is not there is not runnable, and awaits nothing",
     ("kernel/kernel.cpp", "call", "await_disk();"):
         "nothing has to be fetched: the rows of activities have just been read",
     ("kernel/kernel.cpp", "check", "if (store.is_current(slot)) continue;"): TIME,

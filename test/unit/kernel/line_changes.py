@@ -18,7 +18,7 @@ PRELUDE = ('extern "C" char* getenv(const char*) noexcept; extern "C" int atoi(c
            "{ return !__builtin_is_constant_evaluated() && number == chosen_change; } ")
 
 # Up to its condition, behind a declaration if it has one; the condition; the rest.
-CHECK = re.compile(r"^(\s*(?:\}? ?else )?if \((?:[^;]*; )?)([^;]*)(\) (?:\[\[\w+\]\] )?(?:return|continue|break)\b.*;\s*)$")
+CHECK = re.compile(r"^(\s*(?:\}? ?else )?if \((?:[^;]*; )?)([^;]*)(\) (?:\[\[\w+\]\] )?(?:return|continue|break)\b.*;\s*(?://.*)?)$")
 EFFECT = re.compile(r"^(\s*)((?:\+\+|--)[\w.\[\]()>-]+|[\w.\[\]()*>-]+ (?:\|=|&=) [^;]*);(\s*(?://.*)?)$")
 CALL = re.compile(r"^(\s*)(?!return\b|assert_that\b)([\w.:>-]+\(.*\));(\s*(?://.*)?)$")
 # What can be left out of a chain: no parenthesis is open in it.

@@ -168,6 +168,69 @@ TEST_CASE("a damaged row, and those beside it, are destroyed; rows are made; the
   }
 }
 
+// Else all between the two would be lost for ever.
+TEST_CASE("a gap is not closed while a row beside it may come back") {
+  constexpr unsigned count = 7;
+  for (const auto& [gone, damaged] : {std::pair{4u, 1u}, {1u, 4u}}) {
+    CAPTURE(gone, damaged);
+    Rows rows(count);
+    rows.damage(rows.row(gone));
+    rows.world.cut_and_boot();
+    REQUIRE(rows.destroy(rows.row(gone)) == Result::ok);
+    rows.world.page_out({});
+    rows.damage(rows.row(damaged));
+    rows.world.cut_and_boot();
+    CHECK(was_told(lost));
+    CHECK_FALSE(was_told(gap));
+    CHECK(rows.who_runs() == all_but(count, {1, 2, 3, 4}));
+    rows.world.take_checkpoint();
+    rows.damage(rows.row(damaged));  // the bits turn back
+    rows.world.cut_and_boot();
+    CHECK(was_told(gap));
+    CHECK(rows.who_runs() == all_but(count, {gone}));
+  }
+}
+
+TEST_CASE("a row that cannot be read is told, whatever numbers the rows beside it have") {
+  constexpr unsigned count = 6;
+  Rows rows(count);
+  REQUIRE(rows.destroy(rows.row(0)) == Result::ok);
+  REQUIRE(rows.make_row(rows.row(0).value) == Result::ok);  // the newest has the lowest number
+  rows.world.page_out({});
+  rows.damage(rows.row(3));
+  rows.world.cut_and_boot();
+  CHECK(was_told(lost));
+  CHECK(rows.who_runs() == all_but(count, {0, 3}));
+}
+
+TEST_CASE("a gap in front of all rows is closed") {
+  Rows rows(4);
+  REQUIRE(rows.make_row(first_free + 1) == Result::ok);
+  rows.world.page_out({});
+  rows.damage({first_free + 1});
+  rows.world.cut_and_boot();
+  REQUIRE(rows.destroy({first_free + 1}) == Result::ok);
+  for (const bool is_first : {true, false}) {
+    rows.world.take_checkpoint();
+    rows.world.cut_and_boot();
+    CHECK(was_told(gap) == is_first);
+    CHECK(rows.who_runs() == all_but(4, {}));
+  }
+}
+
+TEST_CASE("a row beside one that cannot be read is destroyed, and the list still ends where it did") {
+  Rows rows(4);
+  for (const unsigned i : {0, 1, 2}) REQUIRE(rows.destroy(rows.row(i)) == Result::ok);
+  for (const unsigned i : {2, 1, 0}) REQUIRE(rows.make_row(rows.row(i).value) == Result::ok);  // the last has the highest number
+  rows.world.page_out({});
+  rows.damage(rows.row(2));
+  rows.world.cut_and_boot();
+  REQUIRE(rows.destroy(rows.row(1)) == Result::ok);
+  rows.world.take_checkpoint();
+  rows.world.cut_and_boot();
+  CHECK(rows.who_runs() == std::vector<unsigned>{3});
+}
+
 TEST_CASE("a row is made although the newest one cannot be read, and both ends are found") {
   Rows rows(4);
   // The newest row is then one of nobody.

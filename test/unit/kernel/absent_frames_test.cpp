@@ -281,7 +281,7 @@ TEST_CASE("a row of activities goes when there is room to write that in the rows
 }
 
 TEST_CASE("what a call is to change waits for room in the log, and is unchanged until then") {
-  constexpr unsigned number = 9, activity = 10, schedule = 11;  // registers that are sent
+  constexpr unsigned number = 9, activity = 10, schedule = 11, page = 12;  // registers that are sent
   const std::tuple<const char*, Kind, std::array<uint64_t, 6>, unsigned> changes[] = {
       {"a slot of a node", Kind::node, {method::store, 3}, number},
       {"a node's settings", Kind::node, {method::node_set, 0, 0}, number},
@@ -294,6 +294,8 @@ TEST_CASE("what a call is to change waits for room in the log, and is unchanged 
       {"the ceiling of the schedule that is sent", Kind::schedule, {method::schedule_derive, 2}, schedule},
       {"a register of a process", Kind::process, {method::store, 3}, number},
       {"a process that is started", Kind::process, {method::process_start}, activity},
+      {"the registers of a process", Kind::process, {method::process_set_registers}, 0},
+      {"a page that is copied to", Kind::page, {method::page_copy_from}, page},
   };
   for (const auto& [name, kind, words, sent] : changes) {
     INFO(name);
@@ -305,8 +307,13 @@ TEST_CASE("what a call is to change waits for room in the log, and is unchanged 
     const Guest guest = world.new_guest([&, asking = words, sent = sent](Process& p) {
       if (asked && told.empty()) note(told)(p);
       asked = asked || now;
-      act_when(now, p, call(5, asking, sent));
+      const bool sets_registers = asking[0] == method::process_set_registers;
+      act_when(now, p, [&](Process& q) {
+        KernelWorld::invoke(q, Invocation::call, 5, asking, sent, 0, sets_registers ? sizeof(Registers) : 0, Guest::memory);
+      });
     });
+    world.write(guest.pages[0]);
+    world.process(guest).capability_registers[page] = world.make(Kind::page);
     world.process(guest).capability_registers[5] = sent == schedule ? world.process(guest).schedule : object;
     world.process(guest).capability_registers[number] = number_capability(77);
     world.process(guest).capability_registers[activity] = world.make(Kind::activity);
@@ -317,7 +324,7 @@ TEST_CASE("what a call is to change waits for room in the log, and is unchanged 
       if (i % 10 == 9) world.page_out({});
     }
     run_checked(world, 4);  // its own frames may be changed
-    world.bytes(object);
+    for (const Capability& needed : {object, guest.pages[0], world.process(guest).capability_registers[page]}) world.bytes(needed);
     REQUIRE(world.use_up_room(world.kernel().store.find(object.object.frame())));
     world.unwritable_is_watched = true;
     const Generation before = world.kernel().store.committed_generation();

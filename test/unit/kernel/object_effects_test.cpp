@@ -50,6 +50,16 @@ TEST_CASE("the registers of a process are told, and set") {
   }
 }
 
+TEST_CASE("a page is copied") {
+  Trial trial;
+  const Capability to = trial.world.make(Kind::page), from = trial.world.make(Kind::page);
+  std::memset(trial.world.bytes(from), 0x5a, frame_bytes);
+  trial.held(tried) = to;
+  trial.held(kept + 1) = from;
+  CHECK(trial.result_of(call(tried, {method::page_copy_from}, kept + 1)) == ok);
+  CHECK(std::memcmp(trial.world.bytes(to), trial.world.bytes(from), frame_bytes) == 0);
+}
+
 TEST_CASE("a node's settings are set, and what was mapped by the old ones is gone") {
   KernelWorld world;
   bool now = false;

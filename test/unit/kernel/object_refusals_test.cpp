@@ -162,6 +162,7 @@ const Case cases[] = {
 
     {"an unknown method of a console", console, {1}, nothing, Result::unknown_method},
     {"a console of another boot", old_console, {method::console_read, 1}, nothing, Result::restarted},
+    {"an unknown method of a number", number, {method::fetch}, nothing, Result::unknown_method},
     {"an unknown method of the devices", devices, {1}, nothing, Result::unknown_method},
     {"an unknown method of a capability page", slots, {1}, nothing, Result::unknown_method},
     {"a capability page, reduced", slots, {method::memory_reduce, restriction::read_only}, nothing, ok},

@@ -273,6 +273,35 @@ TEST_CASE("who uses memory that is destroyed is stopped at the next access") {
   }
 }
 
+TEST_CASE("who waits at a wrapper is told when its row is destroyed, wherever in the row it stands") {
+  for (const unsigned index : {0u, 1u, 5u}) {
+    CAPTURE(index);
+    KernelWorld world;
+    std::vector<uint64_t> told;
+    bool now = false;
+    world.open_new_rows();
+    Capability wrapper = world.make(Kind::wrapper);
+    while (wrapper.object.index() != index) wrapper = world.make(Kind::wrapper);
+    if (index > 0) {  // it is the only one
+      auto& header = *reinterpret_cast<RowHeader*>(world.bytes(wrapper));
+      header.allocated = uint64_t{1} << index;
+    }
+    world.object<Wrapper>(wrapper).flags = Wrapper::flag_blocked;
+    const Guest caller = world.new_guest(steps({call(5, {1}), note(told)}));
+    const Guest owner = world.new_guest([&](Process& p) { act_when(now, p, call(6, {method::range_rescind, frame_of(wrapper), 1})); });
+    world.object<Wrapper>(wrapper).target = KernelWorld::entry(owner);
+    world.process(caller).capability_registers[5] = KernelWorld::client_of(wrapper);
+    world.process(owner).capability_registers[6] = {.type = CapabilityType::range, .payload = 500};
+    world.start();
+    run_checked(world, 20);
+    REQUIRE(told.empty());
+    now = true;
+    run_checked(world, 40);
+    REQUIRE(told.size() == 2);
+    CHECK(told[0] == static_cast<uint64_t>(Result::void_capability));
+  }
+}
+
 TEST_CASE("a store after the cut is not in the generation that was cut") {
   KernelWorld world;
   const Guest writer = world.new_guest([](Process& p) {

@@ -15,6 +15,9 @@ ON_PURPOSE = {
     # --- destruction.cpp
     ("kernel/destruction.cpp", "check", "if (capabilities[i].type != CapabilityType::resume) continue;"): TIME,
     ("kernel/destruction.cpp", "check", "if (!(allocated >> index & 1)) continue;"): TIME,
+    ("kernel/destruction.cpp", "operand", "if (!(allocated >> index)) continue;"): TIME,
+    ("kernel/destruction.cpp", "operand", "if (!(allocated >> index) || ref == own) continue;"): TIME,
+    ("kernel/destruction.cpp", "operand", "for (unsigned index = 0; index < info(kind).objects_per_frame; ++index) {"): TIME,
     ("kernel/destruction.cpp", "check", "if (const Outcome o = retire_activity(own); o.is_obstacle()) return o;"):
         "the process is current, so in memory and writable",
     # --- lines.cpp

@@ -61,6 +61,8 @@ ON_PURPOSE = {
     ("kernel/scheduler.cpp", "call", "forget_wake(ref);"): WOKEN,
     ("kernel/scheduler.cpp", "operand", "for (; !bins[i].is_none(); ++i) {"):
         "no list has 2^31 activities",
+    ("kernel/scheduler.cpp", "comparison", "if (++count % steps_between_interrupts >= 0) machine::let_interrupts_in();"):
+        OFTENER,
     # --- priorities.cpp
     ("kernel/priorities.cpp", "call", "now.is_lent(highest_of(control.callers_map));"): LOOKED_AT,
     ("kernel/priorities.cpp", "effect", "now.is_known &= its.is_known;"): LOOKED_AT,

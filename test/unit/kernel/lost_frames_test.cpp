@@ -155,15 +155,19 @@ TEST_CASE("a lost process is destroyed, and its activity finds that it has nobod
   uint64_t count = 0;
   owner.world.open_new_rows();
   const Guest lost = owner.world.new_guest([&](Process&) { ++count; });
+  const Guest lost_too = owner.world.new_guest([&](Process&) { ++count; });
+  REQUIRE(frame_of(lost_too.process) > frame_of(lost.process));
   owner.world.start();
   run_checked(owner.world, 60);
-  owner.lose(lost.process);
+  for (const Guest& one : {lost, lost_too}) owner.lose(one.process);
   owner.world.cut_and_boot();
   run_checked(owner.world, 60);
   CHECK(was_told("a process cannot be read and does not run"));
+  fake_machine().console_output.clear();
   REQUIRE(owner.rescind(lost.process.object.frame()) == Result::ok);
   run_checked(owner.world, 60);
   CHECK(was_told("a process that was to run is gone"));
+  CHECK_FALSE(was_told("a process cannot be read and does not run"));  // the other one is left in peace
   const Activity& activity = owner.world.object<Activity>(lost.activity);
   CHECK_FALSE(activity.runnable);
   CHECK(activity.process.value == 0);

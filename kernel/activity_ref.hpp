@@ -19,7 +19,7 @@ struct ActivityRef {
   constexpr bool is_none() const { return value == 0; }
   constexpr CacheSlot slot() const { return (value - 1) >> ObjectId::index_bits; }
   constexpr unsigned index() const { return (value - 1) & ((1u << ObjectId::index_bits) - 1); }
-  auto operator<=>(const ActivityRef&) const = default;
+  bool operator==(const ActivityRef&) const = default;
 };
 
 }  // namespace perdure

@@ -114,7 +114,7 @@ Outcome Kernel::call_keeper(Process& process, Capability& keeper, const Outgoing
   Request request{.kernel = *this, .caller = process, .kind = Invocation::call};
   if (const Outcome o = resolve(request, &keeper); o.is_obstacle()) return o;
   if (request.capability.type != CapabilityType::entry) return Outcome::refuse(Result::void_capability);
-  const Outcome outcome = call_through(process, request.capability, message, &request, 0);
+  const Outcome outcome = call_through(process, request.capability, message, request, 0);
   if (outcome.what != Outcome::What::done) return outcome;
   ProcessControl& control = process.control;
   control.untold_trap = 0;

@@ -301,10 +301,10 @@ class Kernel final : public StoreClient {
   std::expected<std::optional<Waiting>, Outcome> prepare_waiting(Capability& resume, uint32_t length);
   std::expected<Outgoing, Outcome> outgoing(Process& caller);
   // `deadline_ns`: of a system call; 0: none.
-  Outcome call_through(Process& caller, Capability& entry, const Outgoing&, const Request*,
+  Outcome call_through(Process& caller, Capability& entry, const Outgoing&, const Request&,
                        uint64_t deadline_ns);
-  Outcome send_through(Process& caller, Capability& entry, const Outgoing&, const Request*);
-  void deliver(Commit, const Receiver&, Delivery, const Outgoing&, const Capability& resume, const Request*);
+  Outcome send_through(Process& caller, Capability& entry, const Outgoing&, const Request&);
+  void deliver(Commit, const Receiver&, Delivery, const Outgoing&, const Capability& resume, const Request&);
   bool finish_fault(ProcessControl&, Result);
   bool finish_call(Commit, const Waiting&, const Outgoing&);
   void deliver_notices(Commit, Process&);

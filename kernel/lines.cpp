@@ -95,9 +95,7 @@ void Kernel::look_at_line(ActivityRef ref, CacheSlot slot) {
   scheduler.forget_wake(ref);
   store.pin(slot);
   const auto waits_open = [&] {  // whatever an attempt has done
-    const FrameDescriptor& frame = store.descriptor(slot);
-    return frame.identity.kind == Kind::process && frame.identity.source == version &&
-           process_at(slot).control.state == ProcessState::receiving;
+    return store.descriptor(slot).identity.source == version && process_at(slot).control.state == ProcessState::receiving;
   };
   WaitChannel obstacle;
   unsigned passed = 0;
@@ -153,7 +151,7 @@ WaitChannel Kernel::attempt_for(ActivityRef caller, CacheSlot receiver) {
   slice_end_ns_ = machine::now_ns() + default_slice_ns;  // enough for any message
   slice_is_over_ = false;
   attempt_again();
-  const bool runs_on = has_current() && current_activity_ == caller;
+  const bool runs_on = current_activity_ == caller;
   if (runs_on) leave_current();
   taken_ = {};
   taker_ = no_slot;

@@ -72,31 +72,30 @@ std::expected<Kernel::Receiver, Outcome> Kernel::prepare_receiver(Capability& en
 }
 
 void Kernel::deliver(Commit commit, const Receiver& receiver, Delivery delivery, const Outgoing& message,
-                     const Capability& resume, const Request* request) {
+                     const Capability& resume, const Request& request) {
   Process& process = process_at(receiver.slot);
   Registers& registers = process.registers;
   uint64_t flags = receiver.room.length() < message.bytes.length() ? delivery_flag::truncated : 0;
-  const bool has_wrapper_payload = request != nullptr && request->is_wrapped;
-  if (has_wrapper_payload) flags |= delivery_flag::wrapper_payload;
+  if (request.is_wrapped) flags |= delivery_flag::wrapper_payload;
   deliver_capabilities(process, message.capabilities);
   process.capability_registers[resume_register] = resume;
-  if (has_wrapper_payload && request->hand_over) {
+  if (request.hand_over) {
     process.capability_registers[handed_over_register] = {.type = CapabilityType::wrapper_control,
-                                                          .version = request->wrapper_version,
-                                                          .object = request->wrapper};
+                                                          .version = request.wrapper_version,
+                                                          .object = request.wrapper};
     flags |= delivery_flag::handed_over;
   }
   registers.rax = delivery_word(delivery, flags, receiver.room.length());
   set_message_words(registers, message.words);
   registers.r13 = receiver.endpoint_id;
   registers.r14 = receiver.entry_payload;
-  registers.r15 = has_wrapper_payload ? request->wrapper_payload : 0;
+  registers.r15 = request.wrapper_payload;
   set_running(commit, process, receiver.activity);
 }
 
 // A call on behalf of `caller`, which is current: it waits, the receiver runs.
 Outcome Kernel::call_through(Process& caller, Capability& entry, const Outgoing& message,
-                             const Request* request, uint64_t deadline_ns) {
+                             const Request& request, uint64_t deadline_ns) {
   const auto receiver = prepare_receiver(entry, message.bytes.length());
   if (!receiver) return receiver.error();
   if (const Outcome o = transfer(message.bytes, receiver->room); o.is_obstacle()) return o;
@@ -114,7 +113,7 @@ Outcome Kernel::call_through(Process& caller, Capability& entry, const Outgoing&
 }
 
 Outcome Kernel::send_through(Process& caller, Capability& entry, const Outgoing& message,
-                             const Request* request) {
+                             const Request& request) {
   const auto receiver = prepare_receiver(entry, message.bytes.length());
   if (!receiver) return receiver.error();
   if (const Outcome o = transfer(message.bytes, receiver->room); o.is_obstacle()) return o;
@@ -133,9 +132,9 @@ Outcome Kernel::invoke_entry(Request& request) {
   }
   const auto message = outgoing(request.caller);
   if (!message) return message.error();
-  const Outcome outcome = is_call ? call_through(request.caller, request.capability, *message, &request,
+  const Outcome outcome = is_call ? call_through(request.caller, request.capability, *message, request,
                                                  request.caller.registers.r15)
-                                  : send_through(request.caller, request.capability, *message, &request);
+                                  : send_through(request.caller, request.capability, *message, request);
   if (outcome.what == Outcome::What::done) take_moved(request.caller);
   return outcome;
 }

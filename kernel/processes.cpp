@@ -83,8 +83,7 @@ std::optional<Stall> Kernel::fetch_clients(CacheSlot server) {
     if (answer.type != CapabilityType::resume || process_at(server).control.state == ProcessState::receiving) break;
     if (is_unreadable(answer)) break;
     const auto client = look_up(store, answer);
-    if (!client && client.error().why == Failure::Why::stall) return client.error().stall;
-    if (!client) break;
+    if (!client) return client.error().why == Failure::Why::stall ? std::optional(client.error().stall) : std::nullopt;
     Process& process = process_at(client->slot);
     if (process.control.call_count != answer.payload) break;
     if (process.schedule.type == CapabilityType::schedule && !is_unreadable(process.schedule)) {

@@ -303,8 +303,7 @@ unsigned Scheduler::wake_all(WaitChannel channel) {
       return slot == no_slot ? 0 : wake_line(ends_of({reason, place_of(slot, object.index())}));
     }
     case Reason::frame: {
-      const CacheSlot slot = store_->slot_of({channel.key()});
-      if (slot == no_slot) return 0;
+      const CacheSlot slot = store_->slot_of({channel.key()});  // the store speaks of what is in the cache
       const unsigned count = wake_line(store_->descriptor(slot).waiting);
       // Else they would take the answer from who has just waited for it: a failed read is told once.
       return store_->descriptor(slot).is_readable() ? count + wake_unread({channel.key()}) : count;

@@ -36,7 +36,6 @@ Outcome reduce(Request& request) {
 // The bits may be of a receiver that is gone: then the notice answers as void.
 Outcome post(Request& request) {
   Notice& notice = notice_of(request);
-  if (notice.receiver.is_void()) return Outcome::refuse(Result::void_capability);
   return request.kernel.post_notice(request, notice.receiver, notice.bits);
 }
 

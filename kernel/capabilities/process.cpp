@@ -61,7 +61,6 @@ std::expected<ActivityRef, Outcome> bind_activity(Request& request) {
   Process& process = process_of(request);
   if (!process.control.activity.is_void()) return kernel.prepare_activity(process);
   Capability& given = request.sent(0);
-  if (given.is_void()) return std::unexpected(Outcome::refuse(Result::void_capability));
   if (!is_allowed(TypedSlot::process_activity, given)) return std::unexpected(Outcome::refuse(Result::wrong_type));
   const auto found = kernel.find(given);
   if (!found) return std::unexpected(found.error());

@@ -290,7 +290,7 @@ TEST_CASE("what a call is to change waits for room in the log, and is unchanged 
       {"an endpoint's id", Kind::endpoint, {method::endpoint_set_id, 9}, number},
       {"an endpoint's receiver", Kind::endpoint, {method::endpoint_set_receiver}, 0},
       {"a notice", Kind::notice, {method::notice_set, 9}, 0},
-      {"a schedule", Kind::schedule, {method::schedule_set, 2, 5'000'000}, number},
+      {"a schedule", Kind::schedule, {method::schedule_set, 0, 5'000'000}, number},
       {"the ceiling of the schedule that is sent", Kind::schedule, {method::schedule_derive, 2}, schedule},
       {"a register of a process", Kind::process, {method::store, 3}, number},
       {"a process that is started", Kind::process, {method::process_start}, activity},
@@ -313,6 +313,7 @@ TEST_CASE("what a call is to change waits for room in the log, and is unchanged 
       });
     });
     world.write(guest.pages[0]);
+    if (kind == Kind::schedule) world.object<Schedule>(object).ceiling = 0, world.object<Schedule>(world.process(guest).schedule).ceiling = 3;
     world.process(guest).capability_registers[page] = world.make(Kind::page);
     world.process(guest).capability_registers[5] = sent == schedule ? world.process(guest).schedule : object;
     world.process(guest).capability_registers[number] = number_capability(77);
@@ -337,7 +338,7 @@ TEST_CASE("what a call is to change waits for room in the log, and is unchanged 
 }
 
 TEST_CASE("a message waits for room for what it changes of the other side, which is unchanged until then") {
-  const char* const all[] = {"call", "send", "notice", "stop", "answer", "line", "interrupt"};
+  const char* const all[] = {"call", "send", "notice", "stop", "answer", "line", "interrupt", "deadline"};
   for (unsigned number = 0; number < 2 * std::size(all); ++number) {
     const std::string_view what = all[number / 2];
     const bool lacks_row = number % 2;  // or the process
@@ -345,8 +346,13 @@ TEST_CASE("a message waits for room for what it changes of the other side, which
     KernelWorld world({}, {.store_pages = 262});
     bool now = false;
     unsigned arrived = 0;
-    const bool other_calls = what == "answer" || what == "line" || what == "interrupt";
-    const Guest other = world.new_guest(other_calls ? steps({call(5), [&](Process&) { ++arrived; }})
+    constexpr uint64_t patience_ns = 10'000'000'000;
+    const bool other_calls = what == "answer" || what == "line" || what == "interrupt" || what == "deadline";
+    const auto call_guest = [&](Process& p) {
+      call(5)(p);
+      if (what == "deadline") p.registers.r15 = world.kernel().machine_time_ns() + patience_ns;
+    };
+    const Guest other = world.new_guest(other_calls ? steps({call_guest, [&](Process&) { ++arrived; }})
                                                     : KernelWorld::Program([&](Process&) { ++arrived; }));
     world.open_new_rows();
     const Capability notice = world.make(Kind::notice);
@@ -368,7 +374,7 @@ TEST_CASE("a message waits for room for what it changes of the other side, which
     world.process(guest).capability_registers[7] = other.process;
     world.process(other).capability_registers[5] = KernelWorld::entry(guest);
     if (!other_calls) world.let_receive(other);
-    if (what == "answer" || what == "interrupt") world.let_receive(guest);
+    if (what == "answer" || what == "interrupt" || what == "deadline") world.let_receive(guest);
     world.start();
     run_checked(world, 20);
     for (unsigned i = 0; i < 50; ++i) {
@@ -386,7 +392,11 @@ TEST_CASE("a message waits for room for what it changes of the other side, which
              : what == "line" ? world.process(guest).registers.rax == static_cast<uint64_t>(Delivery::call) : arrived > 0;
     };
     now = true;
-    for (unsigned i = 0; i < 100 && !is_done(); ++i) run_checked(world, 1);
+    if (what == "deadline") fake_machine().now_ns += patience_ns;
+    for (unsigned i = 0; i < 100 && !is_done(); ++i) {
+      if (what == "deadline") fake_machine().pending.timer = true;
+      run_checked(world, 1);
+    }
     REQUIRE(is_done());
     REQUIRE(world.kernel().store.committed_generation() != before);  // which made room
   }

@@ -5,6 +5,7 @@
 // dropped and the cache is crowded at exactly the moment that hurts.
 #include <catch2/catch.hpp>
 
+#include <array>
 #include <string>
 #include <utility>
 
@@ -280,32 +281,35 @@ TEST_CASE("who stops itself is told that the call was given up, when it is conti
 }
 
 TEST_CASE("a keeper that refused one fault is asked again about another") {
-  KernelWorld world;
-  std::vector<uint64_t> told;
-  const Capability spare = world.make(Kind::page);
-  const Guest client = world.new_guest([step = 0](Process& p) mutable {
-    if (step == 2) return;
-    p.registers.rdi = Guest::memory + (step == 0 ? 5 : 7) * frame_bytes;
-    p.registers.rip = rip_of_load;
-    ++step;
-  });
-  // Fills the slot that is missing first, and yet refuses.
-  const Guest keeper = world.new_guest([&, filled = false](Process& p) mutable {
-    const auto delivery = static_cast<Delivery>(p.registers.rax & 0xff);
-    if (delivery == Delivery::call) told.push_back(p.registers.rdx);
-    if (delivery == Delivery::call && !filled) {
-      filled = true;
-      KernelWorld::invoke(p, Invocation::call, 9, {method::store, 5}, 6);
-      return;
-    }
-    KernelWorld::invoke(p, Invocation::reply_and_wait, resume_register, {4}, 0, 9);
-  });
-  world.process(keeper).capability_registers[6] = spare;
-  world.object<Node>(client.root).keeper = KernelWorld::entry(keeper);
-  world.let_receive(keeper, 9);
-  world.start();
-  run_checked(world, 80);
-  REQUIRE(told == std::vector<uint64_t>{5 * frame_bytes, 7 * frame_bytes});
+  for (const auto& [first, second] : {std::pair{uint64_t{5}, uint64_t{7}}, {7, 5}}) {
+    CAPTURE(first, second);
+    KernelWorld world;
+    std::vector<uint64_t> told;
+    const Capability spare = world.make(Kind::page);
+    const Guest client = world.new_guest([step = 0, pages = std::array{first, second}](Process& p) mutable {
+      if (step == 2) return;
+      p.registers.rdi = Guest::memory + pages[step] * frame_bytes;
+      p.registers.rip = rip_of_load;
+      ++step;
+    });
+    // Fills the slot that is missing first, and yet refuses.
+    const Guest keeper = world.new_guest([&, slot = first, filled = false](Process& p) mutable {
+      const auto delivery = static_cast<Delivery>(p.registers.rax & 0xff);
+      if (delivery == Delivery::call) told.push_back(p.registers.rdx);
+      if (delivery == Delivery::call && !filled) {
+        filled = true;
+        KernelWorld::invoke(p, Invocation::call, 9, {method::store, slot}, 6);
+        return;
+      }
+      KernelWorld::invoke(p, Invocation::reply_and_wait, resume_register, {4}, 0, 9);
+    });
+    world.process(keeper).capability_registers[6] = spare;
+    world.object<Node>(client.root).keeper = KernelWorld::entry(keeper);
+    world.let_receive(keeper, 9);
+    world.start();
+    run_checked(world, 80);
+    CHECK(told == std::vector<uint64_t>{first * frame_bytes, second * frame_bytes});
+  }
 }
 
 // The space's keeper refuses, and the process's own lets it go on, or has it stopped and it is started again:
@@ -323,9 +327,9 @@ TEST_CASE("what two keepers said of one fault does not count for the next one") 
       });
     };
     const Guest of_space = keeper(1, 4), own = keeper(2, is_stopped ? 4 : 0);
-    const Guest client = world.new_guest([](Process& p) {
+    const Guest client = world.new_guest([has_vectors = false](Process& p) mutable {
       p.registers.rdi = Guest::memory + 5 * frame_bytes;
-      p.registers.rip = rip_of_load;
+      p.registers.rip = std::exchange(has_vectors, true) ? rip_of_load : rip_of_fpu;
     });
     const Guest owner = world.new_guest([&](Process& p) {
       if (world.process(client).control.state == ProcessState::stopped) call(5, {method::process_start})(p);

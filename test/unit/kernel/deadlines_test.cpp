@@ -217,6 +217,32 @@ TEST_CASE("who waits for no program is not interrupted: at a clock, or in a faul
   REQUIRE(world.process(faulting).control.fault == FaultCode::none);  // until the keeper has it
 }
 
+TEST_CASE("who waits for a keeper that has taken its fault is not interrupted either") {
+  KernelWorld world;
+  std::vector<uint64_t> told;
+  const Guest keeper = world.new_guest([](Process&) {});  // never answers
+  world.let_receive(keeper);
+  const Guest faulting = world.new_guest([](Process& p) {
+    p.registers.rdi = 0x7000'0000;
+    p.registers.rip = rip_of_load;
+  });
+  world.process(faulting).keeper = KernelWorld::entry(keeper);
+  const Guest owner = world.new_guest([](Process&) {});
+  world.process(owner).capability_registers[5] = faulting.process;
+  world.start();
+  run_for(world, 20);
+  const Process& process = world.process(faulting);
+  REQUIRE(process.control.state == ProcessState::waiting);
+  REQUIRE(process.control.fault != FaultCode::none);
+  const uint64_t count = process.control.call_count;
+  world.set_program(owner, steps({call(5, {method::process_interrupt}), note(told)}));
+  run_for(world, 20);
+  CHECK(told == std::vector<uint64_t>{ok, 0});
+  CHECK(process.control.state == ProcessState::waiting);
+  CHECK(process.control.call_count == count);
+  CHECK(process.registers.rip == rip_of_load);
+}
+
 TEST_CASE("who is stopped, or waits for messages, is in no call that could be ended") {
   for (const ProcessState state : {ProcessState::stopped, ProcessState::receiving}) {
     CAPTURE(static_cast<int>(state));

@@ -273,9 +273,11 @@ TEST_CASE("who uses memory that is destroyed is stopped at the next access") {
   }
 }
 
-TEST_CASE("who waits at a wrapper is told when its row is destroyed, wherever in the row it stands") {
-  for (const unsigned index : {0u, 1u, 5u}) {
-    CAPTURE(index);
+TEST_CASE("who waits at a wrapper is told when that is destroyed, or another one made in its place, wherever in its row it stands") {
+  for (unsigned variant = 0; variant < 6; ++variant) {
+    const unsigned index = variant / 2 * 2 + (variant > 3);  // 0, 2 or 5
+    const bool is_made_again = variant % 2;
+    CAPTURE(index, is_made_again);
     KernelWorld world;
     std::vector<uint64_t> told;
     bool now = false;
@@ -288,7 +290,12 @@ TEST_CASE("who waits at a wrapper is told when its row is destroyed, wherever in
     }
     world.object<Wrapper>(wrapper).flags = Wrapper::flag_blocked;
     const Guest caller = world.new_guest(steps({call(5, {1}), note(told)}));
-    const Guest owner = world.new_guest([&](Process& p) { act_when(now, p, call(6, {method::range_rescind, frame_of(wrapper), 1})); });
+    const uint64_t account = world.kernel().store.descriptor(world.kernel().store.find(wrapper.object.frame())).identity.account.value;
+    const Guest owner = world.new_guest([&](Process& p) {
+      act_when(now, p, is_made_again
+                           ? call(6, {method::range_make, frame_of(wrapper), static_cast<uint64_t>(Kind::wrapper), account, index})
+                           : call(6, {method::range_rescind, frame_of(wrapper), 1}));
+    });
     world.object<Wrapper>(wrapper).target = KernelWorld::entry(owner);
     world.process(caller).capability_registers[5] = KernelWorld::client_of(wrapper);
     world.process(owner).capability_registers[6] = {.type = CapabilityType::range, .payload = 500};

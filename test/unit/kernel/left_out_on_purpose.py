@@ -9,6 +9,12 @@ LOOKED_AT = "who is not known to be as it was stands among those that are looked
 WOKEN = "only the chaos of a test boot goes by the count of who was woken, and the next move of this one takes it back"
 OFTENER = "lets interrupts in behind each step, which is only slower"
 NO_ERROR = "what was found has no error; what stands in the place of one is none of these"
+FIELD = "the field has as many bits, and no more are kept"
+EACH_ALONE = "a timer strikes for a call that waits, one that was woken and is ready, or one that awaits its deadline in no " \
+    "line; either condition tells the last from the others"
+OTHER_OBSTACLE = "it waits for another one of its obstacles; each of them ends, and then it looks again"
+ONE_FLAG = "there is no other flag"
+IN_VAIN = "a client that is none would be fetched, and found to be none"
 NOT_THERE = "what is not there is not runnable, and awaits nothing"
 
 ON_PURPOSE = {
@@ -21,6 +27,19 @@ ON_PURPOSE = {
     ("kernel/destruction.cpp", "check", "if (const Outcome o = retire_activity(own); o.is_obstacle()) return o;"):
         "the process is current, so in memory and writable",
     # --- lines.cpp
+    ("kernel/lines.cpp", "operand", "activity.ticket = store.system().next_ticket++;"): FIELD,
+    ("kernel/lines.cpp", "operand", "activity.stood_in = mark_of(receiver);"): FIELD,
+    ("kernel/lines.cpp", "operand", "for (unsigned tried = 0; waits_open() && !has_current(); ++tried) {"):
+        "bounds how long one look at a line takes",
+    ("kernel/lines.cpp", "comparison", "if (obstacle.value >= 0) obstacle = WaitChannel::of(WaitChannel::Reason::restart);"):
+        OTHER_OBSTACLE,
+    ("kernel/lines.cpp", "comparison", "if (obstacle.value >= 0) obstacle = needed;"): OTHER_OBSTACLE,
+    ("kernel/lines.cpp", "operand", "if (process_at(slot).control.callers_map != 0 && scheduler.at(ref).version == row &&"):
+        "one that does not wait open any more is ready, or has no callers",
+    ("kernel/lines.cpp", "operand", "if (found.error().why == Failure::Why::stall) return std::unexpected(found.error().stall.until);"):
+        NO_ERROR,
+    ("kernel/lines.cpp", "comparison", "if (--awaited_[activity.stood_in % awaited_lines][first_look_priority(activity)] >= 0) {"):
+        "those who wait for it look again earlier, and wait on",
     ("kernel/lines.cpp", "check", "if (awaited_count_ == 0) [[likely]] return false;"): TIME,
     ("kernel/lines.cpp", "check", "if (activity.stood_in == 0) return;"): TIME,
     ("kernel/lines.cpp", "check",
@@ -82,6 +101,20 @@ ON_PURPOSE = {
         NO_ERROR,
     ("kernel/restart_list.cpp", "operand", "if (store.descriptor(*slot).identity.kind != Kind::activity) return nullptr;"):
         "where there is no slot stands the reason, a small number: that slot holds no row of activities",
+    ("kernel/lines.cpp", "comparison", "if (&activity >= current_line_) slow_because_ &= static_cast<uint8_t>(~slow_by_place);"):
+        "who forgets another one's place is in a call of its own, at whose end it forgets its own",
+    ("kernel/processes.cpp", "check", "if (process.control.call_count != answer.payload) break;"): IN_VAIN,
+    ("kernel/processes.cpp", "operand", "if (!is_unreadable(process.schedule)) {"): IN_VAIN,
+    ("kernel/processes.cpp", "operand", "if (answer.type != CapabilityType::resume) break;"): IN_VAIN,
+    ("kernel/processes.cpp", "call", "note_priority();"):
+        "the first look after a restart then goes by an older priority, and corrects it",
+    ("kernel/processes.cpp", "operand", "if (!store.is_current(current_activity_.slot())) return;"):
+        "the counts of a line may be wrong then, until the last one has come back",
+    ("kernel/faults.cpp", "operand", "if (tables.allows_write(trap.address, known)) {"):
+        "the space of another process would be taken for its own: a page that this one may write becomes dirty, and the "
+        "access is made again",
+    # --- messages.cpp
+    ("kernel/messages.cpp", "operand", "if (endpoint.flags) {"): ONE_FLAG,
     # --- invocation.cpp
     ("kernel/invocation.cpp", "call", "forget_place(*current_line_);"):
         "the next call that ends forgets it; until then it is only slower",
@@ -92,6 +125,8 @@ ON_PURPOSE = {
         "the next call that ends forgets it; until then it is only slower",
     ("kernel/deadlines.cpp", "call", "next_step();"):
         "whatever comes next begins with a step of its own",
+    ("kernel/deadlines.cpp", "operand", "else if (!scheduler.is_queued(due)) scheduler.make_ready(due);"): EACH_ALONE,
+    ("kernel/deadlines.cpp", "operand", "else if (scheduler.at(due).awaits_deadline) scheduler.make_ready(due);"): EACH_ALONE,
     # --- timers.cpp
     ("kernel/timers.cpp", "check", "if (hand_ & ((uint64_t{1} << (level * level_bits)) - 1)) break;"): TIME,
     # --- table_pool.cpp
@@ -135,6 +170,21 @@ ON_PURPOSE = {
      "current().capability_registers[random() % capability_register_count].hint = static_cast<uint32_t>(random());"):
         "part of the chaos of a test boot: it tries the kernel, and nothing goes by it",
     # --- capabilities/
+    ("kernel/capabilities/notice.cpp", "operand", "if (request.capability.restrictions) return Outcome::refuse(Result::missing_right);"):
+        "a notice has no other restriction",
+    ("kernel/capabilities/process.cpp", "comparison", "if (index >= process_slot::space) process_of(request).control.root_identity = 0;"):
+        "the space is looked up again, and is the same",
+    ("kernel/capabilities/process.cpp", "comparison",
+     "if (index >= process_slot::schedule) request.kernel.scheduler.process_changed(process_of(request));"):
+        "the priority is looked up again, and is the same",
+    ("kernel/capabilities/process.cpp", "operand", "bound.ticket = kernel.store.system().next_ticket++;"): FIELD,
+    ("kernel/capabilities/range.cpp", "operand", "if (!(header.allocated >> index)) return *slot;"): NOT_THERE,
+    ("kernel/capabilities/range.cpp", "operand", "for (; done < count; ++done) {"): "bounds how long one call takes",
+    ("kernel/capabilities/range.cpp", "operand", "const bool has_contents = kind != Kind::page;"): TIME,
+    ("kernel/capabilities/range.cpp", "operand", "const bool has_contents = kind != Kind::empty;"): TIME,
+    ("kernel/capabilities/range.cpp", "operand",
+     "const bool is_lost = kernel.store.descriptor(*slot).flags & FrameDescriptor::flag_body_lost;"):
+        "a page that is lost is mapped nowhere: there is nothing else to be taken away",
     ("kernel/capabilities/range.cpp", "check", "if (!(header.allocated >> index & 1)) return *slot;"):
         "what is not there has nobody that would have to be dealt with",
     ("kernel/capabilities/range.cpp", "check", "if (identity.kind == Kind::empty) continue;"):

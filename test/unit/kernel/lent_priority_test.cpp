@@ -22,6 +22,7 @@ constexpr uint8_t low = 1, middle = 3, high = 6, above_all = 7;
 struct Beside {
   Beside() {
     server = world.new_guest([this](Process& p) { serve(p); }, low);
+    world.open_new_rows();
     client = world.new_guest([this](Process& p) {
       if (has_asked) ++client_steps;
       if (has_asked && waits_elsewhere) return call(another)(p);
@@ -29,6 +30,7 @@ struct Beside {
       has_asked = true;
       ask(p);
     }, high);
+    world.open_new_rows();
     spinner = world.new_guest([this](Process& p) {
       if (!spins) return sleep(p);
       ++spinner_steps;
@@ -320,6 +322,42 @@ TEST_CASE("a client whose call was accepted lends after a restart, too") {
   beside.run(300);
   CHECK(beside.work_left == 0);
   CHECK(beside.client_steps > 0);
+}
+
+TEST_CASE("so do the clients of that client") {
+  Beside beside;
+  unsigned left = 200;
+  beside.world.open_new_rows();
+  const Guest behind = beside.world.new_guest([&](Process& p) {
+    if (is_call(p) && left > 0) return void(--left);
+    KernelWorld::invoke(p, Invocation::reply_and_wait, is_call(p) ? resume_register : 0, {ok});
+  }, low);
+  beside.world.set_program(beside.server, hand_on);
+  beside.world.process(beside.server).capability_registers[partner] = KernelWorld::entry(behind);
+  beside.begin();
+  beside.run(20);
+  REQUIRE((left > 50 && left < 200));
+  beside.world.take_checkpoint();
+  beside.world.cut_and_boot();
+  beside.run(600);
+  CHECK(left == 0);
+  CHECK(beside.client_steps > 0);
+}
+
+// Its bytes say what a process would, and are its owner's to write.
+TEST_CASE("a page where an answer would stand is taken for no client, nor what it says for a schedule") {
+  Beside beside;
+  const Capability page = beside.world.make(Kind::page);
+  auto& forged = *reinterpret_cast<Process*>(beside.world.bytes(page));
+  std::memset(beside.world.bytes(page), 0, frame_bytes);
+  forged.schedule = beside.world.process(beside.client).schedule;
+  forged.schedule.hint = 0xa5a5'a5a5;
+  beside.world.set_program(beside.server, [&](Process& p) {
+    p.capability_registers[resume_register] = page;
+    beside.sleep(p);
+  });
+  beside.begin();
+  CHECK(forged.schedule.hint == 0xa5a5'a5a5);
 }
 
 // The kernel makes no such capability: an image may say so.

@@ -28,7 +28,7 @@ FIRST = re.compile(rf"(?<=[(= ])({OPERAND}) (&&|\|\||\||&) (?=\S)")
 LAST = re.compile(rf" (&&|\|\||\||&) ({OPERAND})(?=[;)])")
 BEFORE_OPERAND = re.compile(r"(?:\(|&& |\|\| |[|&=?:;] |return )$")
 # What has an order: not those that there is nothing above, and not enumerators.
-WEAKENED = r" == (?!no_slot|no_table|nullptr|(?:\w+::)*[A-Z]\w*::\w)"
+WEAKENED = r" == (?!no_slot|no_table|nullptr|~uint64_t|(?:\w+::)*[A-Z]\w*::\w)"
 COMPARISON = re.compile(rf"({TERM}(?:\.\w+(?:\([^()]*\))?)*){WEAKENED}({TERM}(?:\.\w+(?:\([^()]*\))?)*)"
                         r"(?=[);,]| &&| \|\|| \?|$)")
 # What has to do with the compiler, with the kernel's own faults (as commit() has where nobody takes it), only with

@@ -81,8 +81,14 @@ TEST_CASE("a caller that is starved is received although its frame has to come f
   receiver.run(20);
   receiver.world.page_out({starved.process});
   receiver.serves = true;
-  receiver.run(100);
+  Scheduler& scheduler = receiver.world.kernel().scheduler;
+  unsigned waited = 0;
+  for (unsigned i = 0; i < 100; ++i) {
+    receiver.run(1);
+    waited += scheduler.is_waiting(scheduler.activity_of(receiver.world.process(receiver.guest)));
+  }
   CHECK(receiver.order == std::vector<uint64_t>{1});
+  CHECK(waited > 0);  // instead of looking again and again
 }
 
 TEST_CASE("one whose frame is on the way keeps nobody back, nor those who are less important") {
@@ -167,10 +173,34 @@ TEST_CASE("a caller whose wrapper is blocked while it stands in line waits there
   receiver.serves = true;
   receiver.run(60);
   CHECK(receiver.order == std::vector<uint64_t>{2});
+  CHECK(receiver.world.process(receiver.guest).control.callers_map == 0);
   what = method::wrapper_unblock;
   now = true;
   receiver.run(60);
   CHECK(receiver.order == std::vector<uint64_t>{2, 1});
+}
+
+TEST_CASE("a caller whose wrapper leads elsewhere by now gets its answer there, and the next in line is taken") {
+  for (const bool is_server : {false, true}) {
+    CAPTURE(is_server);
+    Receiver receiver;
+    const Capability control = receiver.world.make(Kind::wrapper);
+    receiver.world.object<Wrapper>(control).target = KernelWorld::entry(receiver.guest);
+    std::vector<uint64_t> told;
+    const Guest caller = receiver.world.new_guest(steps({call(5, {method::number_get}), note(told), call(6)}));
+    receiver.world.process(caller).capability_registers[5] = KernelWorld::client_of(control);
+    receiver.world.process(caller).capability_registers[6] = receiver.nowhere;
+    for (const uint64_t number : {2, 3}) receiver.add_caller(number);
+    const Guest other = receiver.world.new_guest(server([](Process&) { return 7; }));
+    receiver.world.let_receive(other);
+    receiver.world.start();
+    receiver.run(60);
+    receiver.world.object<Wrapper>(control).target = is_server ? KernelWorld::entry(other) : number_capability(7);
+    receiver.serves = true;
+    receiver.run(60);
+    CHECK(told == std::vector<uint64_t>{ok, 7});
+    CHECK(receiver.order == std::vector<uint64_t>{2, 3});
+  }
 }
 
 // Its program counter is at the access, not behind a call.
@@ -232,6 +262,29 @@ TEST_CASE("a line does not wait for one that stood in it before the restart and 
 }
 
 // Their attempts are made one behind the other, and no program runs in between.
+TEST_CASE("one that has come back to its line and got its answer keeps nobody out of it any more") {
+  Receiver receiver;
+  bool calls = false;
+  const Guest first = receiver.world.new_guest(steps({call(5, {1, 1})}));  // and computes
+  receiver.world.open_new_rows();
+  const Guest latecomer = receiver.world.new_guest([&](Process& p) {
+    if (std::exchange(calls, false)) call(5, {1, 9})(p);
+  });
+  for (const Guest& guest : {first, latecomer}) {
+    receiver.world.process(guest).capability_registers[5] = KernelWorld::entry(receiver.guest);
+  }
+  receiver.world.start();
+  receiver.run(60);
+  receiver.world.take_checkpoint();
+  receiver.world.cut_and_boot();
+  receiver.serves = true;
+  receiver.run(200);
+  REQUIRE(receiver.order == std::vector<uint64_t>{1});
+  calls = true;
+  receiver.run(200);
+  CHECK(receiver.order == std::vector<uint64_t>{1, 9});
+}
+
 TEST_CASE("as many as there are come back to their line after a restart, each in its turn") {
   constexpr uint64_t callers = 30;
   Receiver receiver;

@@ -170,6 +170,36 @@ TEST_CASE("one whose fault waits for a keeper is not passed by one that faults a
   CHECK(turns + 3 >= order.size());
 }
 
+TEST_CASE("a keeper that was busy is told what was tried, and no more") {
+  for (const bool stores : {false, true}) {
+    CAPTURE(stores);
+    KernelWorld world;
+    bool serves = false;
+    uint64_t address = 0, detail = 0;
+    const Guest keeper = world.new_guest([&](Process& p) {
+      if (!serves || address != 0) return;
+      if ((p.registers.rax & 0xff) == static_cast<uint64_t>(Delivery::call)) {
+        address = message_word(p.registers, 2);
+        detail = message_word(p.registers, 3);
+      } else {
+        KernelWorld::invoke(p, Invocation::reply_and_wait, 0);
+      }
+    });
+    const Guest faulting = world.new_guest([stores](Process& p) {
+      p.registers.rdi = 0x7000'0000;
+      p.registers.rip = stores ? rip_of_store : rip_of_load;
+    });
+    world.process(faulting).keeper = KernelWorld::entry(keeper);
+    world.start();
+    run_checked(world, 60);
+    REQUIRE(world.process(faulting).control.waiting_fault != 0);
+    serves = true;
+    run_checked(world, 60);
+    CHECK(address == 0x7000'0000);
+    CHECK(detail == (stores ? 1 : 0));  // userland/interfaces/keeper.hpp
+  }
+}
+
 // --- no caller can stall a server for the others --------------------------------------------------------------
 
 // The spinner is more important than the callers are now, and less than they were when they joined.
@@ -334,14 +364,17 @@ TEST_CASE("who waits for a message, and is raised meanwhile, is as important as 
 // Its schedule is lowered while it waits, and its client lowers its own before it calls: the busy one is more
 // important than both are now.
 TEST_CASE("a receiver that is lowered while it waits does not run at once, on neither path") {
-  for (const bool fast : {false, true}) {
-    CAPTURE(fast);
+  for (unsigned variant = 0; variant < 4; ++variant) {
+    const bool fast = variant % 2, is_on_disk = variant / 2;  // the schedule, by then
+    CAPTURE(fast, is_on_disk);
     Line line;
     line.world.use_fast_path = fast;
     unsigned received = 0;
     bool calls = true, lowers = false;
+    line.world.open_new_rows();
     const Guest receiver = line.world.new_guest(server([&](Process&) { return ++received; }), 3);
     line.world.let_receive(receiver);
+    line.world.open_new_rows();
     const Guest client = line.world.new_guest([&](Process& p) {
       if (std::exchange(lowers, false)) call(7, {method::schedule_set, 1, 0})(p);
       else if (std::exchange(calls, false)) call(5)(p);
@@ -356,6 +389,10 @@ TEST_CASE("a receiver that is lowered while it waits does not run at once, on ne
     REQUIRE(received > 0);
     line.spins = true;
     line.set_priority(receiver, 1);
+    if (is_on_disk) {
+      line.world.write(line.world.process(receiver).schedule);
+      line.world.page_out({line.world.process(receiver).schedule});
+    }
     received = 0;
     calls = lowers = true;
     run_until(line, 1, 100);
@@ -472,6 +509,53 @@ TEST_CASE("importance is handed on through a server that stands in line itself")
 }
 
 // A ring of servers, each in line for the next: a change of one priority comes back to where it began.
+// Else what it was lent would keep others waiting who are more important than it is itself.
+TEST_CASE("a server that stands in line for a client loses that one's importance with it") {
+  for (const uint64_t how : {method::process_stop, method::process_interrupt, method::range_rescind}) {
+    CAPTURE(how);
+    Line line;
+    line.is_done_idle = true;
+    const Guest server = line.world.new_guest([](Process& p) {
+      const auto delivery = static_cast<Delivery>(p.registers.rax & 0xff);
+      if (delivery == Delivery::call) call(5, {1, 1})(p);
+      else KernelWorld::invoke(p, Invocation::reply_and_wait, 0);
+    });
+    line.world.process(server).capability_registers[5] = KernelWorld::entry(line.busy);
+    line.world.let_receive(server);
+    const auto sleep = [&](Process& p) { call(7, {method::clock_wait_until, line.world.kernel().machine_time_ns() + 10 * ms})(p); };
+    const Guest client = line.world.new_guest(steps({sleep, sleep, call(5, {1}), call(6)}), 5);
+    line.world.process(client).capability_registers[7] = {.type = CapabilityType::clock};
+    line.world.process(client).capability_registers[5] = KernelWorld::entry(server);
+    line.world.process(client).capability_registers[6] = line.nowhere;
+    bool now = false;
+    const Guest owner = line.world.new_guest([&](Process& p) {
+      if (!std::exchange(now, false)) sleep(p);
+      else if (how == method::range_rescind) call(6, {how, frame_of(client.process), 1})(p);
+      else call(5, {how})(p);
+    }, 6);
+    line.world.process(owner).capability_registers[5] = client.process;
+    line.world.process(owner).capability_registers[6] = everything;
+    line.world.process(owner).capability_registers[7] = {.type = CapabilityType::clock};
+    line.add_caller(9, 3);
+    const auto run = [&](unsigned count) {
+      for (unsigned i = 0; i < count; ++i) {
+        fake_machine().now_ns += ms;
+        fake_machine().pending.timer = true;
+        run_until(line, 1, 1);
+      }
+    };
+    line.world.start();
+    run(60);
+    REQUIRE(line.world.process(line.busy).control.callers_map == (1u << 5 | 1u << 3));
+    now = true;
+    run(40);
+    CHECK(line.world.process(line.busy).control.callers_map == 1u << 3);  // its own turn comes later
+    line.serves = true;
+    run_until(line, 2);
+    CHECK(line.order == std::vector<uint64_t>{9, 1});
+  }
+}
+
 TEST_CASE("a ring of servers that wait for each other is only a ring") {
   constexpr unsigned ring = 12;
   KernelWorld world;
@@ -527,6 +611,11 @@ TEST_CASE("nobody passes those who stood in line before the restart and have not
     Line line;
     line.is_done_idle = true;
     bool calls = stands_in_line;
+    // One that stood in another line comes back before.
+    const Guest elsewhere = line.world.new_guest(call(6));
+    line.world.process(elsewhere).capability_registers[6] = line.nowhere;
+    const Guest early = line.add_caller(2, 5);
+    line.world.process(early).capability_registers[5] = KernelWorld::entry(elsewhere);
     line.world.open_new_rows();
     line.add_caller(1);
     line.world.open_new_rows();
@@ -547,6 +636,42 @@ TEST_CASE("nobody passes those who stood in line before the restart and have not
     run_until(line, 2);
     REQUIRE(line.order.size() == 2);
     CHECK(line.order[0] == 1);
+  }
+}
+
+// Unless their priority is not known: then they are looked at first.
+TEST_CASE("who is more important does not wait for those who stood in line before the restart") {
+  for (const bool is_known : {true, false}) {
+    CAPTURE(is_known);
+    Line line;
+    line.is_done_idle = true;
+    bool calls = false;
+    line.world.open_new_rows();
+    const Guest absent = line.add_caller(1);
+    line.world.open_new_rows();
+    const Guest latecomer = line.world.new_guest([&](Process& p) {
+      if (std::exchange(calls, false)) call(5, {1, 9})(p);
+      else call(6, {method::clock_wait_restart, line.world.kernel().boot_epoch})(p);
+    }, 4);
+    line.world.process(latecomer).capability_registers[5] = KernelWorld::entry(line.busy);
+    line.world.process(latecomer).capability_registers[6] = {.type = CapabilityType::clock};
+    line.world.start();
+    run_until(line, 1, 60);
+    line.world.write(absent.activity);
+    if (!is_known) line.world.object<Activity>(absent.activity).priority = 0;
+    line.world.take_checkpoint();
+    line.world.cut_and_boot();
+    line.serves = calls = true;
+    for (const Guest& guest : {line.busy, latecomer}) {
+      static_cast<void>(line.world.bytes(guest.process));
+      static_cast<void>(line.world.bytes(guest.endpoint));
+      static_cast<void>(line.world.bytes(line.world.process(guest).schedule));
+    }
+    run_until(line, 1);
+    const bool has_come_back = line.world.kernel().store.find(absent.process.object.frame()) != no_slot;
+    CHECK(has_come_back == !is_known);
+    run_until(line, 2);
+    CHECK(line.order == std::vector<uint64_t>{9, 1});
   }
 }
 

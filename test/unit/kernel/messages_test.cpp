@@ -442,3 +442,35 @@ TEST_CASE("a server that is destroyed answers nobody whose call has ended before
   CHECK(seen == std::vector<uint64_t>{static_cast<uint64_t>(Result::interrupted), 0});
   CHECK(world.process(client).control.state == ProcessState::running);
 }
+
+TEST_CASE("a message waits for the pages of the receiver's buffer, and all of it arrives") {
+  for (const Invocation kind : {Invocation::call, Invocation::send}) {
+    for (const bool fast : {false, true}) {
+      CAPTURE(static_cast<int>(kind), fast);
+      constexpr uint32_t length = 100;
+      KernelWorld world;
+      world.use_fast_path = fast;
+      uint64_t received = 0;
+      const Guest receiver = world.new_guest([&](Process& p) {
+        received = p.registers.rax;
+        KernelWorld::invoke(p, Invocation::reply_and_wait, 0, {}, 0, 0, 0, 0, length, Guest::memory);
+      });
+      bool now = false;
+      const Guest sender = world.new_guest([&](Process& p) {
+        act_when(now, p, [kind](Process& q) { KernelWorld::invoke(q, kind, 5, {}, 0, 0, length, Guest::memory); });
+      });
+      world.process(sender).capability_registers[5] = KernelWorld::entry(receiver);
+      world.write(sender.pages[0]);
+      std::memset(world.bytes(sender.pages[0]), 0x5a, length);
+      world.start();
+      run_checked(world, 40);
+      REQUIRE(world.process(receiver).control.state == ProcessState::receiving);
+      world.page_out({receiver.pages[0]});
+      now = true;
+      received = 0;
+      run_checked(world, 60);
+      CHECK((received & delivery_flag::truncated) == 0);
+      CHECK(std::memcmp(world.bytes(receiver.pages[0]), world.bytes(sender.pages[0]), length) == 0);
+    }
+  }
+}

@@ -60,6 +60,30 @@ TEST_CASE("a page is copied") {
   CHECK(std::memcmp(trial.world.bytes(to), trial.world.bytes(from), frame_bytes) == 0);
 }
 
+TEST_CASE("a page is copied from one that has to be fetched") {
+  KernelWorld world;
+  std::vector<uint64_t> told;
+  bool now = false, has_asked = false;
+  const Capability to = world.make(Kind::page), from = world.make(Kind::page);
+  std::memset(world.bytes(from), 0x5a, frame_bytes);
+  const Guest guest = world.new_guest([&](Process& p) {
+    if (has_asked && told.empty()) note(told)(p);
+    has_asked = has_asked || now;
+    act_when(now, p, call(5, {method::page_copy_from}, 6));
+  });
+  world.process(guest).capability_registers[5] = to;
+  world.process(guest).capability_registers[6] = from;
+  world.start();
+  run_checked(world, 20);
+  world.page_out({from});
+  now = true;
+  run_checked(world, 60);
+  REQUIRE(!told.empty());
+  CHECK(told[0] == static_cast<uint64_t>(ok));
+  CHECK(world.bytes(to)[0] == std::byte{0x5a});
+  CHECK(std::memcmp(world.bytes(to), world.bytes(from), frame_bytes) == 0);
+}
+
 TEST_CASE("a node's settings are set, and what was mapped by the old ones is gone") {
   KernelWorld world;
   bool now = false;
@@ -251,6 +275,7 @@ TEST_CASE("what is written to the console, or told into memory, waits for that m
     REQUIRE(!told.empty());
     CHECK(told[0] == static_cast<uint64_t>(ok));
     if (what == What::written) CHECK(fake_machine().console_output == "hello");
+    else CHECK(std::memcmp(world.bytes(guest.pages[0]), "hello", 5) != 0);
   }
 }
 
@@ -266,6 +291,54 @@ TEST_CASE("a program waits for the next boot only if it speaks of this one") {
     trial.world.start();
     trial.world.run(20);
     CHECK((returns > 1) == (ahead != 0));
+  }
+}
+
+// What it makes anew is an activity that is bound, or a row of them; both are writable, but not what goes with them.
+TEST_CASE("what a range makes waits for room for what that takes away or names") {
+  for (const bool is_row : {false, true}) {
+    CAPTURE(is_row);
+    KernelWorld world({}, {.store_pages = 262});
+    std::vector<uint64_t> told;
+    bool now = false, asked = false;
+    const Capability endpoint = world.make(Kind::endpoint);
+    Guest other;
+    const Capability page = world.make(Kind::capability_page);
+    const uint64_t kind = static_cast<uint64_t>(Kind::activity);
+    uint64_t account = 0;
+    const Guest guest = world.new_guest([&](Process& p) {
+      if (asked && told.empty()) note(told)(p);
+      asked = asked || now;
+      act_when(now, p, is_row ? call(5, {method::range_make, frame_of(page), kind, 1, 0})
+                              : call(5, {method::range_make, frame_of(other.activity), kind, account, other.activity.object.index()}));
+    });
+    world.process(guest).capability_registers[5] = everything;
+    world.open_new_rows();  // this one is the first of the list
+    other = world.new_guest(call(5));  // where nobody receives
+    world.process(other).capability_registers[5] = {
+        .type = CapabilityType::entry, .version = endpoint.version, .object = endpoint.object};
+    world.start();
+    run_checked(world, 20);
+    for (unsigned i = 0; i < 50; ++i) {
+      static_cast<void>(world.make(Kind::page));
+      if (i % 10 == 9) world.page_out({});
+    }
+    run_checked(world, 4);  // its own frames may be changed
+    Store& store = world.kernel().store;
+    world.bytes(other.activity);
+    account = store.descriptor(store.find(other.activity.object.frame())).identity.account.value;
+    world.write(is_row ? page : other.activity);
+    const FrameNumber needed = is_row ? store.system().first_activity_row : other.process.object.frame();
+    while (!store.obtain(needed)) store.poll(fake_machine().now_ns += 1000);
+    REQUIRE(world.use_up_room(store.find(needed)));
+    REQUIRE(!store.is_current(store.find(needed)));
+    world.unwritable_is_watched = true;
+    const Generation before = store.committed_generation();
+    now = true;
+    for (unsigned i = 0; i < 100 && told.empty(); ++i) run_checked(world, 1);
+    REQUIRE(!told.empty());
+    REQUIRE(told[0] == static_cast<uint64_t>(ok));
+    REQUIRE(store.committed_generation() != before);  // which made room
   }
 }
 

@@ -137,6 +137,7 @@ const Case cases[] = {
     {"no schedule", process, {method::store, process_slot::schedule}, nothing, ok},
     {"the schedule that a process runs by, fetched", process, {method::fetch, process_slot::schedule}, nothing, no_right},
     {"the space that a process runs in, fetched", process, {method::fetch, process_slot::space}, nothing, ok},
+    {"the keeper of a process, fetched", process, {method::fetch, process_slot::keeper}, nothing, ok},
     {"a page as a process's keeper", process, {method::store, process_slot::keeper}, page, wrong},
     {"a register that is always void", process, {method::store, 0}, page, bad},
     {"the last register", process, {method::store, capability_register_count - 1}, page, ok},
@@ -232,6 +233,17 @@ TEST_CASE("what is fetched through a weak capability is weak") {
       CHECK(fetched.is_void() == (index == 1));
       if (index == 0) CHECK(fetched.restrictions == (restriction::weak | restriction::read_only));
     }
+  }
+}
+
+TEST_CASE("a wrapper that is blocked stays so, whether or not it hands over") {
+  for (const uint64_t hands_over : {1, 0}) {
+    Trial trial;
+    const Capability control = trial.world.make(Kind::wrapper);
+    trial.world.object<Wrapper>(control).flags = Wrapper::flag_blocked | (hands_over ? 0 : Wrapper::flag_hand_over);
+    trial.held(tried) = control;
+    CHECK(trial.result_of(call(tried, {method::wrapper_set_hand_over, hands_over})) == Result::ok);
+    CHECK(trial.world.object<Wrapper>(control).flags == (Wrapper::flag_blocked | (hands_over ? Wrapper::flag_hand_over : 0)));
   }
 }
 

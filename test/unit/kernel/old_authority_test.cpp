@@ -233,3 +233,21 @@ TEST_CASE("a node's keeper is not had through a weak capability to the node") {
     else CHECK(got.type == CapabilityType::entry);
   }
 }
+
+// The kernel makes no such capability: an image may say so.
+TEST_CASE("who computes is answered nothing") {
+  KernelWorld world;
+  std::vector<uint64_t> told;
+  const Guest other = world.new_guest([](Process&) {});
+  const Guest guest = world.new_guest(steps({[](Process& p) { KernelWorld::invoke(p, Invocation::send, 5, {9}); }, note(told)}));
+  Capability resume = other.process;
+  resume.type = CapabilityType::resume;
+  resume.payload = world.process(other).control.call_count;
+  world.process(guest).capability_registers[5] = resume;
+  world.process(other).registers.rdi = 55;
+  world.start();
+  run_checked(world, 40);
+  REQUIRE(told.size() == 2);
+  CHECK(told[0] == static_cast<uint64_t>(Result::void_capability));
+  CHECK(world.process(other).registers.rdi == 55);
+}

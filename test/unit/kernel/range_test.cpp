@@ -41,11 +41,14 @@ TEST_CASE("a range gives nothing that is not in it") {
       {{method::range_rescind, 1, all}, Result::bad_argument},
       {{method::range_rescind, frames, 0}, Result::bad_argument},
       {{method::range_rescind, frames, 1}, Result::bad_argument},
+      {{method::range_rescind, all, 1}, Result::bad_argument},
       {{method::range_rescind_object, frames, 0}, Result::bad_argument},
       {{method::range_rescind_object, 0, 0}, Result::not_found},
       {{method::range_set_account, 0, frames, 1}, Result::ok},
       {{method::range_set_account, 1, frames, 1}, Result::bad_argument},
+      {{method::range_set_account, frames, 0, 1}, Result::bad_argument},
       {{method::range_set_account, frames, 1, 1}, Result::bad_argument},
+      {{method::range_set_account, all, 1, 1}, Result::bad_argument},
       {{method::range_set_account, 0, 1, 0x1'0000'0000}, Result::bad_argument},
       {{method::range_sub, 0, frames}, Result::ok},
       {{method::range_sub, 1, frames}, Result::bad_argument},
@@ -69,6 +72,16 @@ TEST_CASE("a range identifies what is in it, and nothing else") {
     trial.held(kept + 1) = trial.guest.pages[0];
     CHECK(trial.result_of(call(tried, {method::range_identify}, kept + 1)) ==
           (beside == 0 ? Result::ok : Result::not_found));
+  }
+}
+
+TEST_CASE("a range identifies nothing that is no object") {
+  for (const Capability& asked : {number_capability(1), Capability{.type = CapabilityType::discriminator}, Capability{}}) {
+    CAPTURE(static_cast<int>(asked.type));
+    Trial trial;
+    trial.held(tried) = {.type = CapabilityType::range, .payload = 500};  // from frame 0 on
+    trial.held(kept + 1) = asked;
+    CHECK(trial.result_of(call(tried, {method::range_identify}, kept + 1)) == Result::not_found);
   }
 }
 

@@ -15,6 +15,7 @@ EACH_ALONE = "a timer strikes for a call that waits, one that was woken and is r
 OTHER_OBSTACLE = "it waits for another one of its obstacles; each of them ends, and then it looks again"
 ONE_FLAG = "there is no other flag"
 IN_VAIN = "a client that is none would be fetched, and found to be none"
+NEVER_MORE = "it is never more"
 NOT_THERE = "what is not there is not runnable, and awaits nothing"
 
 ON_PURPOSE = {
@@ -131,6 +132,8 @@ ON_PURPOSE = {
     ("kernel/timers.cpp", "check", "if (hand_ & ((uint64_t{1} << (level * level_bits)) - 1)) break;"): TIME,
     # --- table_pool.cpp
     ("kernel/table_pool.cpp", "check", "if (number == newest_) return;"): TIME,
+    ("kernel/table_pool.cpp", "comparison", "known_[i].newer = i + 1 >= size_ ? no_table : i + 1;"): NEVER_MORE,
+    ("kernel/table_pool.cpp", "comparison", "if (key.level >= pte::levels - 1) table.root_identity = next_identity_++;"): NEVER_MORE,
     # --- disbelief.cpp
     ("kernel/disbelief.cpp", "call", "timers.disarm(ref);"):
         "nobody who comes here has a timer: whatever ends a wait disarms it, and a restart forgets them all",

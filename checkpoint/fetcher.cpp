@@ -26,8 +26,6 @@ Absent stall(WaitChannel::Reason reason, uint64_t key = 0) {
 constexpr unsigned slot_bit_count = 29;
 constexpr CacheSlot slot_bits = (1u << slot_bit_count) - 1;
 
-bool is_identity(Wanted wanted) { return wanted == Wanted::identity || wanted == Wanted::last_identity; }
-
 // No kernel of ours writes a source so high. Far below the limit that a commit checks: whoever
 // fetches the frame may take versions from it.
 constexpr uint64_t plausible_source_max = version_source_max / 2;
@@ -78,11 +76,11 @@ std::expected<CacheSlot, Absent> Fetcher::resident(StoreParts& parts, CacheSlot 
   }
   // Others may ask for its contents again and again: they are told from memory, or it would be read each time
   // that its taker comes back, and never be gone.
-  if (wanted == Wanted::last_identity || wanted == Wanted::what_is_left) descriptor.flags |= leaving;
+  if (wanted != Wanted::contents) descriptor.flags |= leaving;
   if (wanted == Wanted::contents && descriptor.state == FrameState::clean && is_lost && descriptor.flags & leaving) {
     return std::unexpected(Absent{Absent::Why::unreadable, {}});
   }
-  const bool is_enough = is_identity(wanted) || (wanted == Wanted::what_is_left && is_lost);
+  const bool is_enough = wanted == Wanted::identity || (wanted == Wanted::what_is_left && is_lost);
   if (descriptor.state == FrameState::clean && descriptor.flags & body_absent && !is_enough) {
     if (fetching_ >= fetches_max || !begin(parts, slot, wanted)) {
       queue_wanted_ = true;
@@ -91,7 +89,7 @@ std::expected<CacheSlot, Absent> Fetcher::resident(StoreParts& parts, CacheSlot 
   }
   switch (descriptor.state) {
     case FrameState::fetching:
-      if (!is_identity(wanted)) clear(descriptor, body_absent);
+      if (wanted != Wanted::identity) clear(descriptor, body_absent);
       return std::unexpected(stall(Reason::frame, number));
     case FrameState::unreadable:
       // Told once; who asks later reads again: the trouble may have been a passing one. What is known of it
@@ -144,7 +142,7 @@ bool Fetcher::begin(StoreParts& parts, CacheSlot slot, Wanted wanted) {
     if (is_loading && !parts.tags.has_room_for_waiter(*buffer)) return false;
   }
   descriptor.state = FrameState::fetching;
-  descriptor.flags = static_cast<uint8_t>((descriptor.flags & leaving) | (is_identity(wanted) ? body_absent : 0));
+  descriptor.flags = static_cast<uint8_t>((descriptor.flags & leaving) | (wanted == Wanted::identity ? body_absent : 0));
   ++fetching_;
   if (entry) {
     from_log(parts, slot, *entry);

@@ -28,10 +28,10 @@ bool is_plausible(const FrameIdentity&, uint8_t revision, bool has_body);
 
 enum class Wanted : uint8_t {
   contents,
+  // Of one that is to be taken away, or in which something is to be made: until that is done, or let_stay(), nobody
+  // makes it be read again.
   identity,
-  // Of one that is to be taken away: from now on nobody makes it be read again.
-  last_identity,
-  what_is_left,  // its contents; or, if they are lost, only its identity
+  what_is_left,  // likewise: its contents; or, if they are lost, only its identity
 };
 
 class Fetcher {

@@ -30,12 +30,12 @@ std::expected<CacheSlot, Absent> Store::obtain_identity(FrameNumber number) {
   return fetcher_.obtain(parts_, number, Wanted::identity);
 }
 
-std::expected<CacheSlot, Absent> Store::obtain_last_identity(FrameNumber number) {
-  return fetcher_.obtain(parts_, number, Wanted::last_identity);
-}
-
 std::expected<CacheSlot, Absent> Store::obtain_what_is_left(FrameNumber number) {
   return obtain(number, no_slot, Wanted::what_is_left);
+}
+
+void Store::let_stay(CacheSlot slot) {
+  parts_.cache[slot].flags &= static_cast<uint8_t>(~(FrameDescriptor::flag_leaving | FrameDescriptor::flag_body_lost));
 }
 
 std::expected<void, Stall> Store::make_dirty(CacheSlot slot, Need need) {

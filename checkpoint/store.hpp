@@ -69,10 +69,11 @@ class Store {
   // absent (flag_body_absent). Who then changes the identity says become_all_zero in the same
   // operation; after make_dirty alone (the operation stalled) the frame is what it was.
   std::expected<CacheSlot, Absent> obtain_identity(FrameNumber);
-  // Of a frame that is taken away: its identity first; then its contents, or, if the disk does not give them,
-  // the identity alone (flag_body_lost). What was written there is gone, but no version of it can come again.
-  std::expected<CacheSlot, Absent> obtain_last_identity(FrameNumber);
+  // Its contents, or, if the disk does not give them, the identity alone (flag_body_lost). What was written there is
+  // gone, but no version of it can come again.
   std::expected<CacheSlot, Absent> obtain_what_is_left(FrameNumber);
+  // After either of the two: it is not made anew. Who asks for its contents, or what is left, makes it be read again.
+  void let_stay(CacheSlot);
 
   // Dirty in this epoch: identity and bytes may be written.
   bool is_current(CacheSlot slot) const { return is_current(parts_.cache[slot]); }

@@ -30,7 +30,7 @@ Outcome obstacle(const Absent& absent) {
 // nobody runs, waits or is mapped there any more.
 std::expected<CacheSlot, Outcome> retired(Request& request, FrameNumber frame) {
   Kernel& kernel = request.kernel;
-  auto slot = kernel.store.obtain_last_identity(frame);
+  auto slot = kernel.store.obtain_identity(frame);
   if (!slot) return std::unexpected(obstacle(slot.error()));
   const Kind kind = kernel.store.descriptor(*slot).identity.kind;
   const bool has_contents = kind != Kind::empty && kind != Kind::page;
@@ -70,8 +70,12 @@ std::expected<CacheSlot, Outcome> prepared_row(Request& request, FrameNumber fra
   if (!slot) return std::unexpected(obstacle(slot.error()));
   const FrameIdentity identity = kernel.store.descriptor(*slot).identity;
   if (identity.kind == kind && identity.account == account) {
-    slot = kernel.store.obtain(frame);
+    // Not by obtain(): that a row is lost is told once, and who then asks for its identity first would never hear it.
+    slot = kernel.store.obtain_what_is_left(frame);
     if (!slot) return std::unexpected(obstacle(slot.error()));
+    const bool is_lost = kernel.store.descriptor(*slot).flags & FrameDescriptor::flag_body_lost;
+    kernel.store.let_stay(*slot);
+    if (is_lost) return std::unexpected(Outcome::refuse(Result::unreadable));
     if (const Outcome o = kernel.prepare_write(*slot, Need::reserve); o.is_obstacle()) return std::unexpected(o);
     const auto& header = *reinterpret_cast<const RowHeader*>(kernel.store.bytes(*slot));
     if (!(header.allocated >> index & 1)) return *slot;

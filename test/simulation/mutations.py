@@ -104,7 +104,7 @@ FAULTS = [
     ("body's checksum not compared", "fetcher.cpp", "if (body_checksum(body, parts.cache[slot].number) != result.context) {", "if (false) {"),
     ("a body that comes wrongly once is lost", "fetcher.cpp", "+ 1 < body_reads_max) return read_again", "+ 1 < 1) return read_again"),
     ("a body of the log read again at home", "fetcher.cpp", "slot, entry ? parts.geometry.log_block(", "slot, false ? parts.geometry.log_block("),
-    ("who asks what a frame is keeps it from being read", "fetcher.cpp", "if (wanted == Wanted::last_identity || wanted == Wanted::what_is_left) descriptor.flags |= leaving;", "if (wanted != Wanted::contents) descriptor.flags |= leaving;"),
+    ("a lost frame that is not taken away after all is not read again", "store.cpp", "  parts_.cache[slot].flags &= static_cast<uint8_t>(~(FrameDescriptor::flag_leaving | FrameDescriptor::flag_body_lost));\n", "  (void)slot;\n"),
     ("a frame that is fetched puts another out", "fetcher.cpp", "    cache_wanted_ = true;\n    hand_steps_left_ = sweep_steps(4);\n", "    cache_wanted_ = true;\n    hand_steps_left_ = sweep_steps(4);\n    if (const CacheSlot victim = parts.cache.find_victim(parts.committed_epoch, steps_per_call); victim != no_slot) evict(parts, victim);\n"),
     ("contents of a frame not checked", "fetcher.cpp", "if (!wrong.empty()) return lost_body(parts, slot, wrong);", ""),
     ("tag read before the log", "fetcher.cpp", "const SummaryEntry* entry = parts.directory.find(number);", "const SummaryEntry* entry = nullptr;"),
@@ -246,7 +246,7 @@ FAULTS = [
      "believed_copy(whole, {copies[0], copies[1]})", "whole[0] ? std::optional(0u) : whole[1] ? std::optional(1u) : std::nullopt"),
     ("image verify asks a tag about what the log holds", "tools/image_view.cpp", "if (records_[n].is_in_log) continue;", ""),
     ("image verify believes every body", "tools/image_view.cpp", "== record.checksum ? Body::good : Body::bad", "== record.checksum ? Body::good : Body::good"),
-    ("a frame that is to be taken away is read for each who asks", "fetcher.cpp", "  if (wanted == Wanted::last_identity || wanted == Wanted::what_is_left) descriptor.flags |= leaving;", "  if (false) {}"),
+    ("a frame that is to be taken away is read for each who asks", "fetcher.cpp", "  if (wanted != Wanted::contents) descriptor.flags |= leaving;", ""),
     ("what is known of a damaged frame forgotten", "fetcher.cpp", "  parts.cache[slot].flags |= body_absent | body_lost;\n", ""),
     ("who waited for the disk not woken", "fetcher.cpp", "  parts.client->wake(WaitChannel::of(Reason::frame, descriptor.number.value));\n", ""),
 ]

@@ -36,16 +36,20 @@ struct Owner {
     return results[0];
   }
   Result rescind(FrameNumber frame) { return ask(call(range_register, {method::range_rescind, frame.value, 1})); }
-  Result make(FrameNumber frame, Kind kind) {
-    return ask(call(range_register, {method::range_make, frame.value, static_cast<uint64_t>(kind), 1, 0}, 0, bought));
+  Result make(FrameNumber frame, Kind kind, unsigned index = 0) {
+    return ask(call(range_register, {method::range_make, frame.value, static_cast<uint64_t>(kind), 1, index}, 0, bought));
   }
   Capability has_bought() { return world.process(guest).capability_registers[bought]; }
 
   // Only the disk has it, and not for long.
   void lose(const Capability& object) {
     world.page_out({object});
+    turn_bits(object.object.frame());
+  }
+  // Once more, and they are right again.
+  void turn_bits(FrameNumber frame) {
     const Geometry& geometry = world.kernel().store.root().geometry;
-    std::memset(world.disk().block(geometry.home_block(object.object.frame())) + 100, 0x5a, 64);
+    for (unsigned i = 100; i < 164; ++i) world.disk().block(geometry.home_block(frame))[i] ^= std::byte{0x5a};
   }
 
   KernelWorld world;
@@ -88,6 +92,25 @@ TEST_CASE("a lost frame of each kind is rescinded: what was there stays void, ov
       REQUIRE_FALSE(owner.world.is_alive(old_one));
       CHECK(owner.has_bought().version.value > old_one.version.value);
     }
+  }
+}
+
+TEST_CASE("nothing is made in a row that cannot be read: who asks is told so, each time, and until the disk gives it again") {
+  for (const Kind kind : kinds_with_contents) {
+    if (!is_row(kind)) continue;
+    CAPTURE(info(kind).name);
+    Owner owner;
+    owner.world.start();
+    const FrameNumber frame{tried_frame};
+    REQUIRE(owner.make(frame, kind, 0) == Result::ok);
+    const Capability first = owner.has_bought();
+    owner.lose(first);
+    for (unsigned i = 0; i < 3; ++i) REQUIRE(owner.make(frame, kind, 1) == Result::unreadable);
+    CHECK(was_told("a frame is damaged"));
+    owner.turn_bits(frame);
+    REQUIRE(owner.make(frame, kind, 1) == Result::ok);
+    CHECK(owner.world.is_alive(owner.has_bought()));
+    CHECK(owner.world.is_alive(first));
   }
 }
 

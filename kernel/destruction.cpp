@@ -19,10 +19,13 @@ WaitChannel channel(WaitChannel::Reason reason, ObjectId id) {
 
 }  // namespace
 
+// Their frame is writable. None is asked for twice: of a caller that cannot be read each try would read it again, and with
+// many of those a try would only begin again with the first.
 Outcome Kernel::answer_all(Capability* capabilities, size_t count) {
   for (size_t i = 0; i < count; ++i) {
     if (capabilities[i].type != CapabilityType::resume) continue;
     if (const Outcome o = answer_caller(capabilities[i], Result::destroyed); o.is_obstacle()) return o;
+    capabilities[i] = {};
     machine::let_interrupts_in();
   }
   return Outcome::prepared();

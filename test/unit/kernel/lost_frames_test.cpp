@@ -4,6 +4,7 @@
 // there is void, over restarts, and the frame is used again.
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <cstring>
 
 #include "test/unit/kernel/scripted_guest.hpp"
@@ -263,6 +264,44 @@ TEST_CASE("what the disk gives wrongly is read again, three times, before it cou
     CHECK(told == (misreads < body_reads_max ? Result::ok : Result::unreadable));
     CHECK(was_told("a frame is damaged") == (misreads == body_reads_max));
     CHECK(owner.world.bytes(page)[7] == std::byte{77});
+  }
+}
+
+// That one cannot be read is told once, and whoever asks again, for the sake of another one, would read it again.
+TEST_CASE("what holds the calls of many processes that are lost is destroyed, and whoever can be is answered") {
+  constexpr unsigned lost_count = 12, first_register = 8;
+  for (const bool is_page : {false, true}) {
+    CAPTURE(is_page);
+    Owner owner;
+    unsigned accepted = 0;
+    const Guest server = owner.world.new_guest([&](Process& p) {
+      Capability& resume = p.capability_registers[resume_register];
+      if (!resume.is_void()) p.capability_registers[first_register + accepted++] = resume;
+      resume = {};
+      KernelWorld::invoke(p, Invocation::reply_and_wait, 0);
+    });
+    uint64_t told = 0;
+    std::vector<Guest> clients;
+    for (unsigned i = 0; i <= lost_count; ++i) {
+      clients.push_back(owner.world.new_guest(steps({call(5), [&](Process& p) { told = p.registers.rdi; }})));
+      owner.world.process(clients[i]).capability_registers[5] = KernelWorld::entry(server);
+    }
+    const Capability page = owner.world.make(Kind::capability_page);
+    owner.world.start();
+    run_checked(owner.world, 400);
+    REQUIRE(accepted == lost_count + 1);
+    Capability* held = owner.world.process(server).capability_registers + first_register;
+    const Guest& there = clients.back();  // behind all others
+    for (unsigned i = 0; i < accepted; ++i) {
+      if (held[i].object == there.process.object) std::swap(held[i], held[lost_count]);
+    }
+    owner.world.write(server.process);
+    owner.world.write(page);
+    if (is_page) std::swap_ranges(held, held + accepted, reinterpret_cast<Capability*>(owner.world.bytes(page)));
+    for (unsigned i = 0; i < lost_count; ++i) owner.lose(clients[i].process);
+    REQUIRE(owner.rescind((is_page ? page : server.process).object.frame()) == Result::ok);
+    run_checked(owner.world, 60);
+    CHECK(static_cast<Result>(told) == Result::destroyed);
   }
 }
 

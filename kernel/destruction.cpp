@@ -132,7 +132,6 @@ Outcome Kernel::retire_object(CacheSlot slot, unsigned index, FrameNumber frame)
 // to come from here.
 void Kernel::retire_lost_frame(CacheSlot slot, FrameNumber frame) {
   const Kind kind = store.descriptor(slot).identity.kind;
-  pass_over_versions(store.descriptor(slot).identity);
   trace.add(TraceEntry::Event::destroy, frame.value, static_cast<uint64_t>(kind));
   for (unsigned index = 0; kind == Kind::node && index < info(kind).objects_per_frame; ++index) {
     tables.forget_node(ObjectId::of(frame, index));

@@ -30,8 +30,9 @@ struct FrameIdentity {
 inline constexpr uint64_t version_source_max = uint64_t{1} << 63;
 Version take_version(FrameIdentity&);
 
-// The contents of the frame are lost, and what says so may be a source that is too old: that of a write which was
-// acknowledged and never made. No version is taken that has been taken since, but after a billion such losses.
+// Of a frame that is taken away although its body does not belong to its source, or nobody has looked whether it does: so
+// the source may be too old, the write of a later one having been acknowledged and never made. No version is taken that
+// has been taken since, but after a billion times.
 inline constexpr uint64_t versions_passed_over = uint64_t{1} << 32;
 void pass_over_versions(FrameIdentity&);
 

@@ -25,6 +25,7 @@ Absent stall(WaitChannel::Reason reason, uint64_t key = 0) {
 // The argument of a read of a body: its slot, and above that how often it has come wrong.
 constexpr unsigned slot_bit_count = 29;
 constexpr CacheSlot slot_bits = (1u << slot_bit_count) - 1;
+static_assert(cache_slots_max <= slot_bits && body_reads_max <= 1u << (32 - slot_bit_count));
 
 // No kernel of ours writes a source so high. Far below the limit that a commit checks: whoever
 // fetches the frame may take versions from it.

@@ -51,7 +51,6 @@ class Carver {
 };
 
 constexpr CacheSlot slots_min = 16;
-constexpr uint64_t slots_max = uint64_t{1} << 26;
 
 struct MemoryPlan {
   std::byte* staging = nullptr;
@@ -99,7 +98,7 @@ std::optional<MemoryPlan> divide(std::span<std::byte> memory, const Geometry& ge
   if (carver.is_short() || carver.left() < rounding + slots_min * per_slot) return {};
   const size_t left = carver.left() - rounding;
   const uint64_t beside_all_copies = (left - std::min(left, copies_max * copy_bytes)) / per_slot_alone;
-  const uint64_t slots = std::min(std::max<uint64_t>(left / per_slot, beside_all_copies), slots_max);
+  const uint64_t slots = std::min<uint64_t>(std::max<uint64_t>(left / per_slot, beside_all_copies), cache_slots_max);
   const size_t copies = std::clamp<size_t>(slots / slots_per_copy, 4, copies_max);
   plan.bodies = carver.take(slots * frame_bytes);
   plan.copy_bodies = carver.take(copies * frame_bytes);

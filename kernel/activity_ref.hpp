@@ -6,6 +6,7 @@
 
 #include "checkpoint/descriptor.hpp"
 #include "objects/ids.hpp"
+#include "objects/kinds.hpp"
 
 namespace perdure {
 
@@ -21,5 +22,6 @@ struct ActivityRef {
   constexpr unsigned index() const { return (value - 1) & ((1u << ObjectId::index_bits) - 1); }
   bool operator==(const ActivityRef&) const = default;
 };
+static_assert(ActivityRef::of(cache_slots_max - 1, info(Kind::activity).objects_per_frame - 1).value >> 31 == 0);
 
 }  // namespace perdure

@@ -161,6 +161,7 @@ class Scheduler {
   // However many wait in a line, interrupts are not off for longer than these take.
   static constexpr unsigned steps_between_interrupts = 16;
   static constexpr uint32_t end_mark = 1u << 31;  // of a link: it leads to the line's ends, at this place
+  static_assert((cache_slots_max - 1) >> (31 - ObjectId::index_bits) == 0);
 
   LineEnds& ends_of(const Line&);
   Line line_for(ActivityRef, WaitChannel);

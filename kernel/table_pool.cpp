@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/table_pool.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -13,7 +14,7 @@ namespace pte = page_table_entry;
 uint32_t TablePool::start(std::span<std::byte> memory) {
   // Between half a bucket and one bucket per table.
   constexpr size_t bytes_each = table_bytes + sizeof(Table) + sizeof(TableNumber);
-  size_ = static_cast<uint32_t>(memory.size() / bytes_each);
+  size_ = static_cast<uint32_t>(std::min<size_t>(memory.size() / bytes_each, tables_max));
   bucket_count_ = std::bit_floor(size_);
   std::memset(memory.data(), 0, memory.size());
   tables_ = reinterpret_cast<uint64_t(*)[pte::entries_per_table]>(memory.data());

@@ -22,6 +22,7 @@ namespace perdure {
 
 using TableNumber = uint32_t;
 inline constexpr TableNumber no_table = 0xffff'ffff;
+inline constexpr TableNumber tables_max = 1u << 23;  // with the number of an entry, 32 bits: the tables of 4 TiB
 
 // Which part of which space a table translates. The restrictions are those that matter to a
 // translation (read-only, with what implies it, and no-execute), so that spaces which differ in

@@ -12,8 +12,7 @@ constexpr uint64_t ticks_ahead_max = 1u << 30;
 
 constexpr uint8_t flag_armed = 1 << 7;  // in Activity::queue_flags; the others are the scheduler's
 
-// In timer_previous of the first in a slot, with the number of the slot. Above any ActivityRef: a
-// cache of 2^25 frames is 128 GiB.
+// In timer_previous of the first in a slot, with the number of the slot. Above any ActivityRef.
 constexpr uint32_t first_in_slot = 1u << 31;
 
 }  // namespace

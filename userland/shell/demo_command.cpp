@@ -110,6 +110,11 @@ void say_lines(Shell& shell, std::string_view text) {
 
 // True: all steps succeeded. Else `reason` says why not.
 bool play(const Led& led, const DemoRow& row, Reason& reason) {
+  if (auto done = give_powers(); !done) {
+    reason << "it cannot be given what it needs: " << name_of(done.error());
+    return false;
+  }
+  watch_program(led.shell, led.program.start);
   const auto begun = led.ask<Demo::begin>(Word::of(row.name));
   if (!begun) {
     reason << "it does not begin: " << led.why(begun.error());
@@ -135,6 +140,7 @@ bool play(const Led& led, const DemoRow& row, Reason& reason) {
   }
 }
 
+// False: nothing of it is there.
 bool start(Shell& shell, const DemoRow& row, Reason& reason) {
   if (!fetch_recipe(shell, "demo")) {
     reason << "there is no program for it";
@@ -144,10 +150,6 @@ bool start(Shell& shell, const DemoRow& row, Reason& reason) {
   if (!started) {
     reason << "it cannot be started with " << row.frames << " frames: "
            << name_of(started.error().result);
-    return false;
-  }
-  if (auto done = give_powers(); !done) {
-    reason << "it cannot be given what it needs: " << name_of(done.error());
     return false;
   }
   return true;
@@ -164,14 +166,12 @@ void compare(const Answer<Footprint>& before, Reason& reason) {
   }
 }
 
-void run_row(Shell& shell, const DemoRow& row) {
-  shell.say(row.name, ": ", row.title, "\n");
-  Reason reason;
+// Only what was started is destroyed: else in server_bank there is still the bank of another program.
+bool start_and_play(Shell& shell, const DemoRow& row, Reason& reason) {
   const auto before = footprint();
+  if (!start(shell, row, reason)) return false;
   const Led led{shell, {.process = shell_register::server_process, .start = shell.names.new_start()}};
-  bool succeeded = start(shell, row, reason);
-  if (succeeded) watch_program(shell, led.program.start);
-  succeeded = succeeded && play(led, row, reason);
+  const bool succeeded = play(led, row, reason);
   const auto destroyed = destroy_for_person(shell, shell_register::server_bank);
   if (!destroyed) {
     reason << "its bank had not answered, and may be destroyed all the same; banks tells";
@@ -180,7 +180,13 @@ void run_row(Shell& shell, const DemoRow& row) {
   } else if (succeeded) {
     compare(before, reason);
   }
-  succeeded = succeeded && reason.text().empty();
+  return succeeded && reason.text().empty();
+}
+
+void run_row(Shell& shell, const DemoRow& row) {
+  shell.say(row.name, ": ", row.title, "\n");
+  Reason reason;
+  const bool succeeded = start_and_play(shell, row, reason);
   shell.say("demo ", row.name, succeeded ? ": ok" : ": failed: ", reason.text(), "\n");
 }
 

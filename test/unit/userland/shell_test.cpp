@@ -683,6 +683,24 @@ TEST_CASE("a demonstration that fails, that is refused, that leaves something be
   has(play(world, leaves), "\ndemo A2: failed: it leaves something behind: the root bank had ");
 }
 
+TEST_CASE("a demonstration that cannot be started takes nothing else with it") {
+  World world;
+  world.command("start counter c1");
+  world.command("call c1 add 42");
+  const auto fails = [&](std::string_view why) {
+    world.command("servers");  // the last bank that was looked at
+    has(world.command("demo A2"), why);
+    CHECK(world.command("call c1 get") == "42\n");
+  };
+  fails("demo A2: failed: there is no program for it\n");
+  FakeObject& recipes = *world.kernel.at({5}).object;
+  recipes.slots[2] = make_recipe(world.kernel, {.name = "demo", .data_pages = 100'000});
+  fails("demo A2: failed: it cannot be started with ");
+  recipes.slots[2] = make_recipe(world.kernel, {.name = "demo"});
+  world.kernel.root_bank()->banks[0]->limit = FakeUserlandKernel::used(*world.kernel.root_bank()->banks[0]);
+  fails("demo A2: failed: it cannot be started with ");
+}
+
 TEST_CASE("which demonstrations there are") {
   World world;
   for (const DemoRow& row : demo_rows) has(world.command("demo"), std::string(row.name) + "  ");

@@ -28,7 +28,7 @@ class Candidates {
   }
 
   unsigned count() const { return count_; }
-  // What can be inserted in any case; at least the empty text.
+  // What can be inserted in any case; at least the empty text. All have the prefix in common, which is a part of the line.
   std::string_view certain() const {
     return count_ == 0 ? std::string_view()
                        : std::string_view(common_, common_length_).substr(prefix_.size());
@@ -38,7 +38,7 @@ class Candidates {
  private:
   std::string_view prefix_;
   unsigned count_ = 0;
-  char common_[64] = {};
+  char common_[LineEditor::length_max] = {};
   size_t common_length_ = 0;
   TextBuffer<900> list_;
 };

@@ -535,6 +535,23 @@ TEST_CASE("tab") {
   has(list, "perdure> sta\nstart  status  \nperdure> sta\nerror: ");
 }
 
+TEST_CASE("tab behind a word as long as a line, which a server's method begins with") {
+  World world;
+  world.command("start counter c1");
+  std::string description;
+  world.kernel.answer_entry = [&](const FakeObject&, Message& message) {
+    message = {.words = {0}};
+    message.bytes = std::as_bytes(std::span(description));
+  };
+  const std::string line = "call c1 ";
+  for (size_t typed = 1; line.size() + typed <= LineEditor::length_max; ++typed) {
+    const std::string word(typed, 'x');
+    description = "counter\n" + word + "x -> nothing\n" + word + std::string(300, 'x') + " -> nothing\n";
+    world.type({"\x15" + line + word + "\t"});
+    REQUIRE(world.type({"\x15\r\x15"}).ends_with(prompt));
+  }
+}
+
 TEST_CASE("names by the hundred, destroyed and given again") {
   World world;
   world.kernel.root_bank()->banks[0]->limit = 90'000;

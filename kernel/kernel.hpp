@@ -128,6 +128,8 @@ class Kernel final : public StoreClient {
   // --- prepare (may stall or refuse; changes nothing) --------------------------------------
   std::expected<Lookup, Outcome> find(Capability&);  // refuses void and unreadable
   Outcome prepare_write(CacheSlot, Need = Need::ordinary);
+  // It can be bound to a process.
+  std::expected<bool, Outcome> is_unbound(ActivityRef);
   // The activity of a process that is about to change its state, its row writable.
   std::expected<ActivityRef, Outcome> prepare_activity(Process&);
   // Bytes that the caller sends: walks its memory, faults the caller.

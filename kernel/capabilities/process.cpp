@@ -65,7 +65,9 @@ std::expected<ActivityRef, Outcome> bind_activity(Request& request) {
   const auto found = kernel.find(given);
   if (!found) return std::unexpected(found.error());
   const ActivityRef ref = ActivityRef::of(found->slot, found->index);
-  if (kernel.scheduler.at(ref).process.value != 0) return std::unexpected(Outcome::refuse(Result::in_use));
+  const auto unbound = kernel.is_unbound(ref);
+  if (!unbound) return std::unexpected(unbound.error());
+  if (!*unbound) return std::unexpected(Outcome::refuse(Result::in_use));
   if (const Outcome o = kernel.prepare_write(found->slot, Need::reserve); o.is_obstacle()) {
     return std::unexpected(o);
   }

@@ -203,6 +203,25 @@ TEST_CASE("a lost process is destroyed, and its activity finds that it has nobod
   CHECK_FALSE(was_told("a process that was to run is gone"));
 }
 
+TEST_CASE("a lost process that waited for a message is destroyed, and its activity can be bound again, as it could not before") {
+  Owner owner;
+  owner.world.open_new_rows();
+  const Guest lost = owner.world.new_guest([](Process& p) { KernelWorld::invoke(p, Invocation::reply_and_wait, 0); });
+  owner.world.start();
+  run_checked(owner.world, 60);
+  REQUIRE(owner.make({tried_frame}, Kind::process) == Result::ok);
+  const Capability other = owner.has_bought();
+  owner.world.process(owner.guest).capability_registers[8] = lost.activity;
+  const auto start_other = [&] { return owner.ask(call(bought, {method::process_start}, 8)); };
+  CHECK(start_other() == Result::in_use);
+  owner.lose(lost.process);
+  CHECK(start_other() == Result::in_use);  // it may be read again
+  REQUIRE(owner.rescind(lost.process.object.frame()) == Result::ok);
+  owner.world.page_out({lost.process});  // whether it is there has to be fetched
+  REQUIRE(start_other() == Result::ok);
+  CHECK(owner.world.object<Activity>(lost.activity).process == other.object);
+}
+
 // Both writes of its tags were acknowledged and never made; that its body belongs to no such tag is all that tells. Of a
 // page not even that is looked at.
 TEST_CASE("no version of a frame comes again although the tag that is left is older than it was destroyed and sold") {

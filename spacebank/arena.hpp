@@ -62,7 +62,9 @@ struct FrameEntry {
   Bank owner = Bank::none;
   Kind kind = Kind::empty;       // what stands in it
   FrameUse use = FrameUse::free;
-  uint8_t is_closed = 0;         // 1: a row that cannot be read; nothing more is sold in it
+  // 1: a row that cannot be read; nothing more is sold in it. Of facets: another bank may still stand in its tag, and what is
+  // made for an account that does not stand there voids the row.
+  uint8_t is_closed = 0;
   uint8_t spare = 0;
   uint64_t allocated = 0;        // of a row: bit i, place i is sold (facets: was made)
 };

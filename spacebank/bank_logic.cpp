@@ -215,6 +215,11 @@ std::expected<Facet, Result> BankLogic::facet(Bank bank, uint64_t restrictions) 
   const Place place{row, facet_index(complete)};
   FrameEntry& entry = arena_.at(row);
   if (books_.is_sold(row, place.index)) return Facet{place, complete, false};
+  if (entry.is_closed) {
+    const auto passed = maker_.set_account(frame_number(row), 1, account_of(entry.owner));
+    if (!passed) return unexpected(passed.error());
+    entry.is_closed = 0;
+  }
   const Result made =
       maker_.make(frame_number(row), Kind::wrapper, account_of(entry.owner), place.index);
   if (made != Result::ok) return unexpected(made);

@@ -181,8 +181,9 @@ std::expected<void, Result> BankSweep::step_banks() {
   }
   const Frame facets = arena_.at(child).facets;
   const auto done = maker_.set_account(frame_number(facets), 1, account_of(dissolving.parent));
-  // One that cannot be read: the books alone say whose it is.
+  // One that cannot be read: the books alone say whose it is, and nothing is made in it as long as that is so.
   if (!done && done.error() != Result::unreadable) return unexpected(done.error());
+  arena_.at(facets).is_closed = !done;
   arena_.at(facets).owner = dissolving.parent;
   tree_.move_beside_parent(child);
   return {};

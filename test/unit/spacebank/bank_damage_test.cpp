@@ -12,6 +12,15 @@ namespace {
 
 constexpr uint64_t store_frames = 400;
 
+void dissolve(BankFixture& store, Bank bank) {
+  REQUIRE(store.sweep.begin_dissolving(bank));
+  while (store.arena().has(bank)) {
+    const auto done = store.sweep.step();
+    REQUIRE(done);
+    if (done->state == SweepResult::State::empty) REQUIRE(store.sweep.finish(bank));
+  }
+}
+
 Place bought(BankFixture& store, Bank bank, Kind kind) {
   const auto place = store.logic.allocate(bank, kind);
   REQUIRE(place);
@@ -122,16 +131,28 @@ TEST_CASE("a bank with damaged frames is dissolved: what can be read is the pare
     if (number(frame) % 2 == 0) store.range.damaged.insert(number(frame));
     else whole.push_back(frame);
   }
-  REQUIRE(store.sweep.begin_dissolving(bank));
-  while (store.arena().has(bank)) {
-    const auto done = store.sweep.step();
-    REQUIRE(done);
-    if (done->state == SweepResult::State::empty) REQUIRE(store.sweep.finish(bank));
-  }
+  dissolve(store, bank);
   CHECK(store.used(Bank::root) == 1 + whole.size() + 2);
   for (const Frame frame : whole) CHECK(store.arena().at(frame).owner == Bank::root);
   CHECK(store.arena().at(below).parent == Bank::root);
   CHECK(!verify_books(store.arena()));
+}
+
+TEST_CASE("a bank whose facets cannot be read while the one above it is dissolved has them again when they can") {
+  BankFixture store(store_frames);
+  const Bank bank = store.create(Bank::root);
+  const Bank below = store.create(bank);
+  const Frame row = store.arena().at(below).facets;
+  const Capability sold = store.range.capability(frame_number(row), 0);
+  REQUIRE_FALSE(store.range.is_void(sold));
+  store.range.damaged.insert(number(row));
+  dissolve(store, bank);
+  CHECK(store.logic.facet(below, bank_restriction::may_not_free).error() == Result::unreadable);
+  store.range.damaged.clear();
+  REQUIRE(store.logic.facet(below, bank_restriction::may_not_free));
+  CHECK_FALSE(store.range.is_void(sold));
+  CHECK(store.range.identity(number(row)).account == account_of(Bank::root));
+  CHECK(store.problem() == "");
 }
 
 TEST_CASE("a bank that has what even the kernel does not know stays dying; the next destruction tries again") {

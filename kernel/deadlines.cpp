@@ -20,11 +20,16 @@ namespace {
 constexpr unsigned strikes_per_housekeeping = 16;
 constexpr unsigned timer_steps_per_housekeeping = 256;
 
-bool is_of_a_program(WaitChannel::Reason reason) {
+// Not for the store, which lets it go on, nor for a commit: that one has its answer. At the clock and the console as for a
+// program, for it cannot know that there is none behind the capability.
+bool may_never_end(WaitChannel::Reason reason) {
   switch (reason) {
     case WaitChannel::Reason::receiver:
     case WaitChannel::Reason::endpoint:
-    case WaitChannel::Reason::wrapper: return true;
+    case WaitChannel::Reason::wrapper:
+    case WaitChannel::Reason::console_input:
+    case WaitChannel::Reason::boot_epoch:
+    case WaitChannel::Reason::time: return true;
     default: return false;
   }
 }
@@ -104,7 +109,7 @@ std::expected<bool, Outcome> Kernel::interrupt_process(CacheSlot slot, Process& 
   if (!is_unanswered && control.state != ProcessState::running) return false;
   const auto activity = prepare_activity(process);
   if (!activity) return std::unexpected(activity.error());
-  if (!is_unanswered && !is_of_a_program(scheduler.stalled_call(*activity))) return false;
+  if (!is_unanswered && !may_never_end(scheduler.stalled_call(*activity))) return false;
   if (const Outcome o = prepare_write(slot, Need::reserve); o.is_obstacle()) return std::unexpected(o);
   const Commit committed = commit();
   if (is_unanswered) {

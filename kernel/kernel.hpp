@@ -172,7 +172,7 @@ class Kernel final : public StoreClient {
   Outcome retire_frame(CacheSlot, FrameNumber);
   Outcome retire_object(CacheSlot, unsigned index, FrameNumber);
   Outcome stop_process(CacheSlot, Process&);
-  // Ends the call in which it waits for a program; false: it waits for none.
+  // Ends the call in which it waits for a program, or at a clock or a console; false: it waits for none.
   std::expected<bool, Outcome> interrupt_process(CacheSlot, Process&);
   // The same of a frame whose contents the disk does not give.
   void retire_lost_frame(CacheSlot, FrameNumber);

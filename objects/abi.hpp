@@ -147,7 +147,7 @@ inline constexpr uint64_t process_status = method_code("process.status");  // �
 inline constexpr uint64_t process_get_registers = method_code("process.get_registers");  // → bytes: Registers
 inline constexpr uint64_t process_set_registers = method_code("process.set_registers");  // bytes: Registers
 // Ends the call in which it waits for a program (an answer, a busy receiver, a blocked wrapper, an
-// endpoint without receiver): that call answers `interrupted` → w1 1; 0: it waits for no program.
+// endpoint without receiver), or at a clock or a console: that call answers `interrupted` → w1 1; 0: it waits for none.
 inline constexpr uint64_t process_interrupt = method_code("process.interrupt");
 // endpoint
 inline constexpr uint64_t endpoint_set_receiver = method_code("endpoint.set_receiver");  // c0 process

@@ -59,6 +59,7 @@ std::optional<Result> Interrupter::call(CapabilityRegister target, Message& mess
   is_in_call_ = false;
   while (at_work_ != 0) sleep(parts_.clock, let_it_finish_ns);
   called_start_ = 0;
+  if (result != Result::interrupted) end_ = End::answered;
   if (is_callee_stopped) end_ = End::stopped_before;
   // A server may answer `interrupted`, too.
   return end_ == End::answered ? std::optional(result) : std::nullopt;

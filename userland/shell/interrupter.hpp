@@ -11,8 +11,9 @@
 //
 // So does the fault watcher (fault_watcher.hpp), when the called program has stopped. It looks when that is so, and the
 // shell, when is_in_call_ is set, whether it is: one of the two sees the other, and nobody waits for what has stopped.
-// A call that waits for something else than a program just then (the shell for a page of its own, or for its turn) cannot
-// be ended: both try again.
+// A call that waits for something else just then (the shell for a page of its own, or for its turn) cannot be ended: both
+// try again. The call may be answered between the look and the end, which then meets the shell while it waits for at_work_ to
+// be 0: what was answered stays so.
 //
 // Each sets its own flag before it looks at the other's, so (ONLY-WHAT-MAY-BE-LEFT) no call is
 // ever ended but one that call() makes: never one by which the shell buys something of the bank, and would

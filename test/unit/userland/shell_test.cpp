@@ -447,6 +447,18 @@ TEST_CASE("a call ends when the program that it waits for stops, and only then")
   CHECK(world.command("call g get") == "error: g stopped before it answered; destroy ends it\n");
 }
 
+TEST_CASE("a call that is answered just before it is ended keeps its answer") {
+  World world;
+  world.command("start counter c1");
+  world.kernel.answer_entry = [&](const FakeObject& endpoint, Message& message) {
+    world.kernel.is_call_waiting = true;  // in its next call
+    CHECK(world.shell->interrupter.end_call());
+    world.kernel.is_call_waiting = false;
+    answer_request<Counter, add, get>(world.counters[&endpoint], message);
+  };
+  CHECK(world.command("call c1 add 5") == "5\n");
+}
+
 TEST_CASE("a program that stops behind its answer is not called once more") {
   World world;
   world.command("start counter c1");

@@ -55,11 +55,14 @@ Outcome store(Request& request) {
   return request.answer(committed);
 }
 
-// Binds the given activity, if none is bound yet. Both frames are writable on success.
-std::expected<ActivityRef, Outcome> bind_activity(Request& request) {
+// The one that is bound, or, if none is, or it is gone, the given one. Both frames are writable on success.
+std::expected<ActivityRef, Outcome> activity_to_run_by(Request& request) {
   Kernel& kernel = request.kernel;
   Process& process = process_of(request);
-  if (!process.control.activity.is_void()) return kernel.prepare_activity(process);
+  if (!process.control.activity.is_void()) {
+    const auto bound = kernel.prepare_activity(process);
+    if (bound || bound.error().result != Result::void_capability) return bound;
+  }
   Capability& given = request.sent(0);
   if (!is_allowed(TypedSlot::process_activity, given)) return std::unexpected(Outcome::refuse(Result::wrong_type));
   const auto found = kernel.find(given);
@@ -79,12 +82,12 @@ Outcome start(Request& request) {
   Process& process = process_of(request);
   if (process.control.state != ProcessState::stopped) return Outcome::refuse(Result::in_use);
   if (const Outcome o = kernel.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;
-  const auto activity = bind_activity(request);
+  const auto activity = activity_to_run_by(request);
   if (!activity) return activity.error();
   const Commit committed = kernel.commit();
-  if (process.control.activity.is_void()) {
+  Activity& bound = kernel.scheduler.at(*activity);
+  if (bound.process != request.capability.object || bound.process_version != request.capability.version) {
     process.control.activity = request.sent(0);
-    Activity& bound = kernel.scheduler.at(*activity);
     bound.process = request.capability.object;
     bound.process_version = request.capability.version;
     bound.ticket = kernel.store.system().next_ticket++ & ticket_mask;

@@ -222,6 +222,29 @@ TEST_CASE("a lost process that waited for a message is destroyed, and its activi
   CHECK(owner.world.object<Activity>(lost.activity).process == other.object);
 }
 
+TEST_CASE("a process whose activity was lost and destroyed while it was stopped is started with another one") {
+  Owner owner;
+  owner.world.open_new_rows();
+  unsigned turns = 0;
+  const Guest stopped = owner.world.new_guest([&](Process&) { ++turns; });
+  owner.world.open_new_rows();
+  const Capability other = owner.world.make(Kind::activity);
+  owner.world.start();
+  run_checked(owner.world, 60);
+  owner.world.process(owner.guest).capability_registers[bought] = stopped.process;
+  owner.world.process(owner.guest).capability_registers[8] = other;
+  REQUIRE(owner.ask(call(bought, {method::process_stop})) == Result::ok);
+  const auto start = [&] { return owner.ask(call(bought, {method::process_start}, 8)); };
+  owner.lose(stopped.activity);
+  CHECK(start() == Result::unreadable);  // it may be read again
+  REQUIRE(owner.rescind(stopped.activity.object.frame()) == Result::ok);
+  turns = 0;
+  REQUIRE(start() == Result::ok);
+  run_checked(owner.world, 60);
+  CHECK(turns > 0);
+  CHECK(owner.world.object<Activity>(other).process == stopped.process.object);
+}
+
 // Both writes of its tags were acknowledged and never made; that its body belongs to no such tag is all that tells. Of a
 // page not even that is looked at.
 TEST_CASE("no version of a frame comes again although the tag that is left is older than it was destroyed and sold") {

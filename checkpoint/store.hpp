@@ -115,6 +115,7 @@ class Store {
   bool poll(uint64_t now_ns);
   Generation committed_generation() const { return root().newest_generation; }
   Generation pending_generation() const { return checkpointer_.pending(); }  // 0: none
+  Generation next_generation() const { return checkpointer_.next_generation(); }  // the first that can hold what changes now
   const Root& root() const { return parts_.roots.current(); }  // the newest durable one
   enum class State : uint8_t { idle, stabilizing, committing, migrating };
   State state() const;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "objects/frame_life.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "objects/process.hpp"
@@ -53,7 +54,12 @@ Version take_version(FrameIdentity& identity) {
   return identity.source;
 }
 
-void pass_over_versions(FrameIdentity& identity) { identity.source.value += versions_passed_over; }
+void pass_over_versions(FrameIdentity& identity, Generation next) {
+  // Only a forged image has such numbers of generations; what they make of a source stays below version_source_max.
+  constexpr uint64_t generation_max = version_source_max >> (versions_of_generation_bits + 2);
+  const uint64_t since = std::min(next.value, generation_max) << versions_of_generation_bits;
+  identity.source.value = std::max(identity.source.value, since) + versions_passed_over;
+}
 
 void make_whole(FrameIdentity& identity, Kind kind, Account account) {
   take_version(identity);

@@ -32,9 +32,11 @@ Version take_version(FrameIdentity&);
 
 // Of a frame that is taken away although its body does not belong to its source, or nobody has looked whether it does: so
 // the source may be too old, the write of a later one having been acknowledged and never made. No version is taken that
-// has been taken since, but after a billion times.
+// has been taken since, but after a billion times; nor, should the same old source come up again, one that was taken after
+// it did so last: `next` is the generation that will hold the change, and one sees fewer than 2^24 versions of a frame.
 inline constexpr uint64_t versions_passed_over = uint64_t{1} << 32;
-void pass_over_versions(FrameIdentity&);
+inline constexpr unsigned versions_of_generation_bits = 24;
+void pass_over_versions(FrameIdentity&, Generation next);
 
 // Whole objects begin as zero. Neither function touches the bytes: the caller notes that the
 // body is all zero, and clears it when it is first looked at (512 stores would be more than the

@@ -229,6 +229,23 @@ TEST_CASE("normalize clears hints and links, and nothing else") {
   }
 }
 
+TEST_CASE("versions are passed over: what was taken since does not come again, however often the same source is too old") {
+  constexpr FrameIdentity too_old{.source = {5}};
+  FrameIdentity first = too_old;
+  pass_over_versions(first, {100});
+  CHECK(first.source.value >= too_old.source.value + versions_passed_over);
+  first.source.value += (uint64_t{1} << versions_of_generation_bits) - 1;  // all that one generation sees
+  FrameIdentity second = too_old;
+  pass_over_versions(second, {101});
+  CHECK(second.source.value > first.source.value);
+  FrameIdentity right{.source = {uint64_t{1} << 50}};
+  pass_over_versions(right, {101});
+  CHECK(right.source.value == (uint64_t{1} << 50) + versions_passed_over);
+  FrameIdentity forged{.source = {version_source_max / 2}};
+  pass_over_versions(forged, {~uint64_t{0}});
+  CHECK(forged.source.value < version_source_max);
+}
+
 TEST_CASE("normalize does nothing the second time, and leaves what it reads alone") {
   std::mt19937 random(5);
   for (unsigned number = 0; number < kind_count; ++number) {

@@ -35,8 +35,8 @@ def entries(machine):
     assert machine.run("call k1 put blue whale") == ""
     assert machine.run("call k1 put red fox") == ""
     assert machine.run("call k1 get blue") == "whale"
-    assert machine.run("call k1 get green") == "error: not found"
-    assert machine.run("call k1 open green g") == "error: not found"
+    assert machine.run("call k1 get green") == "error: k1 says: not found"
+    assert machine.run("call k1 open green g") == "error: k1 says: not found"
     assert "needs a name: call k1 open K NAME" in machine.run("call k1 open blue")
     for name in ("one", "two"):
         assert machine.run(f"call k1 open blue {name}").startswith(f"{name} bound")
@@ -68,7 +68,7 @@ def limit(machine):
     """The request that needs more than the bank has fails; the server lives."""
     machine.run("start kv small 64")
     machine.run("call small put a b")
-    assert machine.run("call small fill 100000", 300) == "error: limit reached"
+    assert machine.run("call small fill 100000", 300) == "error: small says: limit reached"
     count = int(machine.run("call small count"))
     assert count > 100, count
     assert machine.run("call small get a") == "b"

@@ -33,24 +33,35 @@ bool is_ok(const Called& called) { return called.end == End::answered && called.
 
 // Whether a call of this name really reaches no program: what the kernel says of that a living server can answer, too.
 bool is_gone(Shell& shell, NameTable::Index index) {
-  const Named& named = shell.names.at(index);
-  if (named.is_alias() && is_void_alias(shell, index)) return true;
+  using Which = NameTable::Which;
+  if (shell.names.at(index).is_alias() && is_void_alias(shell, index)) return true;
+  const CapabilityRegister entry = shell_register::server_entry;
+  if (!shell.names.fetch(index, Which::entry, entry)) return true;
+  const auto classified = shell_register::discriminator.classify(entry);
+  if (!classified || classified->type == CapabilityType::void_capability) return true;
   const ProcessCapability process = shell_register::server_process;
-  return !shell.names.fetch(index, NameTable::Which::process, process.at) || !process.status();
+  return !shell.names.fetch(index, Which::process, process.at) || !process.status();
 }
 
-// A server's own error in its own words, if it has described it; and whatever sounds as if it were gone, while it is
-// not, as what it says.
+// What the kernel answers for one that is gone.
+bool sounds_gone(Result result) {
+  return result == Result::void_capability || result == Result::destroyed || result == Result::unreadable;
+}
+
+// The last number that is reserved for the shared vocabulary has no word yet.
+bool has_word(Result result) { return name_of(result) != name_of(static_cast<Result>(own_result_bit - 1)); }
+
+// One rule for all that is answered: it is the word of who was called, but for what the shell has found out itself, that
+// nobody is there. A server's own error comes in its own words, if it has described it.
 void say_answered_error(Shell& shell, NameTable::Index index, Result result, std::string_view description) {
   const std::string_view name = shell.names.at(index).name.view();
   if (const auto own = find_error(description, result)) return shell.say_error(name, " says: ", own->text);
-  if (is_own(result)) {
+  if (is_own(result) || !has_word(result)) {
     return shell.say_error(name, " answers an error that it does not describe: 0x",
                            Hexadecimal{static_cast<uint64_t>(result)});
   }
-  const bool sounds_gone = result == Result::void_capability || result == Result::destroyed || result == Result::dying;
-  if (sounds_gone && !is_gone(shell, index)) return shell.say_error(name, " says: ", name_of(result));
-  shell.say_result(result);
+  if (sounds_gone(result) && is_gone(shell, index)) return shell.say_result(result);
+  shell.say_error(name, " says: ", name_of(result));
 }
 
 // `description`: what it said of itself; nothing if it was not yet asked.

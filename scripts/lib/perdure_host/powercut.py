@@ -320,7 +320,7 @@ class Session:
         seen = self.look(machine)
         if not self.books.judge(seen):
             values = [machine.run(f"call k get {key}") for key in CHANGING]
-            values = tuple(None if value == "error: not found" else value for value in values)
+            values = tuple(None if value == "error: k says: not found" else value for value in values)
             self.books.begin_again(State(seen[0], values, seen[2], seen[3]))
 
     def look(self, machine):

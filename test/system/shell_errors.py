@@ -36,6 +36,9 @@ ONE_LINE = [
     ("call c1 add 1 2", "add"),
     ("destroy nobody", "no server nobody"),
     ("destroy c1 --force", "unknown option"),
+    ("destroy --force c1", "unknown option"),
+    ("call --fast c1 get", "unknown option"),
+    ("call c1 add -1", "-1 is not a number"),
     ("reboot --now", "unknown option"),
     ("checkpoint now", "usage: checkpoint"),
     ("banks all", "no bank all"),
@@ -58,6 +61,10 @@ def test(lab):
         assert "\n" not in answer, f"{line!r} answered in several lines: {answer!r}"
     assert machine.run("call c1 multiply 2").startswith("error: c1 has no method multiply")
     assert machine.run("") == ""
+    assert "c2 started" in machine.run("start counter c2")
+    assert machine.run("wrap c2 a2").startswith("a2 stands for c2")
+    assert machine.run("revoke --wait a2").splitlines()[-1].startswith("revoked, durable from checkpoint ")
+    assert "c2 destroyed" in machine.run("destroy -y c2")
     editing(machine)
     helpful(machine)
     assert machine.run("call c1 get").endswith("3")

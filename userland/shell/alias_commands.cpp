@@ -169,11 +169,7 @@ void run_block(Shell& shell, const Words& words) { set_blocked(shell, words.at(1
 void run_unblock(Shell& shell, const Words& words) { set_blocked(shell, words.at(1), false); }
 
 void run_revoke(Shell& shell, const Words& words) {
-  const bool waits = words.count == 3;
-  if (waits && words.at(2) != "--wait") {
-    shell.say_error("unknown option ", words.at(2), "; usage: revoke ALIAS [--wait]");
-    return;
-  }
+  const bool waits = words.has_option;
   const auto index = find_alias(shell, words.at(1));
   if (!index) return;
   // With --wait it can be asked once more, to know that it is durable.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // The table of commands, and what is done with a line before one of them runs.
+#include <algorithm>
+
 #include "userland/shell/commands.hpp"
 
 namespace perdure {
@@ -22,16 +24,16 @@ constexpr Command table[] = {
     {"block", "ALIAS", "who calls it waits, until unblock", 2, 2, run_block},
     {"unblock", "ALIAS", "lets them pass again", 2, 2, run_unblock},
     {"revoke", "ALIAS [--wait]", "void, every copy, for ever; --wait: until a checkpoint holds it",
-     2, 3, run_revoke},
+     2, 2, run_revoke},
     {"forget", "ALIAS", "revokes it, if it is not yet, and drops its name", 2, 2, run_forget},
     {"destroy", "NAME [-y]", "its bank, and so the server and all that is its; asks unless -y", 2,
-     3, run_destroy},
+     2, run_destroy},
     {"checkpoint", "", "takes one now and waits for it", 1, 1, run_checkpoint},
     {"generations", "", "the checkpoints that are in the log", 1, 1, run_generations},
     {"status", "", "memory, dirty frames, log, last pause", 1, 1, run_status},
     {"uptime", "", "age of the image, boots, power cuts survived", 1, 1, run_uptime},
     {"demo", "[ROW]", "a demonstration that checks itself; alone: which there are", 1, 2, run_demo},
-    {"reboot", "[--cut]", "with a checkpoint first; --cut: without", 1, 2, run_reboot},
+    {"reboot", "[--cut]", "with a checkpoint first; --cut: without", 1, 1, run_reboot},
     {"poweroff", "", "with a checkpoint first", 1, 1, run_poweroff},
 };
 
@@ -67,6 +69,29 @@ void say_usage(Shell& shell, const Command& command) {
             "\n  ", command.explanation, "\n");
 }
 
+template <typename... Pieces>
+void say_misused(Shell& shell, const Command& command, const Pieces&... what) {
+  shell.say_error(what..., "; usage: ", command.name, command.arguments.empty() ? "" : " ", command.arguments);
+}
+
+void run_command(Shell& shell, const Command& command, Words words) {
+  const Words options = take_options(words, command.words_before_foreign());
+  const auto given = options.all();
+  const auto unknown = std::ranges::find_if(given, [&](std::string_view option) { return option != command.option(); });
+  if (std::ranges::find(given, "--help") != given.end()) {
+    say_usage(shell, command);
+  } else if (unknown != given.end()) {
+    say_misused(shell, command, "unknown option ", *unknown);
+  } else if (words.count < command.least_words) {
+    say_misused(shell, command, "too few words");
+  } else if (words.count > command.most_words) {
+    say_misused(shell, command, "too many words");
+  } else {
+    words.has_option = options.count != 0;
+    command.run(shell, words);
+  }
+}
+
 }  // namespace
 
 std::span<const Command> commands() { return table; }
@@ -79,22 +104,15 @@ const Command* find_command(std::string_view name) {
 }
 
 void run_line(Shell& shell, std::string_view line) {
-  const Words words = split_words(line);
+  Words words = split_words(line);
   if (words.count == 0) return;
   const Command* command = find_command(words.at(0));
   if (command == nullptr) {
     say_unknown(shell, words.at(0));
-  } else if (words.count == 2 && words.at(1) == "--help") {
-    say_usage(shell, *command);
   } else if (words.too_many) {
     shell.say_error("a line has at most ", uint64_t{Words::count_max}, " words");
-  } else if (words.count < command->least_words ||
-             words.count > command->most_words) {
-    shell.say_error(words.count < command->least_words ? "too few" : "too many",
-                    " words; usage: ", command->name, command->arguments.empty() ? "" : " ",
-                    command->arguments);
   } else {
-    command->run(shell, words);
+    run_command(shell, *command, words);
   }
 }
 

@@ -91,35 +91,41 @@ void offer_methods(Shell& shell, std::string_view server, Candidates& candidates
   }
 }
 
-// `position`: of the word that is being typed, 0 for the command.
-void offer_all(Shell& shell, const Words& words, unsigned position, Candidates& candidates) {
-  const std::string_view command = words.at(0);
-  if (position == 0 || (position == 1 && command == "help")) {
+// `before`: the words before the one that is being typed, without options.
+void offer_words(Shell& shell, const Words& before, Candidates& candidates) {
+  const std::string_view command = before.at(0);
+  if (before.count == 1 && command == "help") {
     offer_commands(candidates);
-  } else if (position == 1 && command == "start") {
+  } else if (before.count == 1 && command == "start") {
     offer_programs(candidates);
-  } else if (position == 1 && command == "reboot") {
-    candidates.offer("--cut");
-  } else if (position == 1) {
+  } else if (before.count == 1) {
     offer_names(shell, names_after(command), candidates);
-  } else if (position == 2 && command == "call") {
-    offer_methods(shell, words.at(1), candidates);
-  } else if (position == 2 && command == "revoke") {
-    candidates.offer("--wait");
-  } else if (position == 2 && command == "destroy") {
-    candidates.offer("-y");
+  } else if (before.count == 2 && command == "call") {
+    offer_methods(shell, before.at(1), candidates);
   }
+}
+
+// The option, too, once: where one is being typed, and where nothing else has to come.
+void offer_all(Shell& shell, Words before, std::string_view prefix, Candidates& candidates) {
+  if (before.count == 0) return offer_commands(candidates);
+  const Command* command = find_command(before.at(0));
+  if (command == nullptr) return;
+  const bool is_given = take_options(before, command->words_before_foreign()).count != 0;
+  offer_words(shell, before, candidates);
+  const bool may_come = prefix.starts_with('-') || before.count >= command->least_words;
+  if (may_come && !is_given && !command->option().empty()) candidates.offer(command->option());
 }
 
 }  // namespace
 
 bool complete_word(Shell& shell, LineEditor& editor, TextWriter& echo) {
   const std::string_view typed = editor.before_cursor();
-  const Words words = split_words(typed);
+  Words before = split_words(typed);
+  if (before.too_many) return false;
   const bool begins_word = typed.empty() || typed.back() == ' ';
-  const unsigned position = begins_word ? words.count : words.count - 1;
-  Candidates candidates(begins_word ? std::string_view() : words.at(position));
-  offer_all(shell, words, position, candidates);
+  const std::string_view prefix = begins_word ? std::string_view() : before.word[--before.count];
+  Candidates candidates(prefix);
+  offer_all(shell, before, prefix, candidates);
   if (candidates.count() > 1 && candidates.certain().empty()) {
     shell.say("\n", candidates.list(), "\n");
     return true;

@@ -225,10 +225,6 @@ std::optional<Result> destroy_for_person(Shell& shell, BankCapability bank) {
 }
 
 void run_destroy(Shell& shell, const Words& words) {
-  if (words.count == 3 && words.at(2) != "-y") {
-    shell.say_error("unknown option ", words.at(2), "; usage: destroy NAME [-y]");
-    return;
-  }
   const auto index = find_named(shell, words.at(1));
   if (!index) return;
   const Named server = shell.names.at(*index);
@@ -247,7 +243,7 @@ void run_destroy(Shell& shell, const Words& words) {
   }
   const auto status = bank.status();
   const uint64_t frames = status ? status->used : 0;
-  if (words.count == 2 && !confirm_destroy(shell, server, frames)) {
+  if (!words.has_option && !confirm_destroy(shell, server, frames)) {
     shell.say("nothing was destroyed\n");
     return;
   }

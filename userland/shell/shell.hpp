@@ -89,9 +89,18 @@ struct Command {
   std::string_view name;
   std::string_view arguments;    // as `help` shows them
   std::string_view explanation;  // one line
-  unsigned least_words = 1;      // the command's own name included
+  unsigned least_words = 1;      // the command's own name included, an option not
   unsigned most_words = 1;
   void (*run)(Shell&, const Words&) = nullptr;
+
+  // The option that it has, besides --help: what its arguments show as "[-y]". Empty: none.
+  constexpr std::string_view option() const {
+    const size_t start = arguments.find("[-");
+    if (start == std::string_view::npos) return {};
+    return arguments.substr(start + 1, arguments.find(']', start) - start - 1);
+  }
+  // One that takes any number of words hands those behind the least on to a server, as they were typed.
+  constexpr unsigned words_before_foreign() const { return most_words == Words::count_max ? least_words : Words::count_max; }
 };
 
 // In the order in which `help` lists them.

@@ -86,13 +86,8 @@ void run_uptime(Shell& shell, const Words&) {
 }
 
 void run_reboot(Shell& shell, const Words& words) {
-  const bool cut = words.count == 2 && words.at(1) == "--cut";
-  if (words.count == 2 && !cut) {
-    shell.say_error("unknown option ", words.at(1), "; usage: reboot [--cut]");
-    return;
-  }
   power(shell, [&](uint64_t boot) {
-    return shell_register::checkpoint.reboot(cut ? power_flag::cut : 0, boot);
+    return shell_register::checkpoint.reboot(words.has_option ? power_flag::cut : 0, boot);
   });
 }
 

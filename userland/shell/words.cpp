@@ -2,6 +2,7 @@
 #include "userland/shell/words.hpp"
 
 #include <cstring>
+#include <utility>
 
 #include "userland/runtime/marshal.hpp"
 
@@ -31,9 +32,19 @@ Words split_words(std::string_view line) {
       words.too_many = true;
       return words;
     }
-    words.word[words.count++] = std::string_view(line.data(), length);
+    words.add({line.data(), length});
     line.remove_prefix(length);
   }
+}
+
+Words take_options(Words& words, unsigned words_before_foreign) {
+  Words options;
+  const Words all = std::exchange(words, {.too_many = words.too_many});
+  for (const std::string_view word : all.all()) {
+    const bool is_ours = words.count < words_before_foreign;
+    (is_ours && is_option(word) ? options : words).add(word);
+  }
+  return options;
 }
 
 std::optional<uint64_t> parse_number(std::string_view text) {

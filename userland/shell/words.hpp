@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <expected>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "userland/runtime/describe.hpp"
@@ -20,10 +21,18 @@ struct Words {
   std::string_view word[count_max];
   unsigned count = 0;
   bool too_many = false;
+  bool has_option = false;  // the one that the command has; it is not among the words any more
 
   std::string_view at(unsigned index) const { return index < count ? word[index] : std::string_view(); }
+  std::span<const std::string_view> all() const { return std::span(word).first(count); }
+  void add(std::string_view one) { word[count++] = one; }
 };
 Words split_words(std::string_view line);
+
+// One rule for the options of all commands: what begins with `-` is one, wherever it stands.
+constexpr bool is_option(std::string_view word) { return word.size() > 1 && word[0] == '-'; }
+// Takes them out of the words → they. What stands behind so many words that are no options is left as it is.
+Words take_options(Words& words, unsigned words_before_foreign);
 
 // Decimal, or hexadecimal after 0x; nothing if it is no number or too large.
 std::optional<uint64_t> parse_number(std::string_view text);

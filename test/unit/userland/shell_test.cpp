@@ -155,6 +155,36 @@ TEST_CASE("names, limits and programs that are wrong") {
   CHECK(world.command("programs").starts_with("counter          needs at least "));
 }
 
+TEST_CASE("an option stands where one likes, for all commands alike; but what a server is to get is left as it is") {
+  World world;
+  for (const std::string line : {"destroy -y c1", "destroy c1 -y", "destroy -y c1 -y"}) {
+    world.command("start counter c1");
+    has(world.command(line), "c1 destroyed, ");
+  }
+  world.command("start counter c1");
+  for (const std::string line : {"revoke --wait a1", "revoke a1 --wait"}) {
+    world.command("wrap c1 a1");
+    CHECK(world.command(line).starts_with("revoked, durable from checkpoint "));
+  }
+  for (const Command& command : commands()) {
+    const std::string name(command.name), usage = "; usage: " + name;
+    for (const std::string words : {"", " c1", " c1 get", " c1 get x y"}) {
+      CHECK(world.command(name + " -z" + words).starts_with("error: unknown option -z" + usage));
+      CHECK(world.command(name + " --help" + words).starts_with("usage: " + name));
+      if (name == "call" && words.size() > 3) continue;  // they are for the server
+      CHECK(world.command(name + words + " -z").starts_with("error: unknown option -z" + usage));
+      CHECK(world.command(name + words + " --help").starts_with("usage: " + name));
+    }
+  }
+  CHECK(world.command("destroy -y") == "error: too few words; usage: destroy NAME [-y]\n");
+  CHECK(world.command("destroy c1 c2 -y") == "error: too many words; usage: destroy NAME [-y]\n");
+  CHECK(world.command("destroy c1 --wait") == "error: unknown option --wait; usage: destroy NAME [-y]\n");
+  CHECK(world.command("start idle - 9").starts_with("error: a name has"));
+  CHECK(world.command("call c1 add -5") == "error: -5 is not a number from 0 to 2^64 - 1: call c1 add N\n");
+  CHECK(world.command("call c1 add --help") == "error: --help is not a number from 0 to 2^64 - 1: call c1 add N\n");
+  CHECK(world.command("call c1 get") == "0\n");
+}
+
 TEST_CASE("destroy asks, and then nothing is left but a void capability") {
   World world;
   world.command("");  // what names cost is there before the first one
@@ -550,6 +580,8 @@ TEST_CASE("tab") {
   world.command("start counter counter2");
   has(world.type({"chec\t\r"}), "perdure> checkpoint \ncheckpoint 2 committed\n");
   has(world.type({"call co\t1 a\t5\r"}), "perdure> call counter1 add 5\n5\n");
+  has(world.type({"destroy \t1 \t\r"}), "perdure> destroy counter1 -y \ncounter1 destroyed, ");
+  has(world.type({"destroy -\t\t\r"}), "perdure> destroy -y counter2 \ncounter2 destroyed, ");
   const std::string list = world.type({"sta\t\r"});
   has(list, "perdure> sta\nstart  status  \nperdure> sta\nerror: ");
 }

@@ -224,8 +224,11 @@ Result FakeUserlandKernel::call_process(FakeObject& process, Message& message) {
       if (stalls_of_call > 0) --stalls_of_call;
       return Result::ok;
     case method::process_status:
-      std::fill_n(message.words + 1, 5, 0);
       message.words[1] = static_cast<uint64_t>(process.state);
+      message.words[2] = static_cast<uint64_t>(process.fault);
+      message.words[3] = process.fault_address;
+      message.words[4] = process.fault_detail;
+      message.words[5] = process.registers.rip;
       return Result::ok;
     default: return Result::unknown_method;
   }

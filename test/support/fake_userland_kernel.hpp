@@ -42,6 +42,9 @@ struct FakeObject {
   FakeCapability keeper;                       // node; endpoint: receiver
   Registers registers;                         // process
   ProcessState state = ProcessState::stopped;
+  FaultCode fault = FaultCode::none;
+  uint64_t fault_address = 0;
+  uint64_t fault_detail = 0;
   bool has_activity = false;
   FakeCapability target;                       // wrapper, and the next three
   uint64_t payload = 0;

@@ -48,7 +48,7 @@ def test(lab):
         names_line("faulty", found[1], function, "faulty.cpp")
         assert machine.run("call c get") == "7"
         assert "is stopped" in machine.run(f"call {name} trap")
-        assert "stopped by a fault" in machine.run("servers")
+        assert f"stopped by a fault: {what}; instruction {found[1]}\n" in machine.run("servers") + "\n"
         machine.run(f"destroy {name} -y")
         machine.run("forget g")
     stops_between_two_calls(machine)

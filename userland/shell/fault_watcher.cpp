@@ -48,16 +48,24 @@ void FaultWatcher::serve() {
   const bool is_fault = message.delivery == Delivery::call && message.words[0] == method::keeper_fault;
   const uint64_t start = message.entry_payload;
   if (is_fault) {
-    parts_.tell(parts_.context, {.start = start,
-                                 .code = static_cast<FaultCode>(message.words[1]),
-                                 .address = message.words[2],
-                                 .is_write = (message.words[3] & detail_write) != 0,
-                                 .is_execute = (message.words[3] & detail_execute) != 0,
-                                 .instruction = message.words[4]});
+    ProgramFault fault = fault_of({.fault = static_cast<FaultCode>(message.words[1]),
+                                   .fault_address = message.words[2],
+                                   .fault_detail = message.words[3],
+                                   .instruction_pointer = message.words[4]});
+    fault.start = start;
+    parts_.tell(parts_.context, fault);
   }
   message = {.words = {static_cast<uint64_t>(Result::unsupported)}};
   (void)send(registers::resume, message);
   if (is_fault) parts_.has_stopped(parts_.context, start);
+}
+
+ProgramFault fault_of(const ProcessCapability::Status& status) {
+  return {.code = status.fault,
+          .address = status.fault_address,
+          .is_write = (status.fault_detail & detail_write) != 0,
+          .is_execute = (status.fault_detail & detail_execute) != 0,
+          .instruction = status.instruction_pointer};
 }
 
 void write_fault(TextWriter& out, const ProgramFault& fault) {

@@ -55,7 +55,9 @@ class FaultWatcher {
   void serve();
 };
 
-// "g (counter) stopped: it read address 0x0, where nothing is; instruction 0x400123"
+// Of a program that is stopped by one.
+ProgramFault fault_of(const ProcessCapability::Status&);
+// "it read address 0x0, where nothing is; instruction 0x400123"
 void write_fault(TextWriter& out, const ProgramFault&);
 
 }  // namespace perdure

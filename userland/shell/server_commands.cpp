@@ -81,8 +81,9 @@ void show_server(Shell& shell, NameTable::Index index) {
     if (const auto status = shell_register::server_process.status()) {
       shell.say(state_text(*status));
       if (status->state == ProcessState::stopped && status->fault != FaultCode::none) {
-        shell.say(" by a fault at 0x", Hexadecimal{status->fault_address}, ", instruction 0x",
-                  Hexadecimal{status->instruction_pointer});
+        TextBuffer<256> what;
+        write_fault(what, fault_of(*status));
+        shell.say(" by a fault: ", what.text());
       }
     }
   }

@@ -567,6 +567,36 @@ TEST_CASE("what a program did when it stopped, in words") {
   CHECK(told({.code = FaultCode::other_exception, .address = 17}).starts_with("exception 17 of the processor"));
 }
 
+TEST_CASE("servers tells by what a program was stopped, in the same words") {
+  World world;
+  world.command("start counter c1");
+  const auto index = *world.shell->names.find("c1");
+  CHECK(world.shell->names.fetch(index, NameTable::Which::process, {31}));
+  FakeObject& process = *world.kernel.at({31}).object;
+  process.state = ProcessState::stopped;
+  CHECK(world.command("servers").ends_with("  stopped\n"));
+  const auto told = [&](FaultCode code, uint64_t address, uint64_t detail) {
+    process.fault = code;
+    process.fault_address = address;
+    process.fault_detail = detail;
+    process.registers.rip = 0x400123;
+    const std::string line = world.command("servers"), begin = "  stopped by a fault: ", end = "; instruction 0x400123\n";
+    has(line, begin);
+    CHECK(line.ends_with(end));
+    const size_t start = line.find(begin) + begin.size();
+    return line.substr(start, line.size() - end.size() - start);
+  };
+  CHECK(told(FaultCode::no_memory, 0x10, 0) == "it read address 0x10, where nothing is");
+  CHECK(told(FaultCode::access, 0x400000, 1) == "it wrote to address 0x400000, where it may not");
+  CHECK(told(FaultCode::access, 0x7000, 2) == "it jumped to address 0x7000, where it may not");
+  // These have no address.
+  CHECK(told(FaultCode::breakpoint, 0, 0) == "a breakpoint");
+  CHECK(told(FaultCode::invalid_instruction, 0, 0) == "an invalid instruction (a trap, or a program that returned)");
+  CHECK(told(FaultCode::divide_error, 0, 0) == "a division by zero, or whose result is too large");
+  CHECK(told(FaultCode::protection, 0, 0) == "a protected instruction or address");
+  CHECK(told(FaultCode::other_exception, 17, 0) == "exception 17 of the processor");
+}
+
 TEST_CASE("^C that was typed ahead of a call leaves it") {
   World world;
   world.command("start counter c1");

@@ -34,6 +34,8 @@ def test(lab):
     assert "started" in machine.run("start clock t")
     assert "page -> capability" in machine.run("describe t")
     assert is_refreshed(machine)
+    assert machine.run("call t page p").startswith("p bound; describe p tells")
+    assert machine.run("describe p") == "p is a page, an object of the kernel: it has no methods of a server"
     first = now(machine)
     assert first[0] > 0 and first[1] > 1_600_000_000, first
     # A program that computes for ever takes its share and not the time.

@@ -96,20 +96,22 @@ bool check_alive(Shell& shell, CapabilityRegister target) {
 }  // namespace
 
 // From wrapper to wrapper, as far as they have names here.
-bool is_void_alias(Shell& shell, NameTable::Index index) {
+CapabilityType type_behind(Shell& shell, NameTable::Index index) {
   const CapabilityRegister target{control.number + 2}, entry{control.number + 3};
   for (unsigned i = 0; i < wrappers_in_a_row_max; ++i) {
-    if (!fetch_control(shell, index) || !WrapperCapability{control}.get(target)) return true;
+    const CapabilityType nothing = CapabilityType::void_capability;
+    if (!fetch_control(shell, index) || !WrapperCapability{control}.get(target)) return nothing;
     const auto classified = shell_register::discriminator.classify(target);
-    if (!classified || classified->type == CapabilityType::void_capability) return true;
+    if (!classified) return nothing;
+    if (classified->type != CapabilityType::wrapped) return classified->type;
     const auto next = shell.names.find(shell.names.at(index).origin.view());
-    if (!next || !shell.names.at(*next).is_alias()) return false;
-    if (!shell.names.fetch(*next, NameTable::Which::entry, entry)) return false;
+    if (!next || !shell.names.at(*next).is_alias()) break;
+    if (!shell.names.fetch(*next, NameTable::Which::entry, entry)) break;
     // The name may have been given to another one since.
-    if (!shell_register::discriminator.same(target, entry).value_or(false)) return false;
+    if (!shell_register::discriminator.same(target, entry).value_or(false)) break;
     index = *next;
   }
-  return false;
+  return CapabilityType::wrapped;
 }
 
 bool bind_alias(Shell& shell, const Named& alias, CapabilityRegister target) {

@@ -153,13 +153,28 @@ std::expected<std::string_view, Called> describe_server(Shell& shell, NameTable:
 
 namespace {
 
-// What has this name, and what it says of itself; nothing, and an error said, if it cannot be asked.
-std::optional<Described> describe_named(Shell& shell, std::string_view name) {
-  const auto index = find_named(shell, name);
-  if (!index) return std::nullopt;
-  const auto description = describe_server(shell, *index);
-  if (description) return Described{*index, *description};
-  say_call_error(shell, *index, description.error());
+std::string_view is_a(std::string_view noun) {
+  const bool begins_with_vowel = !noun.empty() && std::string_view("aeiou").contains(noun.front());
+  return begins_with_vowel ? " is an " : " is a ";
+}
+
+// An answer may be a capability for which no program answers, but the kernel. That is found out without calling it: its
+// server may have stopped since.
+std::optional<std::string_view> kernel_object_behind(Shell& shell, NameTable::Index index) {
+  if (!shell.names.at(index).is_alias()) return std::nullopt;
+  const CapabilityType type = type_behind(shell, index);
+  const bool is_unknown = type == CapabilityType::void_capability || type == CapabilityType::wrapped;
+  if (is_unknown || type == CapabilityType::entry) return std::nullopt;
+  return info(type).name;
+}
+
+constexpr std::string_view of_the_kernel = ", an object of the kernel: it has no methods of a server";
+
+// What it says of itself; nothing, and an error said, if it cannot be asked.
+std::optional<Described> describe_at(Shell& shell, NameTable::Index index) {
+  const auto description = describe_server(shell, index);
+  if (description) return Described{index, *description};
+  say_call_error(shell, index, description.error());
   return std::nullopt;
 }
 
@@ -167,13 +182,17 @@ std::optional<Described> describe_named(Shell& shell, std::string_view name) {
 
 void run_describe(Shell& shell, const Words& words) {
   const std::string_view name = words.at(1);
-  const auto described = describe_named(shell, name);
+  const auto index = find_named(shell, name);
+  if (!index) return;
+  if (const auto object = kernel_object_behind(shell, *index)) {
+    return shell.say(name, is_a(*object), *object, of_the_kernel, "\n");
+  }
+  const auto described = describe_at(shell, *index);
   if (!described) return;
   const std::string_view description = described->description;
   const std::string_view lines = method_lines(description);
-  const bool begins_with_vowel = !description.empty() && std::string_view("aeiou").contains(description.front());
-  shell.say(name, begins_with_vowel ? " is an " : " is a ", description.substr(0, description.find('\n')),
-            lines.empty() ? "; it has no methods\n" : "; its methods:\n");
+  const std::string_view interface = description.substr(0, description.find('\n'));
+  shell.say(name, is_a(interface), interface, lines.empty() ? "; it has no methods\n" : "; its methods:\n");
   shell.say(lines);
   std::string_view errors = error_lines(description);
   if (!errors.empty()) shell.say("errors of its own:\n");
@@ -182,7 +201,12 @@ void run_describe(Shell& shell, const Words& words) {
 
 void run_call(Shell& shell, const Words& words) {
   const std::string_view name = words.at(1);
-  const auto described = describe_named(shell, name);
+  const auto index = find_named(shell, name);
+  if (!index) return;
+  if (const auto object = kernel_object_behind(shell, *index)) {
+    return shell.say_error(name, is_a(*object), *object, of_the_kernel);
+  }
+  const auto described = describe_at(shell, *index);
   if (!described) return;
   const auto method = find_method(described->description, words.at(2));
   if (!method) {

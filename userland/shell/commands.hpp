@@ -51,8 +51,12 @@ bool check_unused(Shell&, std::string_view name);
 // Puts a wrapper in front of what is in `target` and binds it to this good, unused name. False
 // (and an error said): nothing was bought.
 bool bind_alias(Shell&, const Named& alias, CapabilityRegister target);
+// What an alias stands for, as far as can be seen: `wrapped` if that is a wrapper of another's.
+CapabilityType type_behind(Shell&, NameTable::Index alias);
 // Whether calls of an alias that was not revoked are void all the same: what it stands for is gone.
-bool is_void_alias(Shell&, NameTable::Index);
+inline bool is_void_alias(Shell& shell, NameTable::Index alias) {
+  return type_behind(shell, alias) == CapabilityType::void_capability;
+}
 // How a call that a person has asked for went. What the server answers is a matter between it and the
 // person: it is free to answer `in_use` or `interrupted`.
 struct Called {

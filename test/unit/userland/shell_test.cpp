@@ -462,6 +462,42 @@ TEST_CASE("a server's own errors: its own words, or that it has none") {
   CHECK(world.command("call c1 !full") == "error: c1 has no method !full; it has none\n");
 }
 
+TEST_CASE("an alias of what the kernel answers for is told as what it is, whatever its server does") {
+  World world;
+  world.command("start counter c1");
+  world.kernel.answer_entry = [&](const FakeObject&, Message& message) {
+    static constexpr std::string_view description = "counter\ngive -> capability\n";
+    const bool describes = message.words[0] == method::describe;
+    message = {.words = {0}};
+    if (describes) message.bytes = std::as_bytes(std::span(description));
+    else message.sent[0] = {31};
+  };
+  const struct {
+    CapabilityType type;
+    std::string name;
+  } objects[] = {{CapabilityType::page, "a page"}, {CapabilityType::endpoint, "an endpoint"}, {CapabilityType::clock, "a clock"}};
+  for (const auto& [type, name] : objects) {
+    world.kernel.at({31}) = world.kernel.make(type);
+    has(world.command("call c1 give p"), "p bound; ");
+    has(world.command("wrap p q"), "q stands for p");
+    for (const std::string alias : {"p", "q"}) {
+      const std::string told = alias + " is " + name + ", an object of the kernel: it has no methods of a server\n";
+      CHECK(world.command("describe " + alias) == told);
+      CHECK(world.command("call " + alias + " get") == "error: " + told);
+    }
+    world.command("revoke p");
+    CHECK(world.command("describe q") == "error: capability is void\n");
+    world.command("forget p");
+    world.command("forget q");
+  }
+  world.kernel.at({31}) = world.kernel.make(CapabilityType::page);
+  world.command("call c1 give p");
+  stop_all_programs(world);
+  has(world.command("describe p"), "p is a page, ");
+  has(world.command("describe c1"), "error: c1 is stopped; ");
+  world.command("destroy c1 -y");
+}
+
 TEST_CASE("a call ends when the program that it waits for stops, and only then") {
   World world;
   world.command("start counter c1");

@@ -44,7 +44,7 @@ def test(lab):
         found = re.search(rf"{name} \(faulty\) stopped: {re.escape(what)}; instruction (0x[0-9a-f]+) *\n"
                           r"  scripts/perdure where faulty \1 tells the line of its source\n", told)
         assert found, told
-        assert re.search(r"error: (f\d|g) stopped before it answered; destroy ends it", told), told
+        assert re.search(rf"error: (f\d|g) stopped before it answered; destroy {name} ends it", told), told
         names_line("faulty", found[1], function, "faulty.cpp")
         assert machine.run("call c get") == "7"
         assert "is stopped" in machine.run(f"call {name} trap")
@@ -69,7 +69,7 @@ def stops_between_two_calls(machine):
     machine.run("start answers_once o")
     told = machine.run("call o get")
     found = re.search(r"o \(answers_once\) stopped: an invalid instruction[^\n]*; instruction (0x[0-9a-f]+) *\n", told)
-    assert found and "error: o is stopped; servers shows why, destroy ends it" in told, told
+    assert found and "error: o is stopped; servers shows why, destroy o ends it" in told, told
     names_line("answers_once", found[1], "stop_behind_answer", "answers_once.cpp")
     assert machine.run("call c get") == "7"
 

@@ -64,6 +64,12 @@ void say_answered_error(Shell& shell, NameTable::Index index, Result result, std
   shell.say_error(name, " says: ", name_of(result));
 }
 
+// Whom `destroy` takes: an alias is none. It is there, for it has stopped and is not gone.
+std::string_view server_behind(Shell& shell, NameTable::Index index) {
+  const auto server = shell.names.find_start(shell.names.at(index).start);
+  return shell.names.at(server.value_or(index)).name.view();
+}
+
 // `description`: what it said of itself; nothing if it was not yet asked.
 void say_call_error(Shell& shell, NameTable::Index index, const Called& called, std::string_view description = {}) {
   const std::string_view name = shell.names.at(index).name.view();
@@ -71,9 +77,9 @@ void say_call_error(Shell& shell, NameTable::Index index, const Called& called, 
     case End::answered: return say_answered_error(shell, index, called.result, description);
     case End::left: return shell.say("interrupted: ", name, " had not answered\n");
     case End::stopped_before:
-      return shell.say_error(name, " is stopped; servers shows why, destroy ends it");
+      return shell.say_error(name, " is stopped; servers shows why, destroy ", server_behind(shell, index), " ends it");
     case End::stopped_meanwhile:
-      return shell.say_error(name, " stopped before it answered; destroy ends it");
+      return shell.say_error(name, " stopped before it answered; destroy ", server_behind(shell, index), " ends it");
   }
 }
 

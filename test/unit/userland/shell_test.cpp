@@ -275,8 +275,13 @@ TEST_CASE("a stopped server is told at once, also behind an alias") {
   world.command("start counter c1");
   world.command("wrap c1 a1");
   stop_all_programs(world);
-  CHECK(world.command("call c1 get") == "error: c1 is stopped; servers shows why, destroy ends it\n");
-  CHECK(world.command("describe a1") == "error: a1 is stopped; servers shows why, destroy ends it\n");
+  world.command("wrap a1 a2");
+  for (const std::string name : {"c1", "a1", "a2"}) {
+    const std::string told = "error: " + name + " is stopped; servers shows why, destroy c1 ends it\n";
+    CHECK(world.command("call " + name + " get") == told);
+    CHECK(world.command("describe " + name) == told);
+  }
+  has(world.command("destroy c1 -y"), "c1 destroyed");
 }
 
 TEST_CASE("aliases: one name space, blocked, revoked, forgotten") {
@@ -510,14 +515,14 @@ TEST_CASE("a call ends when the program that it waits for stops, and only then")
     CHECK(world.shell->interrupter.end_call_of(start_of("c1")));
     return Result::interrupted;
   };
-  CHECK(world.command("call g get") == "error: g stopped before it answered; destroy ends it\n");
+  CHECK(world.command("call g get") == "error: g stopped before it answered; destroy c1 ends it\n");
   CHECK_FALSE(world.shell->interrupter.end_call_of(start_of("c1")));  // none is waiting
   world.kernel.while_blocked = [&] {
     world.kernel.stalls_of_call = 3;
     CHECK(world.shell->interrupter.end_call_of(start_of("c1")));
     return Result::interrupted;
   };
-  CHECK(world.command("call g get") == "error: g stopped before it answered; destroy ends it\n");
+  CHECK(world.command("call g get") == "error: g stopped before it answered; destroy c1 ends it\n");
 }
 
 TEST_CASE("a call that is answered just before it is ended keeps its answer") {
@@ -541,7 +546,7 @@ TEST_CASE("a program that stops behind its answer is not called once more") {
     answer_request<Counter, add, get>(world.counters[&endpoint], message);
     stop_all_programs(world);
   };
-  CHECK(world.command("call c1 get") == "error: c1 is stopped; servers shows why, destroy ends it\n");
+  CHECK(world.command("call c1 get") == "error: c1 is stopped; servers shows why, destroy c1 ends it\n");
   CHECK(calls == 1);
 }
 
@@ -579,7 +584,7 @@ TEST_CASE("what is told of a program that is gone ends no call of one that has i
       CHECK(world.shell->interrupter.end_call_of(next));
       return Result::interrupted;
     };
-    CHECK(world.command("call g get") == "error: g stopped before it answered; destroy ends it\n");
+    CHECK(world.command("call g get") == "error: g stopped before it answered; destroy " + name + " ends it\n");
     has(told(old), "a program without a name stopped: ");
     CHECK_FALSE(told(old).contains(name));
     has(told(next), name + " (counter) stopped: ");

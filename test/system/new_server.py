@@ -16,9 +16,10 @@ TIME_LIMIT_SECONDS = 1200
 CHAOS = False
 
 NAME = "note_book"
+KEPT_NAMES = ("root", "shell")  # as at the prompt
 BAD_NAMES = ("", "9lives", "Upper", "with-dash", "with space", "a" * 17, "../up", "caf\u00e9", "_x", "--bogus",
-             "word", "message", "perdure",  # what the runtime calls its own
-             "counter", "shell", "log", "keeper", "bank")  # what there is
+             *KEPT_NAMES, "word", "message", "perdure",  # what the runtime calls its own
+             "counter", "log", "keeper", "bank")  # what there is
 MADE = f"""made     userland/interfaces/{NAME}.hpp
 made     userland/{NAME}/{NAME}.cpp
 made     test/unit/userland/{NAME}_test.cpp
@@ -66,6 +67,8 @@ def refuses(tree, *words):
     result = new_server(tree, *words)
     assert result.returncode == 2 and not result.stdout, (words, result)
     assert len(result.stderr.splitlines()) == 1, (words, result)
+    if words and words[0] in KEPT_NAMES:
+        assert f"{words[0]} is what banks calls a bank of the system" in result.stderr, result
 
 
 def builds_and_passes(lab, tree):

@@ -38,9 +38,9 @@ class BankWalk {
 // The name that a bank's account has here.
 void write_bank_name(Shell& shell, TextWriter& out, uint32_t account, uint32_t own_account) {
   if (account == bank_root_account) {
-    out << "root";
+    out << bank_name_root;
   } else if (account == own_account) {
-    out << "shell";
+    out << bank_name_shell;
   } else if (const auto index = shell.names.find_account(account)) {
     out << shell.names.at(*index).name.view();
   } else {

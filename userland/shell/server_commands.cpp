@@ -153,7 +153,7 @@ bool check_name(Shell& shell, std::string_view name) {
     shell.say_error("a name has 1 to 16 letters, digits, - or _, and begins with a letter");
     return false;
   }
-  if (name == "root" || name == "shell") {
+  if (is_kept_name(name)) {
     shell.say_error(name, " is what banks calls a bank of the system; choose another name");
     return false;
   }

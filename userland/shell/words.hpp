@@ -40,6 +40,11 @@ std::optional<uint64_t> parse_number(std::string_view text);
 // A name that a person may give: 1 to 16 letters, digits, `-` and `_`, a letter first.
 bool is_good_name(std::string_view text);
 
+// What `banks` calls the banks of the system: no names that a person may give (scripts/new-server reads them here).
+inline constexpr std::string_view bank_name_root = "root";
+inline constexpr std::string_view bank_name_shell = "shell";
+constexpr bool is_kept_name(std::string_view text) { return text == bank_name_root || text == bank_name_shell; }
+
 // For text that comes from a server, which must not draw on a person's screen: what is not a
 // printing character of ASCII becomes a question mark.
 constexpr char printable(char character) {

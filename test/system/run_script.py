@@ -103,7 +103,7 @@ def killed(lab, disk):
 def wrong_options(disk):
     for words in (["--bogus"], ["--memory", "lots"], ["--memory", "0"], ["--interval", "-1"], ["x"],
                   ["--size", "10X", "--fresh", "--yes"], ["--fresh"], ["--size", "64M"],
-                  ["--uefi", "--direct"]):
+                  ["--uefi", "--direct"], ["--log", "/nowhere/log"], ["--log", disk.parent], ["--log", disk]):
         result = run("--disk", disk, *words)
         assert result.returncode == 2, result
         assert len(result.stderr.splitlines()) == 1, result

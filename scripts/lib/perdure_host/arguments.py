@@ -2,6 +2,8 @@
 """Options of the scripts: one clear line and status 2 for what is wrong."""
 
 import argparse
+import os
+import pathlib
 import re
 import sys
 
@@ -43,3 +45,27 @@ def size(text):
     if not re.fullmatch(r"[0-9]+[KMG]?", text):
         raise argparse.ArgumentTypeError(f"{text} is not a size like 64M or 1G")
     return text
+
+
+def file_to_write(text):
+    """A type for add_argument: a file that can be written, there or not; so it is refused before any work is done."""
+    path = pathlib.Path(text)
+    if path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is a directory")
+    if not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"there is no directory {path.parent}")
+    try:
+        may_be_written(path)
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{text} cannot be written: {error.strerror}") from None
+    return path
+
+
+def may_be_written(path):
+    """Raises OSError, or leaves everything as it was."""
+    if path.exists() and not path.is_file():
+        return  # a pipe, a terminal: who opens them waits
+    is_new = not path.exists()
+    os.close(os.open(path, os.O_WRONLY | os.O_APPEND | (os.O_CREAT | os.O_EXCL if is_new else 0), 0o666))
+    if is_new:
+        path.unlink()

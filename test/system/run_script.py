@@ -15,7 +15,8 @@ CHAOS = False
 
 RUN = SCRIPTS / "run"
 PROMPT = "\nperdure> "
-CTRL_A_X = "\x01x"
+CTRL_A = "\x01"
+CTRL_A_X = CTRL_A + "x"
 
 
 def test(lab):
@@ -50,6 +51,11 @@ def on_a_terminal(lab, disk):
     say(first, "start counter c1", "started")
     say(first, "call c1 add 42", "42")
     say(first, "checkpoint", r"checkpoint \d+ committed")
+    first.type("1 get")
+    first.expect("1 get")
+    first.type(CTRL_A + CTRL_A + "call c\r")  # typed twice it is the shell's, and goes to the beginning of the line
+    first.expect("\n42")
+    first.expect(PROMPT)
     first.type("call c1 g")
     first.expect("call c1 g")
     first.type(CTRL_A_X)

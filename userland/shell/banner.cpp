@@ -2,20 +2,44 @@
 //
 // The restart banner: which store, from which generation and when, what runs, how often the
 // power was cut, how often a checkpoint is taken; and the line that the shell is busy with, if it is.
+#include <algorithm>
+
+#include "userland/shell/columns.hpp"
 #include "userland/shell/shell.hpp"
 
 namespace perdure {
 
 namespace {
 
-void show_servers(const Shell& shell, ConsoleSession& console) {
-  console.say("running: shell");
+void for_each_server(const Shell& shell, const auto& take) {
   for (size_t i = 0; i < shell.names.size(); ++i) {
     const Named& server = shell.names.at(i);
     if (!shell.names.lives(i) || server.is_alias()) continue;
-    console.say(", ", server.name.view(), " (", server.origin.view(), ")");
+    TextBuffer<2 * Word::length_max + 3> text;
+    text << server.name.view() << " (" << server.origin.view() << ')';
+    take(text.text());
   }
-  console.say("\n");
+}
+
+// In one row, if there is room for all; else in a list, and how many they are.
+void show_servers(const Shell& shell, ConsoleSession& console) {
+  constexpr std::string_view running = "running: shell";
+  size_t count = 0, longest = 0, row_length = running.size();
+  for_each_server(shell, [&](std::string_view server) {
+    ++count;
+    longest = std::max(longest, server.size());
+    row_length += std::string_view(", ").size() + server.size();
+  });
+  console.say(running);
+  if (row_length <= Columns::row_length) {
+    for_each_server(shell, [&](std::string_view server) { console.say(", ", server); });
+    console.say("\n");
+    return;
+  }
+  console.say(", ", count, " servers:\n");
+  Columns columns(console, longest);
+  for_each_server(shell, [&](std::string_view server) { columns.add(server); });
+  columns.end();
 }
 
 void show_interval(ConsoleSession& console, const SystemStatus& status) {

@@ -12,6 +12,7 @@
 
 #include <map>
 #include <memory>
+#include <sstream>
 
 namespace perdure {
 
@@ -654,7 +655,58 @@ TEST_CASE("tab") {
   has(world.type({"destroy \t1 \t\r"}), "perdure> destroy counter1 -y \ncounter1 destroyed, ");
   has(world.type({"destroy -\t\t\r"}), "perdure> destroy -y counter2 \ncounter2 destroyed, ");
   const std::string list = world.type({"sta\t\r"});
-  has(list, "perdure> sta\nstart  status  \nperdure> sta\nerror: ");
+  has(list, "perdure> sta\nstart   status\nperdure> sta\nerror: ");
+}
+
+TEST_CASE("what runs, and what Tab offers, stands in rows of the terminal, and how many they are") {
+  World world;
+  world.kernel.root_bank()->banks[0]->limit = 10'000;
+  std::vector<std::string> names;
+  const auto rows_fit = [](const std::string& text) {
+    std::istringstream rows(text);
+    for (std::string row; std::getline(rows, row);) {
+      INFO(row);
+      CHECK(row.size() <= LineEditor::row_length);
+      CHECK_FALSE(row.ends_with(' '));
+    }
+  };
+  const auto between = [](const std::string& text, const std::string& begin, const std::string& end) {
+    INFO(text);
+    const size_t start = text.find(begin);
+    REQUIRE(start != std::string::npos);
+    return text.substr(start, text.find(end, start) - start);
+  };
+  for (unsigned count = 1; count <= 70; ++count) {
+    names.push_back(std::string(1, static_cast<char>('a' + count % 26)) + std::to_string(count) + std::string(count % 13, 'x'));
+    world.command("start counter " + names.back());
+    if (count > 8 && count != 70) continue;
+    const std::string running = between(world.type({FakeUserlandKernel::power_cut, "\x15"}), "running: shell", "power cuts");
+    rows_fit(running);
+    std::string one_row = "running: shell";
+    for (const std::string& name : names) {
+      one_row += ", " + name + " (counter)";
+      has(running, name + " (counter)");
+    }
+    if (one_row.size() <= LineEditor::row_length) CHECK(running == one_row + "\n");
+    else CHECK(running.starts_with("running: shell, " + std::to_string(count) + " servers:\n"));
+  }
+  const std::string offered = between(world.type({"destroy \t"}), "destroy \n", "perdure> ");
+  has(offered, "destroy \n70 possibilities:\n");
+  rows_fit(offered.substr(offered.find('\n') + 1));
+  for (const std::string& name : names) has(offered, name);
+  CHECK(std::ranges::count(offered, '\n') == 2 + (70 + 3) / 4);  // 15 characters, and two blanks, four times in a row
+}
+
+TEST_CASE("Tab behind a method's name that is longer than any") {
+  World world;
+  world.command("start counter c1");
+  static const std::string description = "counter\n" + std::string(200, 'm') + " -> number\n" + std::string(200, 'm') + "n -> number\n";
+  world.kernel.answer_entry = [](const FakeObject&, Message& message) {
+    message = {.words = {0}};
+    message.bytes = std::as_bytes(std::span(description));
+  };
+  const std::string text = world.type({"call c1 " + std::string(100, 'm') + "\t"});
+  has(text, "\n" + std::string(LineEditor::row_length, 'm') + "\n" + std::string(LineEditor::row_length, 'm') + "\nperdure> ");
 }
 
 TEST_CASE("tab behind a word as long as a line, which a server's method begins with") {

@@ -81,11 +81,14 @@ struct Led {
     };
     return demo().call_by<method>(caller, arguments...);
   }
-  // Why the last call was not answered as it should.
-  std::string_view why(Result result) const {
-    using End = Interrupter::End;
-    const End end = shell.interrupter.end();
-    return end == End::stopped_before || end == End::stopped_meanwhile ? "the program has stopped" : name_of(result);
+  // Why the last call was not answered as it should: what the program says, or what the shell has found out.
+  void write_why(TextWriter& out, Result result) const {
+    switch (shell.interrupter.end()) {
+      case Interrupter::End::answered: out << "the program says: " << name_of(result); break;
+      case Interrupter::End::left: out << "interrupted"; break;
+      case Interrupter::End::stopped_before:
+      case Interrupter::End::stopped_meanwhile: out << "the program has stopped"; break;
+    }
   }
 };
 
@@ -117,18 +120,21 @@ bool play(const Led& led, const DemoRow& row, Reason& reason) {
   watch_program(led.shell, led.program.start);
   const auto begun = led.ask<Demo::begin>(Word::of(row.name));
   if (!begun) {
-    reason << "it does not begin: " << led.why(begun.error());
+    reason << "it does not begin: ";
+    led.write_why(reason, begun.error());
     return false;
   }
   while (true) {
     const auto step = led.ask<Demo::step>();
     if (!step) {
-      reason << "a step was not done: " << led.why(step.error());
+      reason << "a step was not done: ";
+      led.write_why(reason, step.error());
       return false;
     }
     Reason text;
     if (const auto read = read_text(led, step->text_length, text); !read) {
-      reason << "it does not say what it did: " << led.why(read.error());
+      reason << "it does not say what it did: ";
+      led.write_why(reason, read.error());
       return false;
     }
     if (step->outcome == DemoStep::Outcome::failed) {

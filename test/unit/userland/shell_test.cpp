@@ -821,11 +821,12 @@ struct ScriptedDemo {
   std::vector<std::pair<DemoStep::Outcome, std::string>> steps;
   size_t next = 0;
   std::function<void()> at_step = [] {};
+  Result refusal = Result::bad_argument;  // at the end of the steps
 };
 Answer<uint64_t> begin(ScriptedDemo& demo, const Request&, Word) { return demo.steps.size(); }
 Answer<DemoStep> step(ScriptedDemo& demo, const Request&) {
   demo.at_step();
-  if (demo.next == demo.steps.size()) return std::unexpected(Result::bad_argument);
+  if (demo.next == demo.steps.size()) return std::unexpected(demo.refusal);
   const auto& one = demo.steps[demo.next++];
   return DemoStep{one.first, one.second.size()};
 }
@@ -864,8 +865,10 @@ TEST_CASE("a demonstration that fails, that is refused, that leaves something be
   ScriptedDemo fails{.steps = {{DemoStep::Outcome::failed, "a page is not zero"}}};
   has(play(world, fails), "\ndemo A2: failed: a page is not zero\n");
   ScriptedDemo stops{.steps = {{DemoStep::Outcome::goes_on, "first"}}};
-  has(play(world, stops), "\ndemo A2: failed: a step was not done: bad argument\n");
+  has(play(world, stops), "\ndemo A2: failed: a step was not done: the program says: bad argument\n");
   CHECK(FakeUserlandKernel::used(*world.kernel.root_bank()) == before);
+  ScriptedDemo lies{.steps = {{DemoStep::Outcome::goes_on, "first"}}, .refusal = Result::interrupted};
+  has(play(world, lies), "\ndemo A2: failed: a step was not done: the program says: interrupted\n");
   ScriptedDemo faults{.steps = {{DemoStep::Outcome::goes_on, "first"}}};
   faults.at_step = [&] { stop_all_programs(world); };
   has(play(world, faults), "\ndemo A2: failed: it does not say what it did: the program has stopped\n");

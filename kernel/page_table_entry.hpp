@@ -33,6 +33,7 @@ inline constexpr unsigned entries_per_table = 512;
 inline constexpr unsigned levels = 4;
 inline constexpr unsigned user_entries_of_root = 256;  // the entries from here on are the kernel's
 
+// What is not present is 0: all else that is asked of it is false, too.
 constexpr bool is_present(uint64_t entry) { return (entry & present) != 0; }
 constexpr bool is_writable(uint64_t entry) { return (entry & writable) != 0; }
 constexpr bool is_user(uint64_t entry) { return (entry & user) != 0; }

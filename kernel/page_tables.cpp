@@ -105,7 +105,7 @@ bool PageTables::allows_write(uint64_t address, PageReached& reached) const {
     table = pool_.number_of({pte::address_of(link)});
   }
   const uint64_t entry = pool_.entries(table)[pte::index_of(address, 0)];
-  if (!pte::is_present(entry) || !(entry & pte::may_write)) return false;
+  if (!(entry & pte::may_write)) return false;
   reached.slot = slot_of(entry);
   reached.writable = true;
   reached.executable = pte::is_executable(entry);
@@ -139,7 +139,7 @@ TableNumber PageTables::descend(TableNumber parent, unsigned level, uint64_t add
                                       : find_or_take(pool_.at(parent).key.at(address, level - 1));
   pool_.touch(child);
   bring_up_to_date(child, identity);
-  if (is_linked && pte::is_writable(entry)) return child;
+  if (pte::is_writable(entry)) return child;
   pool_.at(child).parent = entry_name(parent, index);
   set_entry(parent, index, pte::user_table(pool_.physical(child).value));
   changed |= is_linked;
@@ -159,7 +159,7 @@ void PageTables::enter(TableNumber leaf, uint64_t address, uint64_t entry, bool&
 void PageTables::set_entry(TableNumber number, unsigned index, uint64_t entry) {
   pool_.entries(number)[index] = entry;
   note(pool_.at(number).present, index, pte::is_present(entry));
-  note(pool_.at(number).writable, index, pte::is_present(entry) && pte::is_writable(entry));
+  note(pool_.at(number).writable, index, pte::is_writable(entry));
 }
 
 void PageTables::count(CacheSlot slot, TableNumber table, unsigned index) {

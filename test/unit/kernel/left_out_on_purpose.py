@@ -16,6 +16,8 @@ OTHER_OBSTACLE = "it waits for another one of its obstacles; each of them ends, 
 ONE_FLAG = "there is no other flag"
 IN_VAIN = "a client that is none would be fetched, and found to be none"
 NEVER_MORE = "it is never more"
+ENTERED_AGAIN = "an entry that is there is entered again, as it is"
+FLUSHED = "what the processor knows of the space that is loaded is forgotten for nothing"
 NOT_THERE = "what is not there is not runnable, and awaits nothing"
 
 ON_PURPOSE = {
@@ -138,6 +140,13 @@ ON_PURPOSE = {
     ("kernel/disbelief.cpp", "call", "timers.disarm(ref);"):
         "nobody who comes here has a timer: whatever ends a wait disarms it, and a restart forgets them all",
     # --- page_tables.cpp
+    ("kernel/page_tables.cpp", "operand", "constexpr uint64_t set_by_processor = pte::dirty;"): ENTERED_AGAIN,
+    ("kernel/page_tables.cpp", "operand", "constexpr uint64_t set_by_processor = pte::accessed;"): ENTERED_AGAIN,
+    ("kernel/page_tables.cpp", "operand", "if ((~set_by_processor) == entry) return;"): ENTERED_AGAIN,
+    ("kernel/page_tables.cpp", "operand", "return loaded_ != no_table;"): FLUSHED,
+    ("kernel/page_tables.cpp", "comparison", "if (root >= loaded_) loaded_mapping_epoch_ = 0;  // stale"): FLUSHED,
+    ("kernel/page_tables.cpp", "comparison", "return descriptor.mapping_epoch >= static_cast<uint32_t>(mapping_epoch_);"): NEVER_MORE,
+    ("kernel/page_tables.cpp", "comparison", "if (mark.mapping_epoch >= mapping_epoch_) {"): NEVER_MORE,
     ("kernel/page_tables.cpp", "check", "if (is_linked && pte::is_writable(entry)) return child;"): TIME,
     ("kernel/page_tables.cpp", "effect", "changed |= is_linked;"):
         "the processor would fault once more, and find the entry with its new rights",

@@ -228,6 +228,9 @@ TEST_CASE_METHOD(Fixture, "a void space has a root in which nothing is mapped") 
   CHECK(tables.loaded_is_stale());
   CHECK_FALSE(fake_machine().load(0).has_value());
   CHECK(try_out(space, 0, store_access).page_faults == 0);
+  REQUIRE(fake_machine().load(0).has_value());
+  tables.unload();
+  CHECK_FALSE(fake_machine().load(0).has_value());
 }
 
 TEST_CASE_METHOD(Fixture, "a translation that is entered again is used at once") {

@@ -225,6 +225,15 @@ void KernelWorld::access(Registers& registers, bool write) {
   kernel_->entered({.reason = Trap::Reason::interrupt});
 }
 
+void KernelWorld::jump(Registers& registers) {
+  if (!fake_machine().fetch(registers.rdi)) {
+    kernel_->entered({.reason = Trap::Reason::page_fault, .address = registers.rdi, .execute = true});
+    return;
+  }
+  registers.rip += system_call_instruction_bytes;
+  kernel_->entered({.reason = Trap::Reason::interrupt});
+}
+
 void KernelWorld::compute(Registers& registers) {
   if (!fake_machine().fpu_enabled) return kernel_->entered({.reason = Trap::Reason::fpu_absent});
   uint64_t word;
@@ -245,7 +254,7 @@ bool KernelWorld::faults_first(const Registers& registers) {
 
 void KernelWorld::enter(Process& process, Registers& registers) {
   const bool is_done = registers.rip != rip_of_call && registers.rip != rip_of_load && registers.rip != rip_of_store &&
-                       registers.rip != rip_of_trap && registers.rip != rip_of_fpu;
+                       registers.rip != rip_of_trap && registers.rip != rip_of_jump && registers.rip != rip_of_fpu;
   if (is_done) {
     Program& program = programs_[kernel_->store.descriptor(kernel_->current_slot()).number];
     if (program) program(process);
@@ -264,6 +273,7 @@ void KernelWorld::enter(Process& process, Registers& registers) {
       registers.rip += system_call_instruction_bytes;
       kernel_->entered({.reason = Trap::Reason::exception, .vector = static_cast<uint8_t>(registers.rdi)});
       break;
+    case rip_of_jump: jump(registers); break;
     case rip_of_fpu: compute(registers); break;
     default:  // it spins, and time passes
       fake_machine().advance(1'000'000);

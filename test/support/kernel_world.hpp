@@ -24,6 +24,7 @@ inline constexpr uint64_t rip_of_call = 0x1000;   // the registers say what is i
 inline constexpr uint64_t rip_of_load = 0x2000;   // one byte at [rdi], to rax
 inline constexpr uint64_t rip_of_trap = 0x4000;   // the vector in rdi; raised when it is done, as int3 is
 inline constexpr uint64_t rip_of_store = 0x3000;  // the low byte of rax to [rdi]
+inline constexpr uint64_t rip_of_jump = 0x6000;   // to [rdi], where there is no instruction that changes anything
 inline constexpr uint64_t rip_of_fpu = 0x5000;    // adds 1 to the first word of its vector registers
 
 inline constexpr size_t fpu_word_offset = 160;    // of that word in the XSAVE area
@@ -128,6 +129,7 @@ class KernelWorld {
   void poll();
   void enter(Process&, Registers&);
   void access(Registers&, bool write);
+  void jump(Registers&);
   void compute(Registers&);
   bool faults_first(const Registers&);
   void check_unwritable();

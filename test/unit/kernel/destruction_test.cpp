@@ -228,6 +228,28 @@ TEST_CASE("without a keeper a faulting process stops, and says why") {
   REQUIRE(control.fault_detail == 1);
 }
 
+// It may write there, but since the checkpoint has not done so: only for a write that is all there is to do.
+TEST_CASE("who jumps to memory that is not to be executed is stopped, also where it may write") {
+  KernelWorld world;
+  bool jumps = false;
+  const Guest client = world.new_guest([&, turn = 0u](Process& p) mutable {
+    p.registers.rdi = Guest::memory;
+    if (jumps) p.registers.rip = rip_of_jump;
+    else if (++turn % 2 == 0) p.registers.rip = rip_of_store;
+  });
+  world.object<Node>(client.root).slots[0].restrictions |= restriction::no_execute;
+  world.start();
+  run_checked(world, 40);
+  REQUIRE(world.process(client).control.state == ProcessState::running);
+  world.take_checkpoint();
+  jumps = true;
+  run_checked(world, 40);
+  const ProcessControl& control = world.process(client).control;
+  CHECK(control.state == ProcessState::stopped);
+  CHECK(control.fault == FaultCode::access);
+  CHECK(control.fault_detail == 2);
+}
+
 TEST_CASE("a page that is taken away is gone from every mapping at once") {
   KernelWorld world;
   const Guest client = world.new_guest([](Process& p) {

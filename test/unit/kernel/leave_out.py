@@ -4,6 +4,8 @@
 
   test/unit/kernel/leave_out.py [--jobs N] [--kind KIND]... [FILE ...]
       default: every kind, all of kernel/ that runs on the host, but for its checks of itself
+  test/unit/kernel/leave_out.py --again TOLD
+      only those that the file TOLD, which an earlier run has printed, tells as not missed
 
 Kinds of change:
   check        a line `if (...) return ...;`, or `continue` or `break`, is never taken
@@ -155,11 +157,18 @@ class ChangedFile:
         return "on purpose" if self.changes[number].key() in ON_PURPOSE else "NOT MISSED"
 
 
+def not_missed_in(told):
+    """The keys of those that an earlier run has told so."""
+    lines = re.findall(r"^NOT MISSED +(\w+) +(\S+?):\d+: (.*)$", told.read_text(), re.MULTILINE)
+    return {(file, kind, line) for kind, file, line in lines}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N")
     parser.add_argument("--kind", action="append", choices=KINDS, help="only changes of this kind")
     parser.add_argument("--list", action="store_true", help="name the files, change none")
+    parser.add_argument("--again", type=pathlib.Path, metavar="TOLD", help="only what an earlier run has told as not missed")
     parser.add_argument("files", nargs="*", metavar="FILE", help="as in kernel/faults.cpp")
     options = parser.parse_args()
     os.environ["PERDURE_RUNS"] = str(SEEDS)
@@ -174,16 +183,19 @@ def main():
             parser.error(f"no test on the host has {file}; they have: {' '.join(known)}")
     kinds = options.kind or KINDS
     counts = dict.fromkeys(("missed", "on purpose", "NOT MISSED", "not tried"), 0)
-    stale = {key for key in ON_PURPOSE if key[1] in kinds and key[0] in (options.files or known)}
+    again = not_missed_in(options.again) if options.again else None
+    files = options.files or [file for file in known if again is None or any(file == key[0] for key in again)]
+    stale = {key for key in ON_PURPOSE if key[1] in kinds and key[0] in files} if again is None else set()
     with (tempfile.TemporaryDirectory(prefix="leave-out-") as folder,
           concurrent.futures.ThreadPoolExecutor(options.jobs) as pool):
         runs, finders = runs_of_tests(pathlib.Path(folder)), Finders()
         tried = []
-        for place, file in enumerate(options.files or known):
+        for place, file in enumerate(files):
             directory = pathlib.Path(folder) / str(place)
             directory.mkdir()
             changed = ChangedFile(file, changes_of(file, (ROOT / file).read_text(), kinds), runs, directory)
-            tried += [(changed, number) for number in range(len(changed.changes))]
+            tried += [(changed, number) for number, change in enumerate(changed.changes)
+                      if again is None or change.key() in again]
         for (changed, number), word in zip(tried, pool.map(lambda one: one[0].verdict(one[1], finders), tried)):
             change = changed.changes[number]
             counts[word] += 1

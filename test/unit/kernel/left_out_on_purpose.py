@@ -113,9 +113,6 @@ ON_PURPOSE = {
         "the first look after a restart then goes by an older priority, and corrects it",
     ("kernel/processes.cpp", "operand", "if (!store.is_current(current_activity_.slot())) return;"):
         "the counts of a line may be wrong then, until the last one has come back",
-    ("kernel/faults.cpp", "operand", "if (tables.allows_write(trap.address, known)) {"):
-        "the space of another process would be taken for its own: a page that this one may write becomes dirty, and the "
-        "access is made again",
     # --- messages.cpp
     ("kernel/messages.cpp", "operand", "if (endpoint.flags) {"): ONE_FLAG,
     # --- invocation.cpp
@@ -147,7 +144,7 @@ ON_PURPOSE = {
     ("kernel/page_tables.cpp", "comparison", "if (root >= loaded_) loaded_mapping_epoch_ = 0;  // stale"): FLUSHED,
     ("kernel/page_tables.cpp", "comparison", "return descriptor.mapping_epoch >= static_cast<uint32_t>(mapping_epoch_);"): NEVER_MORE,
     ("kernel/page_tables.cpp", "comparison", "if (mark.mapping_epoch >= mapping_epoch_) {"): NEVER_MORE,
-    ("kernel/page_tables.cpp", "check", "if (is_linked && pte::is_writable(entry)) return child;"): TIME,
+    ("kernel/page_tables.cpp", "check", "if (pte::is_writable(entry)) return child;"): TIME,
     ("kernel/page_tables.cpp", "effect", "changed |= is_linked;"):
         "the processor would fault once more, and find the entry with its new rights",
     ("kernel/page_tables.cpp", "check", "if ((present & ~set_by_processor) == entry) return;"): TIME,

@@ -144,6 +144,11 @@ ON_PURPOSE = {
     ("kernel/page_tables.cpp", "comparison", "if (root >= loaded_) loaded_mapping_epoch_ = 0;  // stale"): FLUSHED,
     ("kernel/page_tables.cpp", "comparison", "return descriptor.mapping_epoch >= static_cast<uint32_t>(mapping_epoch_);"): NEVER_MORE,
     ("kernel/page_tables.cpp", "comparison", "if (mark.mapping_epoch >= mapping_epoch_) {"): NEVER_MORE,
+    ("kernel/page_tables.cpp", "comparison", "if (key.level >= root_level) machine::install_kernel_half(pool_.entries(taken));"):
+        NEVER_MORE,
+    ("kernel/page_tables.cpp", "comparison",
+     "if (table.key.level >= root_level) std::memset(pool_.entries(victim), 0, frame_bytes);  // the kernel's half"):
+        NEVER_MORE,
     ("kernel/page_tables.cpp", "check", "if (pte::is_writable(entry)) return child;"): TIME,
     ("kernel/page_tables.cpp", "effect", "changed |= is_linked;"):
         "the processor would fault once more, and find the entry with its new rights",

@@ -137,7 +137,7 @@ FAULTS = [Fault(*one) for one in (
      "  if (const Outcome o = kernel.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;\n  const auto activity",
      ("processes: a process that runs cannot be started",)),
     ("two processes have one activity", CAPABILITIES + "process.cpp",
-     "  if (kernel.scheduler.at(ref).process.value != 0) return std::unexpected(Outcome::refuse(Result::in_use));\n", "",
+     "  if (!*unbound) return std::unexpected(Outcome::refuse(Result::in_use));\n", "",
      ("processes: an activity is of one process",)),
     # --- schedules
     ("a new priority counts later", CAPABILITIES + "schedule.cpp", "  if (before != priority) request.kernel.scheduler.schedule_changed(request.object.slot, request.object.index, false);\n", "  (void)before;\n",
@@ -147,7 +147,8 @@ FAULTS = [Fault(*one) for one in (
     ("clients lend above the ceiling", "kernel/priorities.cpp", "std::min(its.priority, ceiling));", "its.priority);",
      ("schedules: no process is lent more",)),
     # --- bytes
-    ("nobody is told of a cut message", MESSAGES, "receiver.room.length() < message.bytes.length() ? delivery_flag::truncated : 0;\n  const bool has_wrapper", "0;\n  const bool has_wrapper",
+    ("nobody is told of a cut message", MESSAGES, "receiver.room.length() < message.bytes.length() ? delivery_flag::truncated : 0;\n  if (request.is_wrapped)",
+     "0;\n  if (request.is_wrapped)",
      ("transfer: a receiver gets what there is room for",)),
     ("a caller's buffer is not looked at", MESSAGES, "  if (is_call) {\n    if (const Outcome o = probe_own_buffer(request.caller); o.is_obstacle()) return o;\n  }\n", "",
      ("transfer: a buffer that is not there",)),

@@ -697,7 +697,7 @@ TEST_CASE("what runs, and what Tab offers, stands in rows of the terminal, and h
   CHECK(std::ranges::count(offered, '\n') == 2 + (70 + 3) / 4);  // 15 characters, and two blanks, four times in a row
 }
 
-TEST_CASE("Tab behind a method's name that is longer than any") {
+TEST_CASE("Tab behind a method's name that is longer than a row: first what all have in common, then what there is") {
   World world;
   world.command("start counter c1");
   static const std::string description = "counter\n" + std::string(200, 'm') + " -> number\n" + std::string(200, 'm') + "n -> number\n";
@@ -705,7 +705,7 @@ TEST_CASE("Tab behind a method's name that is longer than any") {
     message = {.words = {0}};
     message.bytes = std::as_bytes(std::span(description));
   };
-  const std::string text = world.type({"call c1 " + std::string(100, 'm') + "\t"});
+  const std::string text = world.type({"call c1 " + std::string(100, 'm') + "\t\t"});
   has(text, "\n" + std::string(LineEditor::row_length, 'm') + "\n" + std::string(LineEditor::row_length, 'm') + "\nperdure> ");
 }
 

@@ -233,9 +233,9 @@ void Kernel::attempt_after_restart() {
   if (!current().registers.entered_by_system_call) return no_longer_awaited(*current_line_);
   current().registers.rip += system_call_instruction_bytes;
   attempt({.reason = Trap::Reason::system_call});
-  Activity& activity = scheduler.at(ref);
-  const bool waits_for_store = scheduler.is_waiting(ref) && scheduler.stalled_call(ref) <= WaitChannel::Reason::disk_queue;
-  if (!waits_for_store) no_longer_awaited(activity);
+  // If it has been accepted or answered, it has forgotten its place.
+  const bool waits_elsewhere = scheduler.stalled_call(ref) > WaitChannel::Reason::disk_queue;
+  if (waits_elsewhere) no_longer_awaited(scheduler.at(ref));
 }
 
 }  // namespace perdure

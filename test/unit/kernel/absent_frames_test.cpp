@@ -313,6 +313,7 @@ TEST_CASE("what a call is to change waits for room in the log, and is unchanged 
       });
     });
     world.write(guest.pages[0]);
+    world.bytes(guest.pages[0])[0] = std::byte{1};
     if (kind == Kind::schedule) world.object<Schedule>(object).ceiling = 0, world.object<Schedule>(world.process(guest).schedule).ceiling = 3;
     world.process(guest).capability_registers[page] = world.make(Kind::page);
     world.process(guest).capability_registers[5] = sent == schedule ? world.process(guest).schedule : object;
@@ -325,7 +326,9 @@ TEST_CASE("what a call is to change waits for room in the log, and is unchanged 
       if (i % 10 == 9) world.page_out({});
     }
     run_checked(world, 4);  // its own frames may be changed
-    for (const Capability& needed : {object, guest.pages[0], world.process(guest).capability_registers[page]}) world.bytes(needed);
+    for (const Capability& needed : {object, guest.pages[0], world.process(guest).capability_registers[page], world.process(guest).schedule}) {
+      world.bytes(needed);
+    }
     REQUIRE(world.use_up_room(world.kernel().store.find(object.object.frame())));
     world.unwritable_is_watched = true;
     const Generation before = world.kernel().store.committed_generation();
@@ -431,35 +434,4 @@ TEST_CASE("nothing is noted in the row of one that cannot go on for want of room
   went_on = 0;
   for (unsigned i = 0; i < 100 && went_on == 0; ++i) run_checked(world, 1);
   CHECK(went_on > 0);
-}
-
-TEST_CASE("one whose process is gone is put to rest when there is room to write that") {
-  KernelWorld world({}, {.store_pages = 262});
-  unsigned went_on = 0;
-  const Guest gone = world.new_guest([](Process&) {});
-  world.open_new_rows();
-  static_cast<void>(world.new_guest([&](Process&) { ++went_on; }));
-  world.open_new_rows();
-  world.start();
-  run_checked(world, 8);
-  for (unsigned i = 0; i < 50; ++i) {
-    static_cast<void>(world.make(Kind::page));
-    if (i % 10 == 9) world.page_out({});
-  }
-  Store& store = world.kernel().store;
-  world.write(gone.activity);
-  const auto activity = [&] { return row_object<Activity>(world.bytes(gone.activity), gone.activity.object.index()); };
-  activity()->process_version.value += 1;
-  const Generation before = store.committed_generation();
-  store.declare(fake_machine().now_ns, 0);
-  while (store.committed_generation() == before || !store.can_declare()) store.poll(fake_machine().now_ns += 1000);
-  world.bytes(gone.activity);
-  REQUIRE(!store.is_current(store.find(gone.activity.object.frame())));
-  REQUIRE(world.use_up_room());
-  world.unwritable_is_watched = true;
-  went_on = 0;
-  for (unsigned i = 0; i < 100 && (went_on == 0 || activity()->runnable); ++i) world.step();
-  CHECK(went_on > 0);
-  CHECK(!activity()->runnable);
-  CHECK(store.is_current(store.find(gone.activity.object.frame())));
 }

@@ -18,6 +18,8 @@ IN_VAIN = "a client that is none would be fetched, and found to be none"
 NEVER_MORE = "it is never more"
 ENTERED_AGAIN = "an entry that is there is entered again, as it is"
 FLUSHED = "what the processor knows of the space that is loaded is forgotten for nothing"
+NOBODY_CURRENT = "it is looked at while nobody is current, and then a checkpoint is declared first if room has run out; it " \
+    "would have to run out between two looks of one round"
 NOT_THERE = "what is not there is not runnable, and awaits nothing"
 
 ON_PURPOSE = {
@@ -47,8 +49,7 @@ ON_PURPOSE = {
     ("kernel/lines.cpp", "check", "if (activity.stood_in == 0) return;"): TIME,
     ("kernel/lines.cpp", "check",
      "if (const auto dirty = store.make_dirty(slot, Need::reserve); !dirty) return std::unexpected(dirty.error().until);"):
-        "a line is looked at while nobody is current, and then a checkpoint is declared first if room has run out; "
-        "it would have to run out between two looks of one round",
+        NOBODY_CURRENT,
     ("kernel/lines.cpp", "call", "scheduler.forget_wake(ref);"):
         WOKEN,
     # --- processes.cpp
@@ -125,6 +126,7 @@ ON_PURPOSE = {
         "the next call that ends forgets it; until then it is only slower",
     ("kernel/deadlines.cpp", "call", "next_step();"):
         "whatever comes next begins with a step of its own",
+    ("kernel/deadlines.cpp", "check", "if (outcome.is_obstacle()) return stall(ref, outcome.stall.until);"): NOBODY_CURRENT,
     ("kernel/deadlines.cpp", "operand", "else if (!scheduler.is_queued(due)) scheduler.make_ready(due);"): EACH_ALONE,
     ("kernel/deadlines.cpp", "operand", "else if (scheduler.at(due).awaits_deadline) scheduler.make_ready(due);"): EACH_ALONE,
     # --- timers.cpp
@@ -134,6 +136,9 @@ ON_PURPOSE = {
     ("kernel/table_pool.cpp", "comparison", "known_[i].newer = i + 1 >= size_ ? no_table : i + 1;"): NEVER_MORE,
     ("kernel/table_pool.cpp", "comparison", "if (key.level >= pte::levels - 1) table.root_identity = next_identity_++;"): NEVER_MORE,
     # --- disbelief.cpp
+    ("kernel/disbelief.cpp", "check",
+     "if (const auto dirty = store.make_dirty(ref.slot(), Need::reserve); !dirty) return stall(ref, dirty.error().until);"):
+        NOBODY_CURRENT,
     ("kernel/disbelief.cpp", "call", "timers.disarm(ref);"):
         "nobody who comes here has a timer: whatever ends a wait disarms it, and a restart forgets them all",
     # --- page_tables.cpp

@@ -137,6 +137,7 @@ const Case cases[] = {
     {"no schedule", process, {method::store, process_slot::schedule}, nothing, ok},
     {"the schedule that a process runs by, fetched", process, {method::fetch, process_slot::schedule}, nothing, no_right},
     {"the space that a process runs in, fetched", process, {method::fetch, process_slot::space}, nothing, ok},
+    {"the brand of a process, fetched", process, {method::fetch, process_slot::brand}, nothing, ok},
     {"the keeper of a process, fetched", process, {method::fetch, process_slot::keeper}, nothing, ok},
     {"a page as a process's keeper", process, {method::store, process_slot::keeper}, page, wrong},
     {"a register that is always void", process, {method::store, 0}, page, bad},

@@ -91,6 +91,8 @@ ON_PURPOSE = {
     ("kernel/priorities.cpp", "effect", "now.is_known &= its.is_known;"): LOOKED_AT,
     ("kernel/priorities.cpp", "check", "if (bound.is_void()) return {};"):
         "it would be looked for in frame 0, which is none of activities",
+    ("kernel/priorities.cpp", "operand", "if (standing.schedule.is_none()) return;"):
+        "one that is not known is moved, too, when its schedule changes, and looked at when its turn comes",
     ("kernel/priorities.cpp", "comparison", "if ((done + 1) % steps_between_interrupts >= 0) machine::let_interrupts_in();"): OFTENER,
     ("kernel/priorities.cpp", "comparison", "if (count % steps_between_interrupts >= 0) machine::let_interrupts_in();"): OFTENER,
     # --- restart_list.cpp

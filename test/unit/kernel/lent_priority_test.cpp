@@ -344,6 +344,40 @@ TEST_CASE("so do the clients of that client") {
   CHECK(beside.client_steps > 0);
 }
 
+// Who holds both can put into each what answers the other one.
+TEST_CASE("clients that go round in a circle are followed only so far") {
+  Beside beside;
+  Guest clients[2];
+  for (Guest& client : clients) {
+    client = beside.world.new_guest(call(partner, {1}), middle);
+    beside.world.process(client).capability_registers[partner] = KernelWorld::entry(beside.silent);
+  }
+  bool has_answers = false;
+  unsigned turns = 0;
+  Capability answer;
+  beside.world.set_program(beside.server, [&](Process& p) {
+    turns += has_answers;
+    p.capability_registers[resume_register] = answer;
+    beside.sleep(p);
+  });
+  beside.world.start();
+  beside.run(60);
+  const auto answer_to = [&](const Guest& client) {
+    Capability resume = client.process;
+    resume.type = CapabilityType::resume;
+    resume.payload = beside.world.process(client).control.call_count;
+    return resume;
+  };
+  for (unsigned i = 0; i < 2; ++i) {
+    beside.world.write(clients[i].process);
+    beside.world.process(clients[i]).capability_registers[resume_register] = answer_to(clients[1 - i]);
+  }
+  answer = answer_to(clients[0]);
+  has_answers = true;
+  beside.run(100);
+  CHECK(turns > 5);
+}
+
 // Its bytes say what a process would, and are its owner's to write.
 TEST_CASE("a page where an answer would stand is taken for no client, nor what it says for a schedule") {
   Beside beside;

@@ -556,6 +556,39 @@ TEST_CASE("a server that stands in line for a client loses that one's importance
   }
 }
 
+TEST_CASE("a caller leaves the line of a server whose activity is on the disk") {
+  KernelWorld world;
+  std::vector<uint64_t> told;
+  const Guest silent = world.new_guest([](Process&) {});
+  world.let_receive(silent);
+  world.open_new_rows();
+  const Guest server = world.new_guest(steps({call(5)}));
+  world.process(server).capability_registers[5] = KernelWorld::entry(silent);
+  world.open_new_rows();
+  const Guest caller = world.new_guest(steps({[&](Process& p) {
+    call(5)(p);
+    p.registers.r15 = world.kernel().machine_time_ns() + 1000 * ms;
+  }, note(told)}));
+  world.process(caller).capability_registers[5] = KernelWorld::entry(server);
+  const auto run = [&] {
+    for (unsigned i = 0; i < 60; ++i) {
+      fake_machine().now_ns += ms;
+      fake_machine().pending.timer = true;
+      run_checked(world, 1);
+    }
+  };
+  world.start();
+  run();
+  REQUIRE(world.process(server).control.state == ProcessState::waiting);
+  REQUIRE(world.process(server).control.callers_map != 0);
+  world.page_out({server.activity});
+  REQUIRE(world.kernel().store.find(server.activity.object.frame()) == no_slot);
+  fake_machine().now_ns += 2000 * ms;
+  run();
+  CHECK(told.size() == 2);
+  CHECK(world.process(server).control.callers_map == 0);
+}
+
 TEST_CASE("a ring of servers that wait for each other is only a ring") {
   constexpr unsigned ring = 12;
   KernelWorld world;

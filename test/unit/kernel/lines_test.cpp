@@ -565,10 +565,13 @@ TEST_CASE("a caller leaves the line of a server whose activity is on the disk") 
   const Guest server = world.new_guest(steps({call(5)}));
   world.process(server).capability_registers[5] = KernelWorld::entry(silent);
   world.open_new_rows();
-  const Guest caller = world.new_guest(steps({[&](Process& p) {
+  // More important, so that the server's place changes with it.
+  const auto at_first = [&](Process& p) { call(6, {method::clock_wait_until, world.kernel().machine_time_ns() + 10 * ms})(p); };
+  const Guest caller = world.new_guest(steps({at_first, [&](Process& p) {
     call(5)(p);
     p.registers.r15 = world.kernel().machine_time_ns() + 1000 * ms;
-  }, note(told)}));
+  }, note(told)}), 3);
+  world.process(caller).capability_registers[6] = {.type = CapabilityType::clock};
   world.process(caller).capability_registers[5] = KernelWorld::entry(server);
   const auto run = [&] {
     for (unsigned i = 0; i < 60; ++i) {
@@ -580,7 +583,7 @@ TEST_CASE("a caller leaves the line of a server whose activity is on the disk") 
   world.start();
   run();
   REQUIRE(world.process(server).control.state == ProcessState::waiting);
-  REQUIRE(world.process(server).control.callers_map != 0);
+  REQUIRE(world.process(server).control.callers_map == 1u << 3);
   world.page_out({server.activity});
   REQUIRE(world.kernel().store.find(server.activity.object.frame()) == no_slot);
   fake_machine().now_ns += 2000 * ms;

@@ -84,6 +84,8 @@ ON_PURPOSE = {
     ("kernel/scheduler.cpp", "call", "forget_wake(ref);"): WOKEN,
     ("kernel/scheduler.cpp", "operand", "for (; !bins[i].is_none(); ++i) {"):
         "no list has 2^31 activities",
+    ("kernel/scheduler.cpp", "comparison", "if (at(ref).process.frame() >= frame) wake(ref), ++count;"):
+        "those who wait for another frame look at it again, and wait on",
     ("kernel/scheduler.cpp", "comparison", "if (++count % steps_between_interrupts >= 0) machine::let_interrupts_in();"):
         OFTENER,
     # --- priorities.cpp

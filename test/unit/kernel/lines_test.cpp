@@ -799,8 +799,9 @@ TEST_CASE("after a restart the important one does not wait until all others have
 
 // What stood in line is gone when the machine comes back, or wants something else now.
 TEST_CASE("a mark that has lost its sense keeps nobody waiting for ever") {
-  for (const bool destroyed : {false, true}) {
-    CAPTURE(destroyed);
+  enum class Marked { calls_another, is_destroyed, is_stopped };
+  for (const Marked now : {Marked::calls_another, Marked::is_destroyed, Marked::is_stopped}) {
+    CAPTURE(static_cast<int>(now));
     Line line;
     line.is_done_idle = true;
     line.world.open_new_rows();
@@ -810,10 +811,13 @@ TEST_CASE("a mark that has lost its sense keeps nobody waiting for ever") {
     line.world.start();
     run_until(line, 1, 60);
     REQUIRE(line.world.object<Activity>(marked.activity).stood_in != 0);
-    if (destroyed) {
+    line.world.write(marked.process);
+    if (now == Marked::is_destroyed) {
       line.world.destroy(marked.process);
+    } else if (now == Marked::is_stopped) {
+      line.world.process(marked).control.state = ProcessState::stopped;
+      line.world.object<Activity>(marked.activity).runnable = 0;
     } else {
-      line.world.write(marked.process);
       line.world.process(marked).capability_registers[5] = number_capability(3);
     }
     line.world.take_checkpoint();

@@ -193,7 +193,7 @@ TEST_CASE("who holds the process can end its call, wherever it waits") {
   }
 }
 
-// Whoever is handed such a capability by a program that calls it something else can be got out of it.
+// A caller that is handed such a capability by a program that calls it something else can be got out of it.
 TEST_CASE("a wait at a clock or a console is ended like one for a program") {
   for (const uint64_t code : {method::clock_wait_until, method::clock_wait_restart, method::console_read}) {
     CAPTURE(code);

@@ -315,8 +315,8 @@ TEST_CASE("what the disk gives wrongly is read again, three times, before it cou
   }
 }
 
-// That one cannot be read is told once, and whoever asks again, for the sake of another one, would read it again.
-TEST_CASE("what holds the calls of many processes that are lost is destroyed, and whoever can be is answered") {
+// That one cannot be read is told once, and a process that asks again, for the sake of another one, would read it again.
+TEST_CASE("what holds the calls of many processes that are lost is destroyed, and every caller that can be is answered") {
   constexpr unsigned lost_count = 12, first_register = 8;
   for (const bool is_page : {false, true}) {
     CAPTURE(is_page);

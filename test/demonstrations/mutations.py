@@ -120,8 +120,8 @@ FAULTS = [Fault(*one) for one in (
     ("ports are open to programs", "kernel/arch/x86_64/processor.cpp", "uint16_t port_map = sizeof(TaskState);",
      "uint16_t port_map = 0;", (f"hostile.privileged_instructions: {ENDS}",)),
     # The address at which a program goes on is looked at, too, but the emulated processor faults there by itself.
-    ("flags that are not the program's are loaded", "kernel/arch/x86_64/entry.S", "    andl $0x240cd5, \\register\n",
-     "    andl $0x240dd5, \\register\n", ("hostile.not_canonical: not as promised",)),
+    ("flags that are not the program's are loaded", "kernel/arch/x86_64/entry.S", "andl $(0x244cd5 |",
+     "andl $(0x247cd5 |", ("hostile.not_canonical: not as promised",)),
     ("a fault in the kernel's half is one of memory", "kernel/faults.cpp", "if (trap.address >= user_address_end) {", "if (false) {",
      ("hostile.kernel_addresses: not as promised",)),
     ("a turn does not end", "kernel/kernel.cpp", "if (lead <= 0 && machine::now_ns() < slice_end_ns_) return;",

@@ -75,12 +75,22 @@ begin_12:
 at_12:  fwait
 behind_12:
         ud2
+begin_13:
+        xorl    %eax, %eax
+        pushfq
+        orl     $0x100, (%rsp)
+        popfq
+        syscall                         /* ends the single step */
+        nop
+at_13:  ud2
+behind_13:
+        ud2
 
         .section .rodata, "a", @progbits
         .balign 8
         .globl  exceptions
 exceptions:
-        .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
+        .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13
         .quad   begin_\n, at_\n, behind_\n
         .endr
         .section .note.GNU-stack, "", @progbits

@@ -35,6 +35,7 @@ constexpr Exception rows[] = {
     {"a single step", FaultCode::other_exception, 1, true},
     {"a vector that is not aligned", FaultCode::protection},
     {"a floating-point division by zero", FaultCode::other_exception, 16},
+    {"what comes behind a system call that was to be a single step", FaultCode::invalid_instruction},
 };
 
 constexpr Result refusal = Result::bad_argument;
@@ -76,6 +77,30 @@ void told_to_the_keeper(uint64_t row) {
   const auto status = actor.await_stop();
   expect(status.fault, next.code);
   expect(status.instruction_pointer, one.is_trap ? exceptions[row].behind : exceptions[row].at);
+}
+
+// Whatever takes the processor from it in between (in a space without page tables, the fetch of the instruction).
+void single_steps(uint64_t row) {
+  constexpr uint64_t flag_trap = 0x100;
+  Actor actor(exceptions[1].begin);
+  if (row == 1) actor.live_in(new_space().at);
+  constexpr uint64_t instruction_bytes = 2;
+  Registers registers = actor.first_registers();
+  registers.rcx = registers.rdx = 1;
+  for (unsigned step = 1; step <= 2; ++step) {
+    registers.rflags |= flag_trap;
+    actor.start(registers);
+    const auto status = actor.await_stop();
+    expect(status.fault, FaultCode::other_exception);
+    expect(status.fault_address, 1);
+    expect(status.instruction_pointer, actor.first_registers().rip + step * instruction_bytes);
+    registers = value_of(actor.process.get_registers());
+    expect(registers.rflags & flag_trap, 0);
+  }
+  expect(registers.rcx, 0);
+  expect(registers.rdx, 0);
+  done(actor.process.start(nothing));  // it has not been told to take another step
+  expect(actor.await_stop().fault, FaultCode::divide_error);
 }
 
 // The keeper that mends: the process goes on behind the fault with the registers that it is given.
@@ -202,12 +227,14 @@ constexpr Test tests[] = {
     {"a process that is stopped while its keeper is told runs into its fault again", stopped_while_told},
     {"a fault and its answer leave all registers alone", registers_are_left_alone},
 };
+constexpr Exception spaces[] = {{"in a space that is in use", {}}, {"in a space without page tables", {}}};
+constexpr auto steps = for_each_row("single steps, each of one instruction, ", spaces, single_steps);
 constexpr auto stops = for_each_row("without a keeper it stops the process, which says so: ", rows, stops_without_keeper);
 constexpr auto told = for_each_row("the keeper is told, and decides what becomes of it: ", rows, told_to_the_keeper);
 constexpr auto memory = for_each_row("the status tells address and kind of ", accesses, stops_with_the_address);
 
 }  // namespace
 
-constinit const Suite faults{"faults", {{tests, stops, told, memory}}};
+constinit const Suite faults{"faults", {{tests, steps, stops, told, memory}}};
 
 }  // namespace perdure::guest

@@ -160,8 +160,12 @@ FAULTS = [Fault(*one) for one in (
     # --- registers
     ("vector registers are not saved", "kernel/processes.cpp", "  machine::fpu_save(current().fpu_area);\n", "",
      ("registers: two processes each have their own, and a third has none of them: vectors",)),
-    ("the direction flag is lost", "kernel/arch/x86_64/entry.S", "    andl $0x240cd5, \\register\n", "    andl $0x2408d5, \\register\n",
+    ("the direction flag is lost", "kernel/arch/x86_64/entry.S", "andl $(0x244cd5 |", "andl $(0x2448d5 |",
      ("registers: the flags of a program outlast the end of its turn",)),
+    ("a single step is lost with the processor", "kernel/arch/x86_64/entry.S", "3:  load_rflags REGISTERS_RFLAGS(%rdi), %r11d, 1\n",
+     "3:  load_rflags REGISTERS_RFLAGS(%rdi), %r11d, 0\n", ("faults: single steps, each of one instruction",)),
+    ("a single step is followed by others", "kernel/arch/x86_64/interrupts.cpp", "registers.rflags &= ~flag_trap;", ";",
+     ("faults: single steps, each of one instruction",)),
     ("the fs base is shared by all", "kernel/arch/x86_64/entry.S", "    wrfsbase %rax\n", "", ("registers: ",)),
 )]
 

@@ -70,8 +70,8 @@ void general_registers(uint64_t row) {
   }
 }
 
-// Carry, parity, adjust, zero, sign, direction, overflow, alignment check, identification: a program's own.
-constexpr uint64_t own_flags = 0x0024'0cd5;
+// Carry, parity, adjust, zero, sign, direction, overflow, nested task, alignment check, identification: a program's own.
+constexpr uint64_t own_flags = 0x0024'4cd5;
 constexpr uint64_t fixed_flags = 0x0202;  // interrupts on, and a bit that is always set
 
 void flags(uint64_t row) {

@@ -41,6 +41,10 @@ constexpr uint64_t unmapped[] = {0, 8, layout::text_start - 1, layout::slot_star
                                  layout::slot_start(layout::pocket_slot), 0x7fff'ffff'f000,
                                  user_address_end - 16};
 
+constexpr uint64_t flag_trap = 1 << 8;
+// Carry, parity, adjust, zero, sign, direction, overflow, nested task, alignment check, identification; and what always is set.
+constexpr uint64_t own_flags = 0x0024'4cd5, fixed_flags = 0x0202;
+
 RawInvocation raw;
 
 bool is_malformed(RawInvocation attempt) {
@@ -159,16 +163,19 @@ void every_register_not_canonical() {
   values([&](uint64_t value) {
     Registers registers = puppet.initial(harmless, 0);
     registers.rsp = registers.rbp = registers.fs_base = registers.gs_base = value;
-    registers.rcx = registers.r11 = registers.rflags = value;
+    registers.rcx = registers.r11 = value;
+    registers.rflags = value & ~flag_trap;  // a program's own: it would stop it behind its first instruction
     registers.entered_by_system_call = value;
     for (uint64_t& spare : registers.spare) spare = value;
     require(ended(puppet.run(registers)));
   });
   for (const uint64_t flags : {~uint64_t{0}, uint64_t{0}, uint64_t{0x3700}}) {
     Registers registers = puppet.initial(harmless, 0);
-    registers.rflags = flags;
+    registers.rflags = flags & ~flag_trap;
     registers.entered_by_system_call = 1;
     require(ended(puppet.run(registers)));
+    const auto seen = puppet.process().get_registers();
+    require(seen && (seen->rflags & ~own_flags) == fixed_flags);
   }
   call_at_the_end(puppet);
 }

@@ -112,7 +112,7 @@ interrupt_entry:
     movq 40(%rsp), %rcx
     movq %rcx, REGISTERS_RSP(%rax)
     movq $0, REGISTERS_ENTERED_BY_SYSTEM_CALL(%rax)
-    movq %rax, %rsi
+    movq %rax, %rsi             // Registers&, the second argument
     save_bases %rsi
     movq %rsp, %rdi
     pushq $2                    // AC would switch SMAP off, DF would turn string operations
@@ -162,11 +162,13 @@ interrupt_from_kernel:
     movl $\number, %ecx
     wrmsr
 .endm
-// Of rflags, CF, PF, AF, ZF, SF, DF, OF, AC, ID are the program's own. TF (a trap per instruction),
-// IOPL, NT, RF, VM and the rest become 0; IF and the bit that always is 1 are set.
-.macro load_rflags address, register
+// Of rflags, CF, PF, AF, ZF, SF, DF, OF, NT, AC, ID are the program's own. IOPL, RF, VM and the rest become
+// 0; IF and the bit that always is 1 are set. TF (a trap behind the next instruction) is the program's own
+// until the trap, if an interrupt or a fault took the processor from it. A system call ends it: SYSRET would
+// raise the trap at once, also in front of a call that is to be made again.
+.macro load_rflags address, register, with_trap_flag
     movl \address, \register
-    andl $0x240cd5, \register
+    andl $(0x244cd5 | \with_trap_flag << 8), \register
     orl $0x202, \register
 .endm
 
@@ -215,11 +217,11 @@ selectors_clear:
     movq REGISTERS_R15(%rdi), %r15
     cmpq $1, REGISTERS_ENTERED_BY_SYSTEM_CALL(%rdi)
     jne 3f
-    load_rflags REGISTERS_RFLAGS(%rdi), %r11d
+    load_rflags REGISTERS_RFLAGS(%rdi), %r11d, 0
     movq REGISTERS_RSP(%rdi), %rsp
     movq REGISTERS_RDI(%rdi), %rdi
     sysretq
-3:  load_rflags REGISTERS_RFLAGS(%rdi), %r11d
+3:  load_rflags REGISTERS_RFLAGS(%rdi), %r11d, 1
     pushq $SELECTOR_USER_DATA
     pushq REGISTERS_RSP(%rdi)
     pushq %r11

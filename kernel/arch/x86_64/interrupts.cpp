@@ -31,6 +31,7 @@ constexpr size_t stub_bytes = 16;
 constexpr uint8_t gate_kernel = 0x8e;  // interrupt gate: interrupts are off behind it
 constexpr uint8_t gate_user = 0xee;    // the same, and user mode may use it with INT n
 constexpr uint8_t emergency_stack = 1;
+constexpr uint64_t flag_trap = 1 << 8;
 constexpr uint64_t error_write = 1 << 1, error_reserved_bit = 1 << 3, error_fetch = 1 << 4;
 
 constinit Gate gates[256] = {};
@@ -118,7 +119,7 @@ extern "C" [[noreturn, gnu::hot]] void arch_system_call() {
   kernel_called();
 }
 
-extern "C" [[noreturn, gnu::hot]] void arch_user_interrupt(const InterruptFrame& frame) {
+extern "C" [[noreturn, gnu::hot]] void arch_user_interrupt(const InterruptFrame& frame, Registers& registers) {
   if (frame.vector >= vector::exception_count) {
     handle_device_interrupt(frame.vector);
     static constexpr Trap trap{.reason = Trap::Reason::interrupt};
@@ -128,6 +129,7 @@ extern "C" [[noreturn, gnu::hot]] void arch_user_interrupt(const InterruptFrame&
   const bool is_malformed_table =
       frame.vector == vector::page_fault && (frame.error_code & error_reserved_bit) != 0;
   if (is_fatal(frame.vector) || is_malformed_table) report_bug(frame);
+  if (frame.vector == vector::debug) registers.rflags &= ~flag_trap;  // one trap each time that it is set
   kernel_entered(trap_of(frame));
 }
 

@@ -675,6 +675,49 @@ TEST_CASE("nobody passes those who stood in line before the restart and have not
   }
 }
 
+// Nor by the fast path, which has to be closed for as long as one of them is missing, in whichever line.
+TEST_CASE("nobody passes one who is still to come when another one has come back") {
+  Line line;
+  line.is_done_idle = true;
+  bool calls = false;
+  const Guest elsewhere = line.world.new_guest(call(6));
+  line.world.process(elsewhere).capability_registers[6] = line.nowhere;
+  const Guest early = line.add_caller(2, 5);
+  line.world.process(early).capability_registers[5] = KernelWorld::entry(elsewhere);
+  line.world.open_new_rows();
+  const Guest absent = line.add_caller(1);
+  line.world.open_new_rows();
+  const Guest latecomer = line.world.new_guest([&](Process& p) {
+    if (calls) call(5, {1, 9})(p);
+  });
+  line.world.process(latecomer).capability_registers[5] = KernelWorld::entry(line.busy);
+  line.world.start();
+  run_until(line, 1, 60);
+  line.world.take_checkpoint();
+  line.world.cut_and_boot();
+  line.serves = true;
+  for (const Guest& guest : {line.busy, latecomer, early, elsewhere}) {
+    static_cast<void>(line.world.bytes(guest.process));
+    static_cast<void>(line.world.bytes(guest.endpoint));
+    static_cast<void>(line.world.bytes(line.world.process(guest).schedule));
+  }
+  const auto slot_of = [&](const Capability& of) { return line.world.kernel().store.find(of.object.frame()); };
+  const auto is_back = [&](const Guest& guest) {
+    return slot_of(guest.activity) != no_slot && line.world.object<Activity>(guest.activity).is_awaited == 0;
+  };
+  for (unsigned i = 0; i < 100 && !is_back(early); ++i) line.world.step();
+  REQUIRE(is_back(early));
+  REQUIRE_FALSE(is_back(absent));
+  calls = true;
+  line.world.use_fast_path = true;  // all hints are right
+  line.world.process(latecomer).capability_registers[5].hint = slot_of(line.busy.endpoint);
+  line.world.object<Endpoint>(line.busy.endpoint).receiver.hint = slot_of(line.busy.process);
+  line.world.process(line.busy).control.activity.hint = slot_of(line.busy.activity);
+  run_until(line, 2);
+  REQUIRE(line.order.size() == 2);
+  CHECK(line.order[0] == 1);
+}
+
 // Unless their priority is not known: then they are looked at first.
 TEST_CASE("who is more important does not wait for those who stood in line before the restart") {
   for (const bool is_known : {true, false}) {

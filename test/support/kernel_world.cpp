@@ -388,6 +388,12 @@ void KernelWorld::take_checkpoint() {
   }
 }
 
+void KernelWorld::bring_in(std::initializer_list<Guest> guests) {
+  for (const Guest& guest : guests) {
+    for (const Capability& of : {guest.process, guest.endpoint, process(guest).schedule}) resident(of.object.frame());
+  }
+}
+
 void KernelWorld::page_out(std::initializer_list<Capability> objects) {
   if (unwritable_is_watched) check_unwritable();
   take_checkpoint();

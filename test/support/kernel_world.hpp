@@ -96,6 +96,8 @@ class KernelWorld {
   void boot(Disk&);          // the same, from this disk; start() is to follow
   // Everything is on the disk, in its home, and the frames of these are only there.
   void page_out(std::initializer_list<Capability>);
+  // The frames of these are in memory: each one's process, endpoint and schedule.
+  void bring_in(std::initializer_list<Guest>);
 
   // Changes pages that are in memory, but for this one, until nothing more may be changed before the next
   // checkpoint. False: there are not enough of them.

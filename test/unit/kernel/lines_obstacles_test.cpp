@@ -252,11 +252,7 @@ TEST_CASE("a line does not wait for one that stood in it before the restart and 
   world.take_checkpoint();
   world.cut_and_boot();
   receiver.serves = true;
-  for (const Guest& guest : {receiver.guest, second}) {  // these come first
-    static_cast<void>(world.bytes(guest.process));
-    static_cast<void>(world.bytes(guest.endpoint));
-    static_cast<void>(world.bytes(world.process(guest).schedule));
-  }
+  world.bring_in({receiver.guest, second});  // these come first
   receiver.run(100);
   CHECK(receiver.order == std::vector<uint64_t>{2});
 }

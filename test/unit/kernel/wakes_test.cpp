@@ -108,11 +108,7 @@ TEST_CASE("a line does not wait for one that stood in it before the restart and 
   world.cut_and_boot();
   serves = true;
   acts = is_taken_away;
-  for (const Guest& guest : {busy, latecomer, owner}) {
-    static_cast<void>(world.bytes(guest.process));
-    static_cast<void>(world.bytes(guest.endpoint));
-    static_cast<void>(world.bytes(world.process(guest).schedule));
-  }
+  world.bring_in({busy, latecomer, owner});
   run_checked(world, 100);
   CHECK(world.is_alive(unread.activity) == !is_taken_away);
   CHECK(order == std::vector<uint64_t>{9});

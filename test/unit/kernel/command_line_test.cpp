@@ -40,8 +40,9 @@ TEST_CASE("all that the kernel knows") {
 }
 
 TEST_CASE("what is not understood is named as it was written, and what follows is read") {
-  for (const std::string word : {"nonsense", "=5", "=", "check=1", "interval", "interval=", "interval=-1", "interval=86400001",
-                                 "chaos=18446744073709551616", "verdict=128", "interval=1=2", "leave-stopped", "leave-stopped=c1",
+  for (const std::string word : {"nonsense", "zero", "zero=5", "=5", "=", "check=1", "slow=1", "unsafe-processor=1", "interval",
+                                 "interval=", "interval=-1", "interval=86400001", "chaos=18446744073709551616", "verdict=128",
+                                 "interval=1=2", "leave-stopped", "leave-stopped=c1",
                                  "leave-stopped=288230376151711744"}) {
     INFO(word);
     const Parsed parsed = parse(word + " check");
@@ -60,4 +61,6 @@ TEST_CASE("no more processes are left stopped than there is room for") {
 
 TEST_CASE("an empty line asks for nothing") {
   for (const char* line : {"", "   "}) CHECK(parse(line).unknown.empty());
+  // What stands behind it is no part of it, be it a blank.
+  CHECK(parse(std::string_view("      nonsense", 3)).unknown.empty());
 }

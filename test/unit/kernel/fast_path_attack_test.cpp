@@ -54,13 +54,15 @@ class Scene {
   Wrapper& wrapper() { return *row_object<Wrapper>(world.bytes(control), control.object.index()); }
   Endpoint& endpoint() { return *row_object<Endpoint>(world.bytes(server.endpoint), server.endpoint.object.index()); }
 
-  // The frame that this capability names is a page now, whose owner has written what was there.
+  // The frame that this capability names is a page now, whose owner has written what was there. Where the frame
+  // says the version, it is the same: only a wrong disk has that.
   void becomes_page(Capability& capability) {
     const Capability page = world.make(Kind::page);
     world.write(page);
     std::memcpy(world.bytes(page), world.bytes(capability), frame_bytes);
     capability.object = ObjectId::of(page.object.frame(), capability.object.index());
     capability.hint = slot_of(page.object);
+    if (capability.object.index() == 0 && info(capability.type).object_kind == Kind::process) capability.version = page.version;
   }
 
   void use_fpu(const Guest& guest) {
@@ -126,6 +128,11 @@ const Lie lies[] = {
     {"the receiver was made after another", [](Scene& s) { age(s.endpoint().receiver); }},
     {"the place of the receiver was sold again", [](Scene& s) { make_older(s.endpoint().receiver); }},
     {"a page like the receiver", [](Scene& s) { s.becomes_page(s.endpoint().receiver); }},
+    {"no receiver, but for what is left in its place",
+     [](Scene& s) {
+       s.endpoint().receiver.type = CapabilityType::void_capability;
+       s.endpoint().flags |= Endpoint::flag_had_receiver;
+     }},
     {"the receiver's activity was made after another", [](Scene& s) { age(s.activity_of(s.server)); }},
     {"the place of the receiver's activity was sold again", [](Scene& s) { make_older(s.activity_of(s.server)); }},
     {"a page like the receiver's activity", [](Scene& s) { s.becomes_page(s.activity_of(s.server)); }},
@@ -251,6 +258,33 @@ TEST_CASE("the fast path leaves alone what it does not do") {
     CHECK(scene.world.fast_count == 0);
     scene.play();
     CHECK(scene.seen == std::vector<uint64_t>{ok, 7});
+  }
+}
+
+TEST_CASE("a wrapper that is blocked lets nothing pass, on neither path") {
+  for (const bool fast : {false, true}) {
+    CAPTURE(fast);
+    Scene scene(fast);
+    scene.wrapper().flags = Wrapper::flag_blocked;
+    scene.play();
+    CHECK(scene.world.fast_count == 0);
+    CHECK(scene.seen.empty());
+    CHECK(scene.heard.empty());
+  }
+}
+
+TEST_CASE("a number answers what it is asked, on both paths") {
+  for (const bool fast : {false, true}) {
+    CAPTURE(fast);
+    KernelWorld world;
+    world.use_fast_path = fast;
+    std::vector<uint64_t> seen;
+    const Guest client = world.new_guest(steps({call(5, {method::type}), note(seen), call(5, {method::number_get}), note(seen)}));
+    world.process(client).capability_registers[5] = number_capability(4711);
+    world.start();
+    run_checked(world, 10);
+    CHECK(world.fast_count == (fast ? 1 : 0));
+    CHECK(seen == std::vector<uint64_t>{ok, static_cast<uint64_t>(CapabilityType::number), ok, 4711});
   }
 }
 

@@ -20,6 +20,7 @@ ENTERED_AGAIN = "an entry that is there is entered again, as it is"
 FLUSHED = "what the processor knows of the space that is loaded is forgotten for nothing"
 NOBODY_CURRENT = "it is looked at while nobody is current, and then a checkpoint is declared first if room has run out; it " \
     "would have to run out between two looks of one round"
+SLOWER = "the general path does the same"
 NOT_THERE = "what is not there is not runnable, and awaits nothing"
 
 ON_PURPOSE = {
@@ -164,6 +165,10 @@ ON_PURPOSE = {
     ("kernel/page_tables.cpp", "check", "if ((present & ~set_by_processor) == entry) return;"): TIME,
     ("kernel/page_tables.cpp", "check", "if (table.present[word] == 0) continue;"): TIME,
     # --- fast_path.cpp
+    ("kernel/fast_path.cpp", "operand", "return ((0xffff'ffff) | receiver.rbx >> 32) != 0;"): TIME,
+    ("kernel/fast_path.cpp", "operand", "if (process.control.flags) return nullptr;"): SLOWER,
+    ("kernel/fast_path.cpp", "operand", "if (control.fault != FaultCode::none || control.flags) return nullptr;"): SLOWER,
+    ("kernel/fast_path.cpp", "operand", "if (wrapper->flags) [[unlikely]] {"): ONE_FLAG,
     ("kernel/fast_path.cpp", "call", "store.keep(to.slot, to.activity.slot());"):
         "both frames are dirty in this epoch (CURRENT-WHILE-RUNNING), which keeps them in memory, too",
     # --- kernel.cpp

@@ -136,7 +136,7 @@ Outcome Request::answer(Commit, uint64_t w1, uint64_t w2, uint64_t w3, uint64_t 
   }
   unsigned written = answered;
   for (uint64_t into = registers.rbx >> 32; into != 0; into >>= 8, written >>= 1) {
-    if ((into & 31) != 0 && !(written & 1)) caller.capability_registers[into & 31] = {};
+    if (!(written & 1)) caller.capability_registers[into & 31] = {};  // register 0 is void as it is
   }
   registers.rax = static_cast<uint64_t>(Delivery::reply) | uint64_t{byte_count} << 32;
   set_message_words(registers, {static_cast<uint64_t>(Result::ok), w1, w2, w3, w4, w5});
@@ -175,7 +175,7 @@ void Kernel::system_call() {
             caller.registers.rax, caller.registers.rdi);
   const uint64_t deadline_ns = caller.registers.r15;
   const Outcome outcome = invoke(caller);
-  if (outcome.what != Outcome::What::done) settle(outcome, true);
+  if (outcome.what != Outcome::What::done) settle(outcome);
   else if (is_current(caller)) forget_place(*current_line_);
   if (outcome.what != Outcome::What::stalled) {
     if (is_current(caller) && current_line_->queue_flags != 0) timers.disarm(activity);
@@ -185,10 +185,11 @@ void Kernel::system_call() {
   attempt_is_call_ = false;
 }
 
-// What becomes of the attempt's process. A stalled or faulted system call is made again: nothing
-// has changed but that its program counter stands at the call again.
-void Kernel::settle(const Outcome& outcome, bool in_system_call) {
-  if (!has_current()) return;  // it waits for an answer, or has stopped itself
+// What becomes of the caller whose call has met an obstacle. A stalled or faulted one is made again: nothing
+// has changed but that the program counter stands at the call again. (Who destroys itself, with other things,
+// comes last, when nothing can stall any more: retire_activity_row.)
+void Kernel::settle(const Outcome& outcome) {
+  assert_that(has_current(), "who meets an obstacle is still there");
   switch (outcome.what) {
     case Outcome::What::prepared:
     case Outcome::What::done:
@@ -198,15 +199,15 @@ void Kernel::settle(const Outcome& outcome, bool in_system_call) {
       answer_refusal(current(), outcome.result);
       return;
     case Outcome::What::stalled:
-      if (in_system_call) current().registers.rip -= system_call_instruction_bytes;
+      current().registers.rip -= system_call_instruction_bytes;
       stall_current(outcome.stall.until);
       return;
     case Outcome::What::preempted:
-      if (in_system_call) current().registers.rip -= system_call_instruction_bytes;
+      current().registers.rip -= system_call_instruction_bytes;
       give_way();
       return;
     case Outcome::What::faulted:
-      if (in_system_call) current().registers.rip -= system_call_instruction_bytes;
+      current().registers.rip -= system_call_instruction_bytes;
       tell_keeper(caller_fault, caller_fault_address, caller_fault_write, false);
       return;
   }

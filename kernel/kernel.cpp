@@ -33,7 +33,7 @@ constexpr unsigned steps_per_housekeeping = 32;
 
 void Kernel::start(const KernelOptions& chosen, std::span<std::byte> table_memory) {
   options = chosen;
-  random_state_ = options.chaos_seed | 1;
+  random_state_ = options.chaos_seed;
   slow_because_ = options.slow ? slow_by_choice : 0;
   SystemStatus status;
   store.fill_status(status);
@@ -68,7 +68,7 @@ void Kernel::leave_stopped(FrameNumber frame) {
 void Kernel::entered(const Trap& trap) {
   if (current_line_->queue_flags != 0) [[unlikely]] scheduler.forget_wake(current_activity_);
   attempt(trap);
-  if (options.check && has_current()) [[unlikely]] clear_stalls(current_activity_);
+  if (options.check) [[unlikely]] clear_stalls(current_activity_);
 }
 
 void Kernel::attempt(const Trap& trap) {
@@ -190,7 +190,7 @@ void Kernel::attempt_out_of_turn(ActivityRef ref, CacheSlot process) {
   slice_ns_ = default_slice_ns;
   slice_end_ns_ = machine::now_ns() + slice_ns_;
   attempt_after_restart();
-  if (has_current() && current_activity_ == ref) give_way();
+  if (current_activity_ == ref) give_way();
 }
 
 // A process that is ready and has not been looked at may be more important than it was: a few are

@@ -227,7 +227,7 @@ class Kernel final : public StoreClient {
   Outcome resolve(Request&, Capability*);
   void page_fault(const Trap&);
   void exception(const Trap&);
-  void settle(const Outcome&, bool in_system_call);
+  void settle(const Outcome&);
   void answer_refusal(Process&, Result);
   void tell_keeper(const MemoryFault&, uint64_t address, bool write, bool execute);
   void enter_translation(Process&, const Trap&, const PageReached&);

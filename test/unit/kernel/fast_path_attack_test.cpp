@@ -62,7 +62,7 @@ class Scene {
     std::memcpy(world.bytes(page), world.bytes(capability), frame_bytes);
     capability.object = ObjectId::of(page.object.frame(), capability.object.index());
     capability.hint = slot_of(page.object);
-    if (capability.object.index() == 0 && info(capability.type).object_kind == Kind::process) capability.version = page.version;
+    if (info(capability.type).object_kind == Kind::process) capability.version = page.version;
   }
 
   void use_fpu(const Guest& guest) {
@@ -153,6 +153,8 @@ const Lie lies_to_the_answer[] = {
 const Lie more_to_do_in_the_answer[] = {
     {"the caller waits for its keeper",
      [](Scene& s) { s.world.process(s.client).control.fault = FaultCode::no_memory; }},
+    {"the caller awaits a deadline, and has not been looked at since the restart",
+     [](Scene& s) { s.world.object<Activity>(s.client.activity).awaits_deadline = 1; }},
     {"a notice is pending", [](Scene& s) { s.world.process(s.server).control.pending_notices = 4; }},
     {"the caller uses the FPU",
      [](Scene& s) { s.use_fpu(s.client); }},
@@ -162,6 +164,11 @@ const Lie more_to_do_in_the_answer[] = {
 const Lie more_to_do[] = {
     {"the receiver uses the FPU",
      [](Scene& s) { s.use_fpu(s.server); }},
+    {"a timer is set for the caller, as behind a call that had to wait",
+     [](Scene& s) {
+       const ObjectId& activity = s.client.activity.object;
+       s.world.kernel().timers.arm(ActivityRef::of(s.slot_of(activity), activity.index()), ~uint64_t{0} >> 8);
+     }},
     {"what is handed over is moved away",
      [](Scene& s) {
        s.wrapper().flags = Wrapper::flag_hand_over;
@@ -273,13 +280,28 @@ TEST_CASE("a wrapper that is blocked lets nothing pass, on neither path") {
   }
 }
 
+TEST_CASE("a register that is none stands for no other, on neither path") {
+  for (const bool fast : {false, true}) {
+    CAPTURE(fast);
+    KernelWorld world;
+    world.use_fast_path = fast;
+    std::vector<uint64_t> seen;
+    const Guest client = world.new_guest(steps({call(5 + capability_register_count, {method::type}), note(seen)}));
+    world.process(client).capability_registers[5] = number_capability(4711);
+    world.start();
+    run_checked(world, 10);
+    CHECK(seen == std::vector<uint64_t>{static_cast<uint64_t>(Result::malformed), 0});
+  }
+}
+
 TEST_CASE("a number answers what it is asked, on both paths") {
   for (const bool fast : {false, true}) {
     CAPTURE(fast);
     KernelWorld world;
     world.use_fast_path = fast;
     std::vector<uint64_t> seen;
-    const Guest client = world.new_guest(steps({call(5, {method::type}), note(seen), call(5, {method::number_get}), note(seen)}));
+    const auto ask = [](uint64_t method) { return call(5, {method}); };
+    const Guest client = world.new_guest(steps({ask(method::type), note(seen), ask(method::number_get), note(seen)}));
     world.process(client).capability_registers[5] = number_capability(4711);
     world.start();
     run_checked(world, 10);

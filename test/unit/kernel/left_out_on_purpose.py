@@ -122,6 +122,11 @@ ON_PURPOSE = {
     # --- messages.cpp
     ("kernel/messages.cpp", "operand", "if (endpoint.flags) {"): ONE_FLAG,
     # --- invocation.cpp
+    ("kernel/invocation.cpp", "comparison", "if (depth >= wrapper_depth_max) return Outcome::refuse(Result::malformed);"): NEVER_MORE,
+    ("kernel/invocation.cpp", "operand", "request.hand_over = wrapper.flags;"):
+        "of the two flags, the other one has just been found not to be set",
+    ("kernel/invocation.cpp", "operand", "if (has_taken_moved) return;"): TIME,
+    ("kernel/invocation.cpp", "operand", "if (is_current(caller)) timers.disarm(activity);"): TIME,
     ("kernel/invocation.cpp", "call", "forget_place(*current_line_);"):
         "the next call that ends forgets it; until then it is only slower",
     # --- deadlines.cpp
@@ -172,6 +177,11 @@ ON_PURPOSE = {
     ("kernel/fast_path.cpp", "call", "store.keep(to.slot, to.activity.slot());"):
         "both frames are dirty in this epoch (CURRENT-WHILE-RUNNING), which keeps them in memory, too",
     # --- kernel.cpp
+    ("kernel/kernel.cpp", "operand", "if (pending.is_anything() || !has_current()) [[unlikely]] housekeep(pending);"):
+        "the chaos of a test boot then comes with interrupts only",
+    ("kernel/kernel.cpp", "operand", "if (process.control.lost_schedule_stamp != scheduler.stamp()) {"):
+        "a schedule that is none is found to be none, with which the process is of the lowest priority, too",
+    ("kernel/kernel.cpp", "operand", "if (!make_current_writable()) return false;"): TIME,
     ("kernel/kernel.cpp", "call", "machine::set_boot_mark(static_cast<uint32_t>(boot_epoch));"):
         "a register of the processor, which the fake machine has not",
     ("kernel/kernel.cpp", "call", "await_disk();"):

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
 // Tries to get from a range what is not in it. A range is all that a bank has over frames: what lies
-// outside of it is somebody else's.
+// outside of it is another bank's. And by destroying itself with it, to write what it must not.
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <array>
 
 #include "test/unit/kernel/trial.hpp"
@@ -61,6 +62,36 @@ TEST_CASE("a range gives nothing that is not in it") {
     trial.held(tried) = {.type = CapabilityType::range, .object = ObjectId::of({first}), .payload = frames};
     CHECK(trial.result_of(call(tried, asked.words)) == asked.told);
   }
+}
+
+TEST_CASE("who makes a page of its own place is gone, and nothing of the answer stands in the page") {
+  KernelWorld world;
+  const Guest maker = world.new_guest(call(5, {method::range_make, 0, static_cast<uint64_t>(Kind::page), 1}, 0, 9));
+  const FrameNumber own = maker.process.object.frame();
+  world.process(maker).capability_registers[5] = {.type = CapabilityType::range, .object = ObjectId::of(own), .payload = 1};
+  world.start();
+  run_checked(world, 10);
+  REQUIRE_FALSE(world.is_alive(maker.process));
+  const std::byte* page = world.bytes({.type = CapabilityType::page, .object = ObjectId::of(own)});
+  CHECK(std::all_of(page, page + frame_bytes, [](std::byte byte) { return byte == std::byte{0}; }));
+}
+
+// Another one of the row has to be fetched: its own comes when nothing can stall any more.
+TEST_CASE("who destroys a row in which its own activity is destroys all of it") {
+  KernelWorld world;
+  const Guest caller = world.new_guest(call(5, {method::range_rescind, 0, 1}));
+  const Guest other = world.new_guest([](Process&) {});
+  const FrameNumber row = caller.activity.object.frame();
+  REQUIRE(other.activity.object.frame() == row);
+  world.process(other).control.state = ProcessState::stopped;
+  world.object<Activity>(other.activity).runnable = 0;
+  world.process(caller).capability_registers[5] = {.type = CapabilityType::range, .object = ObjectId::of(row), .payload = 1};
+  world.start();
+  world.page_out({other.process});
+  run_checked(world, 10);
+  CHECK_FALSE(world.process(caller).control.state == ProcessState::running);
+  CHECK_FALSE(world.is_alive(caller.activity));
+  CHECK_FALSE(world.is_alive(other.activity));
 }
 
 TEST_CASE("a range identifies what is in it, and nothing else") {

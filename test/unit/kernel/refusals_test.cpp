@@ -77,15 +77,17 @@ TEST_CASE("wrappers stand for each other only so deep") {
   CHECK(trial.result_of(call(tried, {method::type})) == Result::malformed);
 }
 
-TEST_CASE("a weak wrapped capability stands for memory only") {
-  for (const bool memory : {true, false}) {
-    CAPTURE(memory);
+TEST_CASE("a weak wrapped capability stands for memory only, and any other for anything") {
+  constexpr std::pair<bool, uint8_t> tries[] = {{true, restriction::weak}, {false, restriction::weak}, {false, restriction::read_only}};
+  for (const auto& [memory, restrictions] : tries) {
+    CAPTURE(memory, unsigned{restrictions});
     Trial trial;
     const Capability control = trial.world.make(Kind::wrapper);
     trial.world.object<Wrapper>(control).target = memory ? trial.guest.pages[0] : trial.guest.endpoint;
     trial.held(tried) = KernelWorld::client_of(control);
-    trial.held(tried).restrictions = restriction::weak;
-    CHECK(trial.result_of(call(tried, {method::type})) == (memory ? Result::ok : Result::missing_right));
+    trial.held(tried).restrictions = restrictions;
+    const bool is_refused = !memory && restrictions == restriction::weak;
+    CHECK(trial.result_of(call(tried, {method::type})) == (is_refused ? Result::missing_right : Result::ok));
   }
 }
 
@@ -111,6 +113,14 @@ TEST_CASE("nothing is received from what is only sent to") {
   CHECK(trial.result_of([](Process& process) {
     KernelWorld::invoke(process, Invocation::send, tried, {method::wrapper_client}, 0, kept);
   }) == Result::ok);
+  CHECK(same_authority(trial.held(kept), number_capability(77)));
+}
+
+TEST_CASE("a send that is refused empties no register") {
+  Trial trial;
+  CHECK(trial.result_of([](Process& process) {
+    KernelWorld::invoke(process, Invocation::send, tried, {method::type}, 0, kept);
+  }) == Result::void_capability);
   CHECK(same_authority(trial.held(kept), number_capability(77)));
 }
 

@@ -177,6 +177,8 @@ ON_PURPOSE = {
     ("kernel/fast_path.cpp", "call", "store.keep(to.slot, to.activity.slot());"):
         "both frames are dirty in this epoch (CURRENT-WHILE-RUNNING), which keeps them in memory, too",
     # --- kernel.cpp
+    ("kernel/kernel.cpp", "operand", "if (store.descriptor(*slot).identity.kind != Kind::process) break;"):
+        "the slot of a frame that is not there, which the C++ library's assertion finds in the unit test",
     ("kernel/kernel.cpp", "operand", "if (pending.is_anything() || !has_current()) [[unlikely]] housekeep(pending);"):
         "the chaos of a test boot then comes with interrupts only",
     ("kernel/kernel.cpp", "operand", "if (process.control.lost_schedule_stamp != scheduler.stamp()) {"):

@@ -275,7 +275,7 @@ bool Kernel::ready_to_resume() {
 // A tick has come in the middle of something long: would it take the processor away? For a process that is ready, or
 // will be when the timers strike, which they do not before this is put aside.
 bool Kernel::must_give_way() {
-  if (!machine::is_timer_pending() || !has_current()) return false;
+  if (!machine::is_timer_pending()) return false;
   // One that is taken out of a line is as important as its receiver, which waits for it.
   const int own = scheduler.running_priority(taker_ != no_slot ? taker_ : current_slot_);
   const int lead = scheduler.highest_ready() - own;

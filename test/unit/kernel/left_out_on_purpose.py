@@ -20,6 +20,7 @@ ENTERED_AGAIN = "an entry that is there is entered again, as it is"
 FLUSHED = "what the processor knows of the space that is loaded is forgotten for nothing"
 NOBODY_CURRENT = "it is looked at while nobody is current, and then a checkpoint is declared first if room has run out; it " \
     "would have to run out between two looks of one round"
+MORE_CHECKS = "the kernel checks itself more often"
 SLOWER = "the general path does the same"
 NOT_THERE = "what is not there is not runnable, and awaits nothing"
 
@@ -177,6 +178,13 @@ ON_PURPOSE = {
     ("kernel/fast_path.cpp", "call", "store.keep(to.slot, to.activity.slot());"):
         "both frames are dirty in this epoch (CURRENT-WHILE-RUNNING), which keeps them in memory, too",
     # --- kernel.cpp
+    ("kernel/kernel.cpp", "comparison", "if (options.check && pending.timer && ++ticks_ % ticks_per_check >= 0) [[unlikely]] check_if_asked();"):
+        MORE_CHECKS,
+    ("kernel/kernel.cpp", "operand", "if (pending.timer && ++ticks_ % ticks_per_check == 0) [[unlikely]] check_if_asked();"): MORE_CHECKS,
+    ("kernel/kernel.cpp", "check", "if (!machine::is_timer_pending()) return false;"):
+        "it gives way when its slice is over, and not at the tick behind that",
+    ("kernel/kernel.cpp", "comparison", "return lead > 0 || (lead >= 0 && now_ns >= slice_end_ns_) ||"): "the larger ones have been asked for",
+    ("kernel/kernel.cpp", "comparison", "if (console_count_ >= 0) read_console();"): "what has come is read a little earlier",
     ("kernel/kernel.cpp", "operand", "if (store.descriptor(*slot).identity.kind != Kind::process) break;"):
         "the slot of a frame that is not there, which the C++ library's assertion finds in the unit test",
     ("kernel/kernel.cpp", "operand", "if (pending.is_anything() || !has_current()) [[unlikely]] housekeep(pending);"):

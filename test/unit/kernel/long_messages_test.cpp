@@ -154,6 +154,33 @@ TEST_CASE("a long message gives way to who is more important and whose time come
   }
 }
 
+// Who becomes less important itself runs on until the next tick.
+TEST_CASE("a long message gives way to who is more important than its sender is now") {
+  KernelWorld world({}, large);
+  uint64_t told = 0, turns_in_the_midst = 0;
+  const Guest receiver = with_memory(world, [&](Process& p) { told = p.registers.rax; }, 0);
+  const Guest sender = with_memory(world, steps({call(6, {method::schedule_set, 1, 0}), send_all(0, all_bytes)}), 1);
+  world.object<Schedule>(world.process(sender).schedule).priority = 5;
+  world.process(sender).capability_registers[5] = KernelWorld::entry(receiver);
+  world.process(sender).capability_registers[6] = world.process(sender).schedule;
+  offer_buffer(world, receiver, 0, all_bytes);
+  const Guest between = world.new_guest([&](Process& p) {
+    const std::string received = memory_of(world, receiver), empty(sizeof(uint64_t), '\0');
+    turns_in_the_midst += !received.starts_with(empty) && received.ends_with(empty);
+    KernelWorld::invoke(p, Invocation::call, 5, {method::clock_wait_until, ~uint64_t{0} >> 1});
+  }, 3);
+  world.process(between).capability_registers[5] = {.type = CapabilityType::clock};
+  world.start();
+  unsigned windows = 0;
+  fake_machine().on_interrupt_window = [&] {
+    if (++windows == 24) fake_machine().pending.timer = true;  // in mid-transfer, and long before the end of the slice
+  };
+  run_checked(world, 100);
+  REQUIRE(windows > 24);
+  REQUIRE(turns_in_the_midst == 1);
+  REQUIRE(told >> 32 == all_bytes);
+}
+
 // An answer, given as the wait for the next call begins or by a send, and a message that is only sent.
 TEST_CASE("whatever way a long message takes, it gives way in its midst and arrives whole") {
   for (const unsigned how : {0u, 1u, 2u}) {

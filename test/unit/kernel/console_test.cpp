@@ -4,6 +4,8 @@
 // told when that is no longer true, also if it was the kernel that wrote; and by nothing else.
 #include <catch2/catch.hpp>
 
+#include <functional>
+
 #include "test/unit/kernel/scripted_guest.hpp"
 
 using namespace perdure;
@@ -61,11 +63,29 @@ TEST_CASE("a reader of the console is told when another has written to it") {
   CHECK(console.told.size() == 1);
   console.write(3);
   CHECK(console.told.back() == std::array<uint64_t, 2>{0, 5});
-  const size_t before = console.told.size();
-  console.world.kernel().warning("something is wrong with", 7);
-  run_checked(console.world, 20);
-  REQUIRE(console.told.size() == before + 1);
-  CHECK(console.told.back() == std::array<uint64_t, 2>{0, 6});
+  // The kernel writes, too.
+  StoreClient& client = console.world.kernel();
+  const std::function<void()> writes[] = {
+      [&] { console.world.kernel().warning("something is wrong with", 7); },
+      [&] { client.disk_is_ill(DiskRequest::Operation::read); },
+      [&] { client.disk_is_well(DiskRequest::Operation::read, 5'000'000'000); },
+  };
+  uint64_t count = 5;
+  for (const auto& write : writes) {
+    write();
+    const size_t before = console.told.size();
+    run_checked(console.world, 20);
+    REQUIRE(console.told.size() == before + 1);
+    CHECK(console.told.back() == std::array<uint64_t, 2>{0, ++count});
+  }
+}
+
+TEST_CASE("a kernel that cannot go on says why, and switches off") {
+  KernelWorld world;
+  world.start();
+  StoreClient& client = world.kernel();
+  CHECK(fake_machine().run([&] { client.cannot_go_on("there is no sense in it"); }).exit_code == exit_code_refused);
+  CHECK(fake_machine().console_output.find("there is no sense in it") != std::string::npos);
 }
 
 TEST_CASE("a reader that does not ask for it waits for characters only") {

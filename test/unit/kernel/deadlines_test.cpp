@@ -333,8 +333,9 @@ TEST_CASE("a power-off that is meant for another boot is refused, and the machin
 
 TEST_CASE("a power-off takes a checkpoint and ends with the clean mark, and nobody runs after that was begun") {
   const bool for_any_boot = GENERATE(false, true);
-  CAPTURE(for_any_boot);
-  KernelWorld world;
+  const uint8_t verdict = GENERATE(0, 42);  // of the command line: what a test is to be told
+  CAPTURE(for_any_boot, unsigned{verdict});
+  KernelWorld world({.verdict = verdict});
   Store& store = world.kernel().store;
   unsigned ran = 0;
   world.new_guest([&](Process& p) {
@@ -349,7 +350,7 @@ TEST_CASE("a power-off takes a checkpoint and ends with the clean mark, and nobo
   }}));
   world.process(guest).capability_registers[5] = {.type = CapabilityType::checkpoint};
   world.start();
-  CHECK(fake_machine().run([&] { run_for(world, 1000); }).exit_code == exit_code_orderly);
+  CHECK(fake_machine().run([&] { run_for(world, 1000); }).exit_code == (verdict == 0 ? exit_code_orderly : verdict));
   CHECK(ran > 0);
   CHECK(store.committed_generation().value == 1);
   CHECK(store.root().clean == 1);

@@ -20,6 +20,7 @@ ENTERED_AGAIN = "an entry that is there is entered again, as it is"
 FLUSHED = "what the processor knows of the space that is loaded is forgotten for nothing"
 NOBODY_CURRENT = "it is looked at while nobody is current, and then a checkpoint is declared first if room has run out; it " \
     "would have to run out between two looks of one round"
+CHAOS = "more or less of the chaos of a test boot"
 MORE_CHECKS = "the kernel checks itself more often"
 SLOWER = "the general path does the same"
 NOT_THERE = "what is not there is not runnable, and awaits nothing"
@@ -178,11 +179,16 @@ ON_PURPOSE = {
     ("kernel/fast_path.cpp", "call", "store.keep(to.slot, to.activity.slot());"):
         "both frames are dirty in this epoch (CURRENT-WHILE-RUNNING), which keeps them in memory, too",
     # --- kernel.cpp
+    ("kernel/kernel.cpp", "operand", "if (dice & 1) slow_because_ |= slow_by_choice;"): CHAOS,
+    ("kernel/kernel.cpp", "operand", "if (options.slow || dice) slow_because_ |= slow_by_choice;"): CHAOS,
+    ("kernel/kernel.cpp", "comparison", "if (dice % 16 >= 0) tables.drop_random(random());"): CHAOS,
+    ("kernel/kernel.cpp", "comparison", "if (dice % 8 >= 1 && scheduler.woken_count() == 0) {"): CHAOS,
+    ("kernel/kernel.cpp", "operand", "if (dice % 8 == 1) {"): CHAOS,
     ("kernel/kernel.cpp", "comparison", "if (options.check && pending.timer && ++ticks_ % ticks_per_check >= 0) [[unlikely]] check_if_asked();"):
         MORE_CHECKS,
     ("kernel/kernel.cpp", "operand", "if (pending.timer && ++ticks_ % ticks_per_check == 0) [[unlikely]] check_if_asked();"): MORE_CHECKS,
     ("kernel/kernel.cpp", "check", "if (!machine::is_timer_pending()) return false;"):
-        "it gives way when its slice is over, and not at the tick behind that",
+        "it gives way to who is more important, and at the end of its slice, without waiting for the tick",
     ("kernel/kernel.cpp", "comparison", "return lead > 0 || (lead >= 0 && now_ns >= slice_end_ns_) ||"): "the larger ones have been asked for",
     ("kernel/kernel.cpp", "comparison", "if (console_count_ >= 0) read_console();"): "what has come is read a little earlier",
     ("kernel/kernel.cpp", "operand", "if (store.descriptor(*slot).identity.kind != Kind::process) break;"):
@@ -202,8 +208,6 @@ ON_PURPOSE = {
     ("kernel/kernel.cpp", "check", "if (tables.load_hinted(control.root_hint, control.root_identity)) return;"): TIME,
     ("kernel/kernel.cpp", "call", "pending.add(machine::take_pending());  // a tick among them does not wait for the next one"):
         "it is looked at one tick later",
-    ("kernel/kernel.cpp", "check", "if (!machine::is_timer_pending() || !has_current()) return false;"):
-        "it would give way to who is more important without waiting for the tick",
     ("kernel/kernel.cpp", "check", "if (machine::is_timer_pending()) return false;  // that may wake somebody more important"):
         "a long message that has given way to a sleeper does so again, until one is chosen and the timers strike",
     ("kernel/kernel.cpp", "check", "if (power_ != Power::on && committed_epoch_ >= power_epoch_) return;"):

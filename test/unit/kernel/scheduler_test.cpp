@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Tries to take the processor from a process too early, and to wake more than have to be woken.
+// Tries to take the processor from a process too early, to wake more than have to be woken, and to go on with lines that
+// contradict the processes in them.
 #include <catch2/catch.hpp>
 
 #include <algorithm>
@@ -96,4 +97,25 @@ TEST_CASE("a commit wakes who waits for it or for an earlier one, and no other")
   CHECK(scheduler.wake_all(commit(11)) == 3);
   CHECK(scheduler.is_waiting(refs[4]));
   CHECK(scheduler.wake_all(commit(12)) == 2);
+}
+
+TEST_CASE("in a boot with checks the kernel finds within some ticks what is wrong with it") {
+  for (const bool is_wrong : {false, true}) {
+    CAPTURE(is_wrong);
+    KernelWorld world({.check = true});
+    world.new_guest([](Process&) {});
+    const Guest waiting = world.new_guest([](Process&) {});
+    world.let_receive(waiting);
+    world.start();
+    world.run(20);
+    if (is_wrong) world.process(waiting).control.state = ProcessState::running;  // which its activity is not
+    const auto run_over_ticks = [&] {
+      for (unsigned i = 0; i < 300; ++i) {
+        fake_machine().pending.timer = true;
+        world.step();
+      }
+    };
+    if (is_wrong) CHECK_THROWS_AS(run_over_ticks(), KernelBug);
+    else CHECK_NOTHROW(run_over_ticks());
+  }
 }

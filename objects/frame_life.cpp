@@ -57,8 +57,10 @@ Version take_version(FrameIdentity& identity) {
 void pass_over_versions(FrameIdentity& identity, Generation next) {
   // Only a forged image has such numbers of generations; what they make of a source stays below version_source_max.
   constexpr uint64_t generation_max = version_source_max >> (versions_of_generation_bits + 2);
-  const uint64_t since = std::min(next.value, generation_max) << versions_of_generation_bits;
-  identity.source.value = std::max(identity.source.value, since) + versions_passed_over;
+  const uint64_t first = (std::min(next.value, generation_max) << versions_of_generation_bits) + versions_passed_over;
+  // A source that was itself passed over to is below that, too, in any later generation.
+  uint64_t& source = identity.source.value;
+  source = source < first ? first : source + versions_passed_over;
 }
 
 void make_whole(FrameIdentity& identity, Kind kind, Account account) {

@@ -246,6 +246,21 @@ TEST_CASE("versions are passed over: what was taken since does not come again, h
   CHECK(forged.source.value < version_source_max);
 }
 
+TEST_CASE("versions are passed over: not even of a source that comes from passing over are the same ones passed over twice") {
+  FrameIdentity passed{.source = {5}};
+  pass_over_versions(passed, {100});
+  const FrameIdentity too_old = passed;  // what was written behind it was lost, again and again
+  FrameIdentity newest = too_old;
+  for (const uint64_t generation : {101, 102, 150, 355, 356, 357, 1000}) {
+    CAPTURE(generation);
+    FrameIdentity next = too_old;
+    pass_over_versions(next, {generation});
+    CHECK(next.source.value > newest.source.value);
+    newest = next;
+    newest.source.value += (uint64_t{1} << versions_of_generation_bits) - 1;
+  }
+}
+
 TEST_CASE("normalize does nothing the second time, and leaves what it reads alone") {
   std::mt19937 random(5);
   for (unsigned number = 0; number < kind_count; ++number) {

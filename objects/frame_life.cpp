@@ -54,10 +54,22 @@ Version take_version(FrameIdentity& identity) {
   return identity.source;
 }
 
-void pass_over_versions(FrameIdentity& identity, Generation next) {
+namespace {
+
+Version first_of_generation(Generation generation) {
   // Only a forged image has such numbers of generations; what they make of a source stays below version_source_max.
   constexpr uint64_t generation_max = version_source_max >> (versions_of_generation_bits + 2);
-  const uint64_t first = (std::min(next.value, generation_max) << versions_of_generation_bits) + versions_passed_over;
+  return {(std::min(generation.value, generation_max) << versions_of_generation_bits) + versions_passed_over};
+}
+
+}  // namespace
+
+void begin_generation(FrameIdentity& identity, Generation next) {
+  identity.source.value = std::max(identity.source.value, first_of_generation(next).value);
+}
+
+void pass_over_versions(FrameIdentity& identity, Generation next) {
+  const uint64_t first = first_of_generation(next).value;
   // A source that was itself passed over to is below that, too, in any later generation.
   uint64_t& source = identity.source.value;
   source = source < first ? first : source + versions_passed_over;

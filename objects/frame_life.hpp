@@ -37,6 +37,9 @@ Version take_version(FrameIdentity&);
 inline constexpr uint64_t versions_passed_over = uint64_t{1} << 32;
 inline constexpr unsigned versions_of_generation_bits = 24;
 void pass_over_versions(FrameIdentity&, Generation next);
+// Before anything is made in a frame. Its source may be too old though what stands at home belongs to it: nothing, or
+// what came out the same as before. So no version is taken that was before this generation.
+void begin_generation(FrameIdentity&, Generation next);
 
 // Whole objects begin as zero. Neither function touches the bytes: the caller notes that the
 // body is all zero, and clears it when it is first looked at (512 stores would be more than the

@@ -60,8 +60,11 @@ Outcome make_large(Request& request, FrameNumber frame, Kind kind, Account accou
   const auto slot = retired(request, frame);
   if (!slot) return slot.error();
   const Commit committed = request.kernel.commit();
-  make_whole(request.kernel.store.descriptor(*slot).identity, kind, account);
-  request.kernel.store.become_all_zero(*slot);
+  Store& store = request.kernel.store;
+  FrameIdentity& identity = store.descriptor(*slot).identity;
+  begin_generation(identity, store.next_generation());
+  make_whole(identity, kind, account);
+  store.become_all_zero(*slot);
   return answer_fabricated(request, committed, *slot, frame, 0);
 }
 
@@ -103,7 +106,10 @@ Outcome make_small(Request& request, FrameNumber frame, Kind kind, Account accou
   const auto slot = prepared_row(request, frame, kind, account, index);
   if (!slot) return slot.error();
   const Commit committed = request.kernel.commit();
-  make_in_row(request.kernel.store.descriptor(*slot).identity, request.kernel.store.bytes(*slot), index);
+  Store& store = request.kernel.store;
+  FrameIdentity& identity = store.descriptor(*slot).identity;
+  begin_generation(identity, store.next_generation());
+  make_in_row(identity, store.bytes(*slot), index);
   return answer_fabricated(request, committed, *slot, frame, index);
 }
 

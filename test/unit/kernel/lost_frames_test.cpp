@@ -301,6 +301,67 @@ TEST_CASE("no version of a frame comes again although the tag that is left is ol
   }
 }
 
+// As above, but what stands at home, if anything does, belongs to the old tag as well as to the lost one.
+TEST_CASE("no version of a frame comes again although its tag is older and what is left belongs to that one") {
+  enum class Before : uint8_t { empty, zero, same };
+  const Before before = GENERATE(Before::empty, Before::zero, Before::same);
+  for (const Kind kind : {Kind::page, Kind::process, Kind::capability_page, Kind::wrapper, Kind::node, Kind::activity}) {
+    if (is_row(kind) && before == Before::zero) continue;  // it has a header
+    CAPTURE(info(kind).name, static_cast<unsigned>(before));
+    Owner owner;
+    owner.world.start();
+    const FrameNumber frame{tried_frame};
+    const Geometry geometry = owner.world.kernel().store.root().geometry;
+    const auto tag_copy = [&](unsigned copy) {
+      return owner.world.disk().block(geometry.tag_block(tag_frame_of(frame), copy));
+    };
+    const auto settle = [&] {  // until no log tells of it any more
+      for (unsigned i = 0; i < 2; ++i) {
+        owner.world.write(owner.guest.pages[0]);
+        owner.world.page_out({});
+      }
+    };
+    const auto make = [&](unsigned index) {
+      REQUIRE(owner.make(frame, kind, index) == Result::ok);
+      const Capability made = owner.has_bought();
+      if (before == Before::same && !is_row(kind)) {
+        owner.world.write(made);
+        owner.world.bytes(made)[0] = std::byte{1};
+      }
+      owner.world.page_out({made});
+      return made;
+    };
+    const auto take_away = [&](unsigned index) {
+      return is_row(kind) && before == Before::same
+                 ? owner.ask(call(range_register, {method::range_rescind_object, frame.value, index}))
+                 : owner.rescind(frame);
+    };
+    make(0);
+    if (before == Before::empty) REQUIRE(owner.rescind(frame) == Result::ok);
+    settle();
+    std::vector<std::byte> old[2];
+    for (unsigned copy = 0; copy < 2; ++copy) old[copy].assign(tag_copy(copy), tag_copy(copy) + block_bytes);
+    std::vector<Capability> kept;
+    const unsigned index = is_row(kind) && before == Before::same ? 1 : 0;
+    for (unsigned i = 0; i < 3; ++i) {
+      if (before != Before::empty && !is_row(kind)) REQUIRE(owner.rescind(frame) == Result::ok);
+      kept.push_back(make(index));
+      if (before == Before::empty || is_row(kind)) REQUIRE(take_away(index) == Result::ok);
+    }
+    settle();
+    for (unsigned copy = 0; copy < 2; ++copy) std::memcpy(tag_copy(copy), old[copy].data(), block_bytes);
+    owner.world.cut_and_boot();
+    if (!is_row(kind)) REQUIRE(owner.rescind(frame) == Result::ok);
+    for (unsigned i = 0; i < 6; ++i) {
+      const Capability made = make(index);
+      CHECK(owner.world.is_alive(made));
+      for (const Capability& gone : kept) CHECK_FALSE(owner.world.is_alive(gone));
+      REQUIRE(take_away(index) == Result::ok);
+    }
+    CHECK_FALSE(was_told("a frame is damaged"));
+  }
+}
+
 TEST_CASE("what the disk gives wrongly is read again, three times, before it counts as lost") {
   for (unsigned misreads = 1; misreads <= body_reads_max; ++misreads) {
     CAPTURE(misreads);

@@ -46,6 +46,7 @@ void Kernel::set_running(Commit, Process& process, ActivityRef activity) {
   set_state(process.control, ProcessState::running);
   forget_deadline(activity);
   scheduler.remove(activity);  // its line was to be looked at, or its deadline
+  forget_place(scheduler.at(activity));  // that of a lost process, which it was bound to before
   scheduler.at(activity).runnable = 1;
 }
 

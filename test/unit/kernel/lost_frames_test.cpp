@@ -222,6 +222,50 @@ TEST_CASE("a lost process that waited for a message is destroyed, and its activi
   CHECK(owner.world.object<Activity>(lost.activity).process == other.object);
 }
 
+// Else it would be taken for one that stands at its call, which is made again for it after a restart.
+TEST_CASE("a process that is started by the activity of a lost one does not have that one's place in a line") {
+  Owner owner;
+  const Guest busy = owner.world.new_guest([](Process&) {});
+  const Guest silent = owner.world.new_guest({});
+  owner.world.let_receive(silent);
+  owner.world.open_new_rows();
+  const Guest in_line = owner.world.new_guest([](Process& p) { KernelWorld::invoke(p, Invocation::call, 1); });
+  owner.world.open_new_rows();
+  std::vector<std::pair<uint64_t, Result>> seen;
+  const Guest started = owner.world.new_guest([&, has_called = false](Process& p) mutable {
+    if (has_called) return seen.push_back({p.registers.rip, result_of(p)});
+    has_called = true;
+    KernelWorld::invoke(p, Invocation::call, 1);
+  });
+  owner.world.process(in_line).capability_registers[1] = KernelWorld::entry(busy);
+  owner.world.process(started).capability_registers[1] = KernelWorld::entry(silent);
+  owner.world.start();
+  run_checked(owner.world, 200);
+  REQUIRE(owner.world.object<Activity>(in_line.activity).stood_in != 0);
+  REQUIRE(owner.world.process(started).control.state == ProcessState::waiting);
+  const FrameNumber row = started.activity.object.frame();
+  REQUIRE(owner.ask(call(range_register, {method::range_rescind_object, row.value, started.activity.object.index()})) == Result::ok);
+  owner.world.process(owner.guest).capability_registers[bought] = started.process;
+  owner.world.process(owner.guest).capability_registers[8] = in_line.activity;
+  owner.lose(in_line.process);
+  owner.world.cut_and_boot();
+  run_checked(owner.world, 200);
+  REQUIRE(was_told("a process cannot be read and does not run"));
+  // One behind the other, before the activity has its turn.
+  owner.results.clear();
+  owner.calls.push_back(call(range_register, {method::range_rescind, in_line.process.object.frame().value, 1}));
+  owner.calls.push_back(call(bought, {method::process_start}, 8));
+  while (owner.results.size() < 2) run_checked(owner.world, 1);
+  REQUIRE(owner.results == std::vector{Result::ok, Result::ok});
+  REQUIRE(seen.empty());
+  owner.world.take_checkpoint();
+  owner.world.cut_and_boot();
+  run_checked(owner.world, 200);
+  REQUIRE_FALSE(seen.empty());
+  CHECK(seen[0].first == rip_of_call + system_call_instruction_bytes);
+  CHECK(seen[0].second == Result::interrupted);
+}
+
 TEST_CASE("a process whose activity was lost and destroyed while it was stopped is started with another one") {
   Owner owner;
   owner.world.open_new_rows();

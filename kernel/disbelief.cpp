@@ -43,15 +43,16 @@ void Kernel::put_to_rest(ActivityRef ref) {
   warning("a process that was to run is gone; its frame was", frame);
 }
 
-// Of one whose process the disk had lost when it was taken away nothing told. If it has yet a turn, that puts it to rest; else
-// this is where it shows.
+// Of one whose process the disk had lost when it was taken away nothing told; nor of one that could not be read when its
+// process was stopped. If it has yet a turn, that puts it to rest; else this is where it shows.
 std::expected<bool, Outcome> Kernel::is_unbound(ActivityRef ref) {
   const Activity& activity = scheduler.at(ref);
   if (activity.process.value == 0) return true;
   Capability bound = process_of(activity);
   const auto found = find(bound);
-  if (!found && found.error().what == Outcome::What::stalled) return std::unexpected(found.error());
-  return !found && found.error().result == Result::void_capability;
+  if (found) return !is_bound(process_at(found->slot), ref);
+  if (found.error().what == Outcome::What::stalled) return std::unexpected(found.error());
+  return found.error().result == Result::void_capability;
 }
 
 }  // namespace perdure

@@ -86,7 +86,8 @@ Outcome start(Request& request) {
   if (!activity) return activity.error();
   const Commit committed = kernel.commit();
   Activity& bound = kernel.scheduler.at(*activity);
-  if (bound.process != request.capability.object || bound.process_version != request.capability.version) {
+  const bool names_it = bound.process == request.capability.object && bound.process_version == request.capability.version;
+  if (!names_it || kernel.scheduler.activity_of(process) != *activity) {
     process.control.activity = request.sent(0);
     bound.process = request.capability.object;
     bound.process_version = request.capability.version;

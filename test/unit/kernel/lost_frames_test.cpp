@@ -289,6 +289,36 @@ TEST_CASE("a process whose activity was lost and destroyed while it was stopped 
   CHECK(owner.world.object<Activity>(other).process == stopped.process.object);
 }
 
+TEST_CASE("a process that is stopped while its activity cannot be read is started with it again when the disk gives it") {
+  Owner owner;
+  owner.world.open_new_rows();
+  unsigned answers = 0;
+  const Guest stopped = owner.world.new_guest([&, has_waited = false](Process& p) mutable {
+    answers += has_waited;
+    has_waited = true;
+    KernelWorld::invoke(p, Invocation::reply_and_wait, 0);
+  });
+  owner.world.open_new_rows();
+  const Guest other = owner.world.new_guest([](Process& p) { KernelWorld::invoke(p, Invocation::reply_and_wait, 0); });
+  owner.world.start();
+  run_checked(owner.world, 60);
+  owner.world.process(owner.guest).capability_registers[8] = stopped.activity;
+  const auto ask = [&](const Guest& of, uint64_t method) {
+    owner.world.process(owner.guest).capability_registers[bought] = of.process;
+    return owner.ask(call(bought, {method}, 8));
+  };
+  owner.lose(stopped.activity);
+  REQUIRE(ask(stopped, method::process_stop) == Result::ok);
+  CHECK(was_told("a frame is damaged"));
+  owner.turn_bits(stopped.activity.object.frame());
+  REQUIRE(ask(stopped, method::process_start) == Result::ok);
+  run_checked(owner.world, 60);
+  CHECK(owner.world.process(stopped).control.state == ProcessState::receiving);
+  REQUIRE(ask(other, method::process_stop) == Result::ok);
+  CHECK(ask(other, method::process_start) == Result::ok);  // by the one that it has
+  CHECK(owner.world.object<Activity>(stopped.activity).process == stopped.process.object);
+}
+
 // Both writes of its tags were acknowledged and never made; that its body belongs to no such tag is all that tells. Of a
 // page not even that is looked at.
 TEST_CASE("no version of a frame comes again although the tag that is left is older than it was destroyed and sold") {

@@ -7,6 +7,9 @@
 //
 // One row that cannot be read is a gap: it takes with it what stood in it, and nothing else. It stays a
 // gap for as long as it may come back; when its frame has become something else, the next restart closes it.
+//
+// A row that cannot be read while the one beside it comes or goes is not told, and names back, when it can be read again,
+// what is not there or does not lead to it. That is no gap: it is believed, too, and told then.
 #include "kernel/kernel.hpp"
 
 namespace perdure {
@@ -36,8 +39,8 @@ void Kernel::find_what_ran() {
     const Walk from_last = walk_rows(system.last_activity_row, &RowHeader::previous, &RowHeader::next, from_first.last, list);
     // The disk may give now what it did not give a moment ago: then nothing is missing.
     const bool is_given_now = from_last.end == Walk::End::met || from_last.last == system.first_activity_row;
+    is_row_missing_ = !is_given_now;
     if (!is_given_now && (from_first.end == Walk::End::unreadable || from_last.end == Walk::End::unreadable)) {
-      is_row_missing_ = true;
       machine::console_write("perdure: a row of activities cannot be read; what stood in it does not run\n");
     } else if (from_first.end != Walk::End::unreadable) {
       machine::console_write("perdure: the list of what ran had a gap, which is closed; what stood there does not run\n");
@@ -49,17 +52,37 @@ void Kernel::find_what_ran() {
 
 Kernel::Walk Kernel::walk_rows(FrameNumber first, FrameNumber RowHeader::*onward, FrameNumber RowHeader::*back,
                                FrameNumber end, ActivityRef& list) {
+  constexpr unsigned mended_max = 16;  // a disk may say so of any number, and nothing can be brought home yet
+  unsigned mended_count = 0;
   FrameNumber last;
+  const auto leads_to = [&](FrameNumber from, FrameNumber to) {  // or may yet
+    if (from.value == 0) return false;
+    const auto slot = obtain_at_start(from);
+    if (!slot) return slot.error().why == Absent::Why::unreadable;
+    if (store.descriptor(*slot).identity.kind != Kind::activity) return false;
+    return reinterpret_cast<const RowHeader*>(store.bytes(*slot))->*onward == to;
+  };
+  const auto mended = [&](FrameNumber row) -> const RowHeader* {
+    auto header = prepare_row_header(row);
+    for (; !header; header = prepare_row_header(row)) await_disk();
+    if (*header != nullptr) (*header)->*back = last;
+    return *header;
+  };
   for (FrameNumber row = first; row.value != 0;) {
     if (row == end) return {last, Walk::End::met};
     const auto slot = obtain_at_start(row);
     if (!slot) return {last, slot.error().why == Absent::Why::unreadable ? Walk::End::unreadable : Walk::End::gap};
     if (store.descriptor(*slot).identity.kind != Kind::activity) return {last, Walk::End::gap};
-    const auto& header = *reinterpret_cast<const RowHeader*>(store.bytes(*slot));
-    if (header.*back != last) return {last, Walk::End::gap};
-    collect_what_ran(*slot, list);
+    const auto* header = reinterpret_cast<const RowHeader*>(store.bytes(*slot));
+    if (header->*back != last) {
+      const bool is_circle = row == first && last.value != 0;
+      if (is_circle || mended_count++ == mended_max || leads_to(header->*back, row)) return {last, Walk::End::gap};
+      header = mended(row);
+      if (header == nullptr) return {last, Walk::End::gap};
+    }
+    collect_what_ran(store.find(row), list);
     last = row;
-    row = header.*onward;
+    row = header->*onward;
   }
   return {last, Walk::End::whole};
 }

@@ -249,3 +249,56 @@ TEST_CASE("a row is made although the newest one cannot be read, and both ends a
   CHECK(rows.who_runs() == all_but(4, {}));
   CHECK(rows.world.kernel().store.system().first_activity_row == FrameNumber{first_free + 2});
 }
+
+TEST_CASE("a row that could not be read while the one beside it was destroyed is found again, whatever is lost beyond it") {
+  Rows rows(5);
+  rows.damage(rows.row(2));
+  rows.world.cut_and_boot();
+  CHECK(rows.who_runs() == std::vector<unsigned>{0, 1, 3, 4});
+  REQUIRE(rows.destroy(rows.row(1)) == Result::ok);
+  rows.world.page_out({});
+  rows.damage(rows.row(2));  // it is right again
+  rows.damage(rows.row(3));
+  rows.world.cut_and_boot();
+  CHECK(rows.who_runs() == std::vector<unsigned>{0, 2, 4});
+  REQUIRE(rows.destroy(rows.row(3)) == Result::ok);
+  for (unsigned boot = 0; boot < 2; ++boot) {
+    rows.world.page_out({});
+    rows.world.cut_and_boot();
+    CHECK(rows.who_runs() == std::vector<unsigned>{0, 2, 4});
+  }
+}
+
+TEST_CASE("rows that could not be read when another one was made before them are found again") {
+  Rows rows(2);
+  constexpr FrameNumber made[] = {{first_free + 1}, {first_free + 2}, {first_free + 3}};
+  REQUIRE(rows.make_row(made[0].value) == Result::ok);
+  for (unsigned i = 0; i < 2; ++i) {
+    rows.world.page_out({});
+    rows.damage(made[i]);
+    rows.world.cut_and_boot();
+    REQUIRE(rows.make_row(made[i + 1].value) == Result::ok);
+    rows.world.page_out({});
+    rows.damage(made[i]);  // it is right again
+  }
+  rows.world.cut_and_boot();
+  CHECK_FALSE(was_told(lost));
+  CHECK_FALSE(was_told(gap));
+  for (unsigned i = 0; i < 2; ++i) {
+    Store& store = rows.world.kernel().store;
+    const CacheSlot slot = store.find(made[i]);
+    REQUIRE(slot != no_slot);
+    CHECK(reinterpret_cast<const RowHeader*>(store.bytes(slot))->previous == made[i + 1]);
+  }
+  CHECK(rows.who_runs() == all_but(2, {}));
+}
+
+TEST_CASE("a process whose row was lost at the start, and destroyed, is in order") {
+  Rows rows(3);
+  rows.damage(rows.row(1));
+  rows.world.cut_and_boot();
+  CHECK(rows.who_runs() == std::vector<unsigned>{0, 2});
+  REQUIRE(rows.destroy(rows.row(1)) == Result::ok);
+  CHECK(rows.world.process(rows.guests[1]).control.state == ProcessState::running);
+  CHECK(rows.who_runs() == std::vector<unsigned>{0, 2});
+}

@@ -119,7 +119,7 @@ Capability* Walk::end_with(FaultCode code) {
   outcome_.what = WalkOutcome::What::fault;
   outcome_.fault.code = code;
   outcome_.fault.offset = keeper_offset_ << page_bits | low_bits(address_, page_bits);
-  if (!outcome_.fault.has_keeper || (restrictions_ & restriction::no_call)) outcome_.fault = {.code = code};
+  if (restrictions_ & restriction::no_call) outcome_.fault = {.code = code};
   return nullptr;
 }
 

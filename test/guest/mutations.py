@@ -118,7 +118,7 @@ FAULTS = [Fault(*one) for one in (
      ("address_spaces: its destruction takes it from a running reader: the lowest node",)),
     ("a node is entered whatever its guard", "kernel/space_walk.cpp", "  if (offset_ >> span != guard) return end_with(FaultCode::no_memory);\n", "  (void)guard;\n",
      ("restrictions: another guard keeps a running reader out: the lowest node",)),
-    ("keepers are told below no_call", "kernel/space_walk.cpp", " || (restrictions_ & restriction::no_call)) outcome_", ") outcome_",
+    ("keepers are told below no_call", "kernel/space_walk.cpp", "  if (restrictions_ & restriction::no_call) outcome_.fault = {.code = code};\n", "",
      ("restrictions: no keeper of the space is told below no_call",)),
     ("the highest keeper is told", "kernel/space_walk.cpp", "  if (!node.keeper.is_void()) note_keeper(object, node);", "  if (!node.keeper.is_void() && !outcome_.fault.has_keeper) note_keeper(object, node);",
      ("restrictions: of the nodes with a keeper the nearest one's is told: the lowest",)),

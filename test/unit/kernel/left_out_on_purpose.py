@@ -22,6 +22,7 @@ NOBODY_CURRENT = "it is looked at while nobody is current, and then a checkpoint
     "would have to run out between two looks of one round"
 CHAOS = "more or less of the chaos of a test boot"
 MORE_CHECKS = "the kernel checks itself more often"
+NO_TABLE = "no frame of the store is a page table, so an entry that leads to a table leads to none"
 SLOWER = "the general path does the same"
 NOT_THERE = "what is not there is not runnable, and awaits nothing"
 
@@ -171,6 +172,20 @@ ON_PURPOSE = {
         "the processor would fault once more, and find the entry with its new rights",
     ("kernel/page_tables.cpp", "check", "if ((present & ~set_by_processor) == entry) return;"): TIME,
     ("kernel/page_tables.cpp", "check", "if (table.present[word] == 0) continue;"): TIME,
+    ("kernel/page_tables.cpp", "operand", "if (!is_counted(descriptor)) return;"):
+        "of a frame that is mapped nowhere all translations are forgotten, for nothing",
+    ("kernel/page_tables.cpp", "comparison", "const bool is_remembered = table.key.level >= 0 && pte::is_present(entry) && slot_of(entry) == slot;"): NO_TABLE,
+    ("kernel/page_tables.cpp", "operand", "const bool is_remembered = pte::is_present(entry) && slot_of(entry) == slot;"): NO_TABLE,
+    # --- space_walk.cpp
+    ("kernel/space_walk.cpp", "comparison", "if (outcome_.page.depth >= walk_depth_max) return end_with(FaultCode::malformed_space);"):
+        NEVER_MORE,
+    ("kernel/space_walk.cpp", "comparison", "if (slot >= node_pocket_slot && (node.flags & Node::flag_pocket)) return end_with(FaultCode::no_memory);"):
+        "it is the last one",
+    ("kernel/space_walk.cpp", "operand", "if (slot == node_pocket_slot && (node.flags)) return end_with(FaultCode::no_memory);"): ONE_FLAG,
+    # --- transfer.cpp
+    ("kernel/transfer.cpp", "operand", "if (!goes_on()) return false;"): "a message that has been copied would give way, and be copied once more",
+    ("kernel/transfer.cpp", "comparison", "if (source_done >= source->length) ++source, source_done = 0;"): NEVER_MORE,
+    ("kernel/transfer.cpp", "comparison", "if (target_done >= target->length) ++target, target_done = 0;"): NEVER_MORE,
     # --- fast_path.cpp
     ("kernel/fast_path.cpp", "operand", "return ((0xffff'ffff) | receiver.rbx >> 32) != 0;"): TIME,
     ("kernel/fast_path.cpp", "operand", "if (process.control.flags) return nullptr;"): SLOWER,

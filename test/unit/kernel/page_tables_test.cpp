@@ -326,6 +326,21 @@ TEST_CASE_METHOD(Fixture, "when the remembered one of two entries is gone the ot
   check_all();
 }
 
+TEST_CASE_METHOD(Fixture, "when the remembered one of two entries maps another frame by now the other is found") {
+  const Capability space = flat_space(2);
+  const CacheSlot twice = world.slot_of(page_of(space, 0)), other = world.slot_of(page_of(space, 1));
+  const PhysAddr root = tables.load(space);
+  tables.map(root, 0, PageReached{.slot = twice, .writable = false, .executable = false});
+  tables.map(root, frame_bytes, PageReached{.slot = twice, .writable = false, .executable = false});
+  tables.map(root, frame_bytes, PageReached{.slot = other, .writable = false, .executable = false});
+  REQUIRE(world.store().descriptor(twice).mapping_count == 1);
+  REQUIRE(fake_machine().load(0).has_value());
+  tables.unmap(twice);
+  tables.load(space);
+  CHECK_FALSE(fake_machine().load(0).has_value());
+  check_all();
+}
+
 TEST_CASE_METHOD(Fixture, "a page that is evicted is unmapped, and mapped again when it is back") {
   const Capability space = flat_space(2);
   const Capability page = page_of(space, 0);

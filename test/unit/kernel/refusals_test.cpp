@@ -154,6 +154,24 @@ TEST_CASE("an answer arrives in the register from which something was moved") {
   CHECK(trial.held(kept).payload == 5);
 }
 
+TEST_CASE("a buffer that is not a program's to have is its fault, of the kind that an access would be") {
+  struct Buffer {
+    uint64_t address;
+    FaultCode fault;
+  };
+  for (const Buffer& buffer : {Buffer{user_address_end, FaultCode::protection}, {user_address_end - 8, FaultCode::protection},
+                               {~uint64_t{0} - 4095, FaultCode::protection}, {0x10'0000'0000, FaultCode::no_memory}}) {
+    CAPTURE(buffer.address);
+    Trial trial;
+    trial.held(tried) = {.type = CapabilityType::console};
+    CHECK(trial.faults([&](Process& process) {
+      process.capability_registers[tried].payload = trial.world.kernel().boot_epoch;
+      KernelWorld::invoke(process, Invocation::call, tried, {method::console_write}, 0, 0, 16, buffer.address);
+    }));
+    CHECK(trial.world.process(trial.guest).control.fault == buffer.fault);
+  }
+}
+
 TEST_CASE("where no bytes go their addresses mean nothing") {
   Trial trial;
   const Guest server = trial.world.new_guest(perdure::server([](Process&) { return 7; }));

@@ -59,7 +59,6 @@ void Kernel::leave_stopped(FrameNumber frame) {
     if (!slot || store.descriptor(*slot).identity.kind != Kind::process) break;
     const Outcome stopped = stop_process(*slot, process_at(*slot));
     if (!stopped.is_obstacle()) return say_with_number("perdure: left stopped: the process in frame", frame.value, "\n");
-    if (stopped.what == Outcome::What::refused) break;
     await_disk();
   }
   say_with_number("perdure: no process can be left stopped in frame", frame.value, "\n");

@@ -144,6 +144,8 @@ const Lie lies_to_the_answer[] = {
     {"the place of the caller was sold again", [](Scene& s) { make_older(s.resume()); }},
     {"a page like the caller", [](Scene& s) { s.becomes_page(s.resume()); }},
     {"the call was answered before", [](Scene& s) { --s.resume().payload; }},
+    {"the caller waits no more, and its count is as it was",
+     [](Scene& s) { s.world.process(s.client).control.state = ProcessState::stopped; }},
     {"the caller itself instead of its call", [](Scene& s) { s.resume().type = CapabilityType::process; }},
     {"the caller's activity was made after another", [](Scene& s) { age(s.activity_of(s.client)); }},
     {"the place of the caller's activity was sold again", [](Scene& s) { make_older(s.activity_of(s.client)); }},

@@ -128,6 +128,12 @@ class Kernel final : public StoreClient {
   // --- prepare (may stall or refuse; changes nothing) --------------------------------------
   std::expected<Lookup, Outcome> find(Capability&);  // refuses void and unreadable
   Outcome prepare_write(CacheSlot, Need = Need::ordinary);
+  // It names this process, which is in memory.
+  bool is_activity_of(const Activity& activity, const Process& process) {
+    const auto from_first = reinterpret_cast<uintptr_t>(&process) - reinterpret_cast<uintptr_t>(store.body(0));
+    const FrameDescriptor& frame = store.descriptor(static_cast<CacheSlot>(from_first / frame_bytes));
+    return activity.process == ObjectId::of(frame.number) && activity.process_version == frame.identity.source;
+  }
   // It can be bound to a process.
   std::expected<bool, Outcome> is_unbound(ActivityRef);
   // The activity of a process that is about to change its state, its row writable.
@@ -352,11 +358,6 @@ class Kernel final : public StoreClient {
 
   // disbelief.cpp
   bool is_bound(const Process&, ActivityRef);
-  bool is_activity_of(const Activity& activity, const Process& process) {
-    const auto from_first = reinterpret_cast<uintptr_t>(&process) - reinterpret_cast<uintptr_t>(store.body(0));
-    const FrameDescriptor& frame = store.descriptor(static_cast<CacheSlot>(from_first / frame_bytes));
-    return activity.process == ObjectId::of(frame.number) && activity.process_version == frame.identity.source;
-  }
   bool is_to_run(const Process&, ActivityRef);
   void put_to_rest(ActivityRef);
   void stall_unchosen(ActivityRef, const Failure&);

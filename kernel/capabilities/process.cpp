@@ -86,8 +86,7 @@ Outcome start(Request& request) {
   if (!activity) return activity.error();
   const Commit committed = kernel.commit();
   Activity& bound = kernel.scheduler.at(*activity);
-  const bool names_it = bound.process == request.capability.object && bound.process_version == request.capability.version;
-  if (!names_it || kernel.scheduler.activity_of(process) != *activity) {
+  if (!kernel.is_activity_of(bound, process) || kernel.scheduler.activity_of(process) != *activity) {
     process.control.activity = request.sent(0);
     bound.process = request.capability.object;
     bound.process_version = request.capability.version;

@@ -197,8 +197,8 @@ void arch_test::test_user_mode() {
   process = reinterpret_cast<Process*>(machine::memory_at(take_page()));
   process->registers.rip = program_address;
   process->registers.rsp = stack_address + 4096;
-  process->registers.rflags = ~uint64_t{0};  // resume_user keeps what is the user's
-  process->registers.rflags &= ~(uint64_t{1} << 18 | uint64_t{1} << 10);
+  process->registers.rflags = ~uint64_t{0};  // resume_user keeps what is a program's own; but for AC, DF and TF
+  process->registers.rflags &= ~(uint64_t{1} << 18 | uint64_t{1} << 10 | uint64_t{1} << 8);
   process->registers.fs_base = data_address + 32;
   process->registers.gs_base = data_address;
   machine::fpu_disable();

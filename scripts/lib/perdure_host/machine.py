@@ -160,6 +160,8 @@ class Machine:
             before = committed_generation(self.image)
             while committed_generation(self.image) == before:
                 assert time.monotonic() < end, "nothing is committed; " + self.console.tail()
+                if self.console.closed:
+                    raise ConsoleClosed(f"the machine ended while a commit was awaited; {self.console.tail()}")
                 self.console.read(0.01)
 
     def hold_next_flush(self):

@@ -61,6 +61,7 @@ TEST_CASE("no more processes are left stopped than there is room for") {
 
 TEST_CASE("an empty line asks for nothing") {
   for (const char* line : {"", "   "}) CHECK(parse(line).unknown.empty());
-  // What stands behind it is no part of it, be it a blank.
-  CHECK(parse(std::string_view("      nonsense", 3)).unknown.empty());
+  // What stands behind it is not looked at (the sanitizer would tell).
+  const std::vector<char> blanks(3, ' ');
+  CHECK(parse({blanks.data(), blanks.size()}).unknown.empty());
 }

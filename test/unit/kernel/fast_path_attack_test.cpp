@@ -65,6 +65,12 @@ class Scene {
     if (info(capability.type).object_kind == Kind::process) capability.version = page.version;
   }
 
+  // ... and the activity of this guest says that it is the process.
+  void becomes_process(Capability& capability, const Guest& guest) {
+    becomes_page(capability);
+    world.object<Activity>(guest.activity).process = capability.object;
+  }
+
   void use_fpu(const Guest& guest) {
     world.process(guest).control.flags |= ProcessControl::flag_fpu;
     machine::fpu_initial_state(world.process(guest).fpu_area);
@@ -127,7 +133,7 @@ const Lie lies[] = {
     {"a page like the endpoint", [](Scene& s) { s.becomes_page(s.wrapper().target); }},
     {"the receiver was made after another", [](Scene& s) { age(s.endpoint().receiver); }},
     {"the place of the receiver was sold again", [](Scene& s) { make_older(s.endpoint().receiver); }},
-    {"a page like the receiver", [](Scene& s) { s.becomes_page(s.endpoint().receiver); }},
+    {"a page like the receiver, which its activity names", [](Scene& s) { s.becomes_process(s.endpoint().receiver, s.server); }},
     {"no receiver, but for what is left in its place",
      [](Scene& s) {
        s.endpoint().receiver.type = CapabilityType::void_capability;
@@ -142,7 +148,7 @@ const Lie lies[] = {
 const Lie lies_to_the_answer[] = {
     {"the caller was made after another", [](Scene& s) { age(s.resume()); }},
     {"the place of the caller was sold again", [](Scene& s) { make_older(s.resume()); }},
-    {"a page like the caller", [](Scene& s) { s.becomes_page(s.resume()); }},
+    {"a page like the caller, which its activity names", [](Scene& s) { s.becomes_process(s.resume(), s.client); }},
     {"the call was answered before", [](Scene& s) { --s.resume().payload; }},
     {"the caller waits no more, and its count is as it was",
      [](Scene& s) { s.world.process(s.client).control.state = ProcessState::stopped; }},

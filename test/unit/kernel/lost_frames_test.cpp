@@ -319,6 +319,25 @@ TEST_CASE("a process that is stopped while its activity cannot be read is starte
   CHECK(owner.world.object<Activity>(stopped.activity).process == stopped.process.object);
 }
 
+// It was put to rest while the process could not be had.
+TEST_CASE("a process whose activity has forgotten it is bound to it anew when it is started with it") {
+  Owner owner;
+  unsigned ran = 0;
+  const Guest stopped = owner.world.new_guest([&](Process&) { ++ran; });
+  owner.world.process(stopped).control.state = ProcessState::stopped;
+  Activity& activity = owner.world.object<Activity>(stopped.activity);
+  activity.process = {};
+  activity.process_version = {};
+  activity.runnable = 0;
+  owner.world.start();
+  owner.world.process(owner.guest).capability_registers[bought] = stopped.process;
+  owner.world.process(owner.guest).capability_registers[8] = stopped.activity;
+  CHECK(owner.ask(call(bought, {method::process_start}, 8)) == Result::ok);
+  run_checked(owner.world, 20);
+  CHECK(ran > 0);
+  CHECK(owner.world.object<Activity>(stopped.activity).process == stopped.process.object);
+}
+
 // Both writes of its tags were acknowledged and never made; that its body belongs to no such tag is all that tells. Of a
 // page not even that is looked at.
 TEST_CASE("no version of a frame comes again although the tag that is left is older than it was destroyed and sold") {

@@ -64,16 +64,19 @@ TEST_CASE("a range gives nothing that is not in it") {
   }
 }
 
-TEST_CASE("who makes a page of its own place is gone, and nothing of the answer stands in the page") {
+TEST_CASE("who makes something of its own place is gone, and nothing of the answer stands there") {
+  const Kind kind = GENERATE(Kind::page, Kind::wrapper);
+  CAPTURE(kind);
   KernelWorld world;
-  const Guest maker = world.new_guest(call(5, {method::range_make, 0, static_cast<uint64_t>(Kind::page), 1}, 0, 9));
+  const Guest maker = world.new_guest(call(5, {method::range_make, 0, static_cast<uint64_t>(kind), 1}, 0, 9));
   const FrameNumber own = maker.process.object.frame();
   world.process(maker).capability_registers[5] = {.type = CapabilityType::range, .object = ObjectId::of(own), .payload = 1};
   world.start();
   run_checked(world, 10);
   REQUIRE_FALSE(world.is_alive(maker.process));
-  const std::byte* page = world.bytes({.type = CapabilityType::page, .object = ObjectId::of(own)});
-  CHECK(std::all_of(page, page + frame_bytes, [](std::byte byte) { return byte == std::byte{0}; }));
+  const std::byte* frame = world.bytes({.type = CapabilityType::page, .object = ObjectId::of(own)});
+  const std::byte* behind_the_first_object = frame + row_header_bytes + sizeof(Wrapper);
+  CHECK(std::all_of(behind_the_first_object, frame + frame_bytes, [](std::byte byte) { return byte == std::byte{0}; }));
 }
 
 // Another one of the row has to be fetched: its own comes when nothing can stall any more.

@@ -107,6 +107,19 @@ TEST_CASE("what is moved into the register that receives the answer is gone, and
   CHECK(same_authority(trial.held(kept), KernelWorld::client_of(control)));
 }
 
+TEST_CASE("a register for which an answer has nothing is void behind it") {
+  constexpr unsigned second = 10;
+  for (const uint64_t method : {method::type, method::wrapper_client}) {
+    CAPTURE(method);
+    Trial trial;
+    trial.held(tried) = trial.world.make(Kind::wrapper);
+    trial.held(second) = number_capability(78);
+    CHECK(trial.result_of(call(tried, {method}, 0, kept | second << 8)) == Result::ok);
+    CHECK(trial.held(kept).is_void() == (method == method::type));
+    CHECK(trial.held(second).is_void());
+  }
+}
+
 TEST_CASE("nothing is received from what is only sent to") {
   Trial trial;
   trial.held(tried) = trial.world.make(Kind::wrapper);

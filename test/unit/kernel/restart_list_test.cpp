@@ -302,3 +302,36 @@ TEST_CASE("a process whose row was lost at the start, and destroyed, is in order
   CHECK(rows.world.process(rows.guests[1]).control.state == ProcessState::running);
   CHECK(rows.who_runs() == std::vector<unsigned>{0, 2});
 }
+
+// As a disk leaves it that has lost writes, or given a row for another one: each row is led to by the one before it.
+TEST_CASE("a row that names another one before it is believed, unless that one leads to it, or may") {
+  enum class Named { page_that_seems_to_lead_there, row_that_leads_elsewhere, row_that_leads_there, row_that_cannot_be_read };
+  using enum Named;
+  const Named named = GENERATE(page_that_seems_to_lead_there, row_that_leads_elsewhere, row_that_leads_there,
+                               row_that_cannot_be_read);
+  const unsigned misled = GENERATE(1u, 2u, 3u);  // the last one of the list but one, or a row before it, or the first
+  CAPTURE(static_cast<int>(named), misled);
+  Rows rows(4);
+  KernelWorld& world = rows.world;
+  const auto header_of = [&](const Capability& object) -> RowHeader& {
+    world.write(object);
+    return *reinterpret_cast<RowHeader*>(world.bytes(object));
+  };
+  REQUIRE(rows.make_row(first_free) == Result::ok);  // out of the list, which begins behind it
+  const Capability outside = world.process(rows.owner).capability_registers[bought];
+  const FrameNumber row = rows.row(misled);
+  world.kernel().store.system().first_activity_row = rows.row(3);
+  header_of(rows.guests[3].activity).previous = {};
+  header_of(outside).next = named == row_that_leads_elsewhere ? FrameNumber{row.value + 1} : row;
+  const Capability page = world.make(Kind::page);
+  header_of(page).next = row;
+  header_of(rows.guests[misled].activity).previous = (named == page_that_seems_to_lead_there ? page : outside).object.frame();
+  world.page_out({});
+  if (named == row_that_cannot_be_read) rows.damage(outside.object.frame());
+  world.cut_and_boot();
+  const bool is_believed = named == page_that_seems_to_lead_there || named == row_that_leads_elsewhere;
+  const bool may_come_back = named == row_that_cannot_be_read && misled != 3;  // between the two of the list
+  CHECK(was_told(lost) == may_come_back);
+  CHECK(was_told(gap) == (!is_believed && !may_come_back));
+  if (is_believed) CHECK(rows.who_runs() == all_but(4, {}));
+}

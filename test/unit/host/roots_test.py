@@ -8,6 +8,7 @@ import tempfile
 import unittest
 
 from perdure_host import machine, roots
+from perdure_host.console import ConsoleClosed
 
 
 def write_root(path, copy, sequence, generation, magic=roots.MAGIC):
@@ -44,13 +45,21 @@ class Roots(unittest.TestCase):
         with self.assertRaises(AssertionError):
             Watched(self.path, commits_at_most=1).await_checkpoint(seconds=0.1)
 
+    def test_nor_of_a_machine_that_has_ended(self):
+        with self.assertRaises(ConsoleClosed):
+            Watched(self.path, commits_at_most=1, ends=True).await_checkpoint()
+
 
 class Watched(machine.Machine):
-    """Commits a generation each time that we look at its console."""
+    """Commits a generation each time that we look at its console, and may end then."""
 
-    def __init__(self, image, commits_at_most=9):
+    def __init__(self, image, commits_at_most=9, ends=False):
         self.image, self.console = image, self
-        self._commits_left = commits_at_most
+        self._commits_left, self._ends = commits_at_most, ends
+
+    @property
+    def closed(self):
+        return self._ends and self._commits_left == 0
 
     def read(self, _):
         if self._commits_left > 0:

@@ -134,6 +134,8 @@ ON_PURPOSE = {
     ("kernel/invocation.cpp", "comparison", "if (depth >= wrapper_depth_max) return Outcome::refuse(Result::malformed);"): NEVER_MORE,
     ("kernel/invocation.cpp", "operand", "request.hand_over = wrapper.flags;"):
         "of the two flags, the other one has just been found not to be set",
+    ("kernel/invocation.cpp", "operand", "if (!(written)) caller.capability_registers[into & 31] = {};  // register 0 is void as it is"):
+        "no object of the kernel answers a second capability without a first",
     ("kernel/invocation.cpp", "operand", "if (has_taken_moved) return;"): TIME,
     ("kernel/invocation.cpp", "operand", "if (is_current(caller)) timers.disarm(activity);"): TIME,
     ("kernel/invocation.cpp", "call", "forget_place(*current_line_);"):

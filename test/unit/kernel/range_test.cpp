@@ -79,6 +79,18 @@ TEST_CASE("who makes something of its own place is gone, and nothing of the answ
   CHECK(std::all_of(behind_the_first_object, frame + frame_bytes, [](std::byte byte) { return byte == std::byte{0}; }));
 }
 
+TEST_CASE("who makes something where its own activity is stops, and is told nothing of it") {
+  KernelWorld world;
+  const Guest maker = world.new_guest(call(5, {method::range_make, 0, static_cast<uint64_t>(Kind::page), 1}, 0, 9));
+  const FrameNumber row = maker.activity.object.frame();
+  world.process(maker).capability_registers[5] = {.type = CapabilityType::range, .object = ObjectId::of(row), .payload = 1};
+  world.start();
+  run_checked(world, 10);
+  CHECK(world.process(maker).control.state == ProcessState::stopped);
+  CHECK(result_of(world.process(maker)) == Result::interrupted);
+  CHECK(world.process(maker).capability_registers[9].is_void());
+}
+
 // Another one of the row has to be fetched: its own comes when nothing can stall any more.
 TEST_CASE("who destroys a row in which its own activity is destroys all of it") {
   KernelWorld world;

@@ -186,10 +186,10 @@ void Kernel::system_call() {
 }
 
 // What becomes of the caller whose call has met an obstacle. A stalled or faulted one is made again: nothing
-// has changed but that the program counter stands at the call again. (Who destroys itself, with other things,
+// has changed but that the program counter stands at the call again. (A caller that destroys itself, with other things,
 // comes last, when nothing can stall any more: retire_activity_row.)
 void Kernel::settle(const Outcome& outcome) {
-  assert_that(has_current(), "who meets an obstacle is still there");
+  assert_that(has_current(), "a caller that meets an obstacle is still there");
   switch (outcome.what) {
     case Outcome::What::prepared:
     case Outcome::What::done:

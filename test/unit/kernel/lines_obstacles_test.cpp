@@ -8,62 +8,28 @@
 #include <cstring>
 #include <utility>
 
-#include "test/unit/kernel/scripted_guest.hpp"
+#include "test/unit/kernel/line.hpp"
 
 using namespace perdure;
 
 namespace {
 
-constexpr uint64_t ms = 1'000'000;
 constexpr uint64_t ok = static_cast<uint64_t>(Result::ok);
 
-// A receiver that is busy until it is told to serve, and notes word 1 of each call.
-struct Receiver {
+// Its callers call once, and then wait for ever. A timer strikes now and then.
+struct Receiver : Line {
   Receiver() {
-    guest = world.new_guest([this](Process& p) {
-      if (!serves) return;
-      const bool is_call = (p.registers.rax & 0xff) == static_cast<uint64_t>(Delivery::call);
-      if (is_call) order.push_back(p.registers.rsi);
-      KernelWorld::invoke(p, Invocation::reply_and_wait, is_call ? resume_register : 0, {ok});
-    });
-    const Capability endpoint = world.make(Kind::endpoint);
-    nowhere = {.type = CapabilityType::entry, .version = endpoint.version, .object = endpoint.object};
+    is_done_idle = true;
     world.open_new_rows();
   }
 
-  // It calls once, and then waits for ever.
-  Guest add_caller(uint64_t number) {
-    const Guest caller = world.new_guest(steps({call(5, {1, number}), call(6)}));
-    world.process(caller).capability_registers[5] = KernelWorld::entry(guest);
-    world.process(caller).capability_registers[6] = nowhere;
-    return caller;
-  }
-  // From when `spins` is true on.
-  void add_spinner(uint8_t priority) {
-    const Guest spinner = world.new_guest([this](Process& p) {
-      if (!spins) call(6, {method::clock_wait_until, world.kernel().machine_time_ns() + 2 * ms})(p);
-    }, priority);
-    world.process(spinner).capability_registers[6] = {.type = CapabilityType::clock};
-  }
-  // As schedule.set does it.
-  void raise(uint8_t priority) { raise(guest, priority); }
-  void raise(const Guest& whose, uint8_t priority) {
-    Capability schedule = world.process(whose).schedule;
-    world.object<Schedule>(schedule).priority = priority;
-    world.kernel().scheduler.schedule_changed(world.kernel().store.find(schedule.object.frame()), schedule.object.index(), false);
-  }
+  void raise(uint8_t priority) { set_priority(busy, priority); }
   void run(unsigned count) {
     for (unsigned i = 0; i < count; ++i) {
       fake_machine().pending.timer = fake_machine().pending.timer || i % 4 == 0;
       run_checked(world, 1);
     }
   }
-
-  KernelWorld world;
-  Guest guest;
-  Capability nowhere;  // an entry that nobody receives from
-  bool serves = false, spins = false;
-  std::vector<uint64_t> order;
 };
 
 bool was_told(std::string_view what) { return fake_machine().console_output.find(what) != std::string::npos; }
@@ -85,7 +51,7 @@ TEST_CASE("a caller that is starved is received although its frame has to come f
   unsigned waited = 0;
   for (unsigned i = 0; i < 100; ++i) {
     receiver.run(1);
-    waited += scheduler.is_waiting(scheduler.activity_of(receiver.world.process(receiver.guest)));
+    waited += scheduler.is_waiting(scheduler.activity_of(receiver.world.process(receiver.busy)));
   }
   CHECK(receiver.order == std::vector<uint64_t>{1});
   CHECK(waited > 0);  // instead of looking again and again
@@ -97,9 +63,9 @@ TEST_CASE("one whose frame is on the way keeps nobody back, nor those who are le
   receiver.add_caller(2);
   receiver.world.start();
   receiver.run(60);
-  receiver.raise(first, 3);
+  receiver.set_priority(first, 3);
   receiver.run(20);
-  REQUIRE(receiver.world.process(receiver.guest).control.callers_map == (1u << 3 | 1u << 1));
+  REQUIRE(receiver.world.process(receiver.busy).control.callers_map == (1u << 3 | 1u << 1));
   receiver.world.page_out({first.process});
   receiver.serves = true;
   receiver.run(100);
@@ -142,14 +108,14 @@ TEST_CASE("a caller that cannot be read and is destroyed while it stands in line
     now = true;
     receiver.run(60);
     receiver.raise(3);  // who stands there by a schedule is looked at
-    receiver.raise(unread, 2);
+    receiver.set_priority(unread, 2);
     REQUIRE_FALSE(receiver.world.is_alive(unread.process));
     receiver.serves = true;
     receiver.run(100);
     CHECK(receiver.order == std::vector<uint64_t>{2});
     CHECK(was_told("a process that was to run is gone"));
     CHECK(receiver.world.object<Activity>(unread.activity).process.value == 0);
-    const auto& wait = receiver.world.process(receiver.guest).control;
+    const auto& wait = receiver.world.process(receiver.busy).control;
     CHECK(wait.state == ProcessState::receiving);
     CHECK(wait.callers_map == 0);
   }
@@ -158,7 +124,7 @@ TEST_CASE("a caller that cannot be read and is destroyed while it stands in line
 TEST_CASE("a caller whose wrapper is blocked while it stands in line waits there instead") {
   Receiver receiver;
   const Capability control = receiver.world.make(Kind::wrapper);
-  receiver.world.object<Wrapper>(control).target = KernelWorld::entry(receiver.guest);
+  receiver.world.object<Wrapper>(control).target = KernelWorld::entry(receiver.busy);
   const Guest caller = receiver.add_caller(1);
   receiver.world.process(caller).capability_registers[5] = KernelWorld::client_of(control);
   receiver.add_caller(2);
@@ -173,7 +139,7 @@ TEST_CASE("a caller whose wrapper is blocked while it stands in line waits there
   receiver.serves = true;
   receiver.run(60);
   CHECK(receiver.order == std::vector<uint64_t>{2});
-  CHECK(receiver.world.process(receiver.guest).control.callers_map == 0);
+  CHECK(receiver.world.process(receiver.busy).control.callers_map == 0);
   what = method::wrapper_unblock;
   now = true;
   receiver.run(60);
@@ -185,7 +151,7 @@ TEST_CASE("a caller whose wrapper leads elsewhere by now gets its answer there, 
     CAPTURE(is_server);
     Receiver receiver;
     const Capability control = receiver.world.make(Kind::wrapper);
-    receiver.world.object<Wrapper>(control).target = KernelWorld::entry(receiver.guest);
+    receiver.world.object<Wrapper>(control).target = KernelWorld::entry(receiver.busy);
     std::vector<uint64_t> told;
     const Guest caller = receiver.world.new_guest(steps({call(5, {method::number_get}), note(told), call(6)}));
     receiver.world.process(caller).capability_registers[5] = KernelWorld::client_of(control);
@@ -240,7 +206,7 @@ TEST_CASE("a line does not wait for one that stood in it before the restart and 
   Receiver receiver;
   KernelWorld& world = receiver.world;
   const Capability endpoint = world.make_in_new_row(Kind::endpoint);
-  world.object<Endpoint>(endpoint).receiver = receiver.guest.process;
+  world.object<Endpoint>(endpoint).receiver = receiver.busy.process;
   const Guest marked = receiver.add_caller(1);
   world.process(marked).capability_registers[5] = {.type = CapabilityType::entry, .version = endpoint.version, .object = endpoint.object};
   world.open_new_rows();
@@ -252,7 +218,7 @@ TEST_CASE("a line does not wait for one that stood in it before the restart and 
   world.take_checkpoint();
   world.cut_and_boot();
   receiver.serves = true;
-  world.bring_in({receiver.guest, second});  // these come first
+  world.bring_in({receiver.busy, second});  // these come first
   receiver.run(100);
   CHECK(receiver.order == std::vector<uint64_t>{2});
 }
@@ -267,7 +233,7 @@ TEST_CASE("one that has come back to its line and got its answer keeps nobody ou
     if (std::exchange(calls, false)) call(5, {1, 9})(p);
   });
   for (const Guest& guest : {first, latecomer}) {
-    receiver.world.process(guest).capability_registers[5] = KernelWorld::entry(receiver.guest);
+    receiver.world.process(guest).capability_registers[5] = KernelWorld::entry(receiver.busy);
   }
   receiver.world.start();
   receiver.run(60);
@@ -309,12 +275,12 @@ TEST_CASE("who calls one that waits open, before its line has come back, finds i
   const Guest latecomer = world.new_guest([&](Process& p) {
     if (std::exchange(calls, false)) call(5, {1, 9})(p);
   });
-  world.process(latecomer).capability_registers[5] = KernelWorld::entry(receiver.guest);
+  world.process(latecomer).capability_registers[5] = KernelWorld::entry(receiver.busy);
   world.start();
   receiver.run(60);
   world.take_checkpoint();
   world.boot(world.disk());
-  world.let_receive(receiver.guest);
+  world.let_receive(receiver.busy);
   Store& store = world.kernel().store;
   const auto poll = [&] { world.kernel().store.poll(fake_machine().now_ns += 1000); };
   while (!store.can_declare()) poll();
@@ -323,10 +289,10 @@ TEST_CASE("who calls one that waits open, before its line has come back, finds i
   while (store.committed_generation() == before || !store.can_declare()) poll();
   world.cut_and_boot();
   for (const Capability& needed : {latecomer.process, latecomer.activity, world.process(latecomer).schedule,
-                                   receiver.guest.endpoint, receiver.guest.process}) {
+                                   receiver.busy.endpoint, receiver.busy.process}) {
     static_cast<void>(world.bytes(needed));
   }
-  const CacheSlot row = world.kernel().store.find(receiver.guest.activity.object.frame());
+  const CacheSlot row = world.kernel().store.find(receiver.busy.activity.object.frame());
   world.kernel().store.descriptor(row).flags &= static_cast<uint8_t>(~FrameDescriptor::flag_awaited);
   REQUIRE(world.kernel().store.drop(row));
   calls = receiver.serves = true;

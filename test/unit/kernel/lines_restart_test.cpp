@@ -15,6 +15,37 @@ namespace {
 constexpr uint64_t ms = 1'000'000;
 constexpr Capability everything{.type = CapabilityType::range, .payload = 500};
 
+// When the power is cut, `absent` stands in the line of a busy server, and `early` in another one; `latecomer` calls the
+// server from when `calls` is true on. Activities that are to come back at different times have rows of their own.
+struct TwoLines {
+  TwoLines() {
+    line.is_done_idle = true;
+    elsewhere = line.world.new_guest(call(6));
+    line.world.process(elsewhere).capability_registers[6] = line.nowhere;
+    early = line.add_caller(2, 5);
+    line.world.process(early).capability_registers[5] = KernelWorld::entry(elsewhere);
+    line.world.open_new_rows();
+    absent = line.add_caller(1);
+    line.world.open_new_rows();
+    latecomer = line.world.new_guest([this](Process& p) {
+      if (calls) call(5, {1, 9})(p);
+    });
+    line.world.process(latecomer).capability_registers[5] = KernelWorld::entry(line.busy);
+  }
+
+  void cut() {
+    line.world.start();
+    run_until(line, 1, 60);
+    line.world.take_checkpoint();
+    line.world.cut_and_boot();
+    line.serves = true;
+  }
+
+  Line line;
+  Guest elsewhere, early, absent, latecomer;
+  bool calls = false;
+};
+
 }  // namespace
 
 TEST_CASE("a line keeps its order over a power cut, whatever order the frames come in") {
@@ -41,70 +72,37 @@ TEST_CASE("a line keeps its order over a power cut, whatever order the frames co
   }
 }
 
-// The receiver waits open at once after the restart, and all others are there; the one that stood in line
-// comes from the disk.
+// The receiver waits open at once after the restart, and one that stood in its line comes from the disk.
 TEST_CASE("nobody passes those who stood in line before the restart and have not come back") {
   for (const bool stands_in_line : {false, true}) {  // the latecomer too, behind the absent one
     CAPTURE(stands_in_line);
-    Line line;
-    line.is_done_idle = true;
-    bool calls = stands_in_line;
-    // One that stood in another line comes back before.
-    const Guest elsewhere = line.world.new_guest(call(6));
-    line.world.process(elsewhere).capability_registers[6] = line.nowhere;
-    const Guest early = line.add_caller(2, 5);
-    line.world.process(early).capability_registers[5] = KernelWorld::entry(elsewhere);
-    line.world.open_new_rows();
-    line.add_caller(1);
-    line.world.open_new_rows();
-    const Guest latecomer = line.world.new_guest([&](Process& p) {
-      if (calls) call(5, {1, 9})(p);
-    });
-    line.world.process(latecomer).capability_registers[5] = KernelWorld::entry(line.busy);
-    line.world.start();
-    run_until(line, 1, 60);
-    line.world.take_checkpoint();
-    line.world.cut_and_boot();
-    line.serves = calls = true;
-    line.world.bring_in({line.busy, latecomer});
-    run_until(line, 2);
-    REQUIRE(line.order.size() == 2);
-    CHECK(line.order[0] == 1);
+    TwoLines lines;
+    lines.calls = stands_in_line;
+    lines.cut();
+    lines.calls = true;
+    lines.line.world.bring_in({lines.line.busy, lines.latecomer});
+    run_until(lines.line, 2);
+    REQUIRE(lines.line.order.size() == 2);
+    CHECK(lines.line.order[0] == 1);
   }
 }
 
 // Nor by the fast path, which has to be closed for as long as one of them is missing, in whichever line.
 TEST_CASE("nobody passes one who is still to come when another one has come back") {
-  Line line;
-  line.is_done_idle = true;
-  bool calls = false;
-  const Guest elsewhere = line.world.new_guest(call(6));
-  line.world.process(elsewhere).capability_registers[6] = line.nowhere;
-  const Guest early = line.add_caller(2, 5);
-  line.world.process(early).capability_registers[5] = KernelWorld::entry(elsewhere);
-  line.world.open_new_rows();
-  const Guest absent = line.add_caller(1);
-  line.world.open_new_rows();
-  const Guest latecomer = line.world.new_guest([&](Process& p) {
-    if (calls) call(5, {1, 9})(p);
-  });
-  line.world.process(latecomer).capability_registers[5] = KernelWorld::entry(line.busy);
-  line.world.start();
-  run_until(line, 1, 60);
-  line.world.take_checkpoint();
-  line.world.cut_and_boot();
-  line.serves = true;
-  line.world.bring_in({line.busy, latecomer, early, elsewhere});
+  TwoLines lines;
+  lines.cut();
+  Line& line = lines.line;
+  line.world.bring_in({line.busy, lines.latecomer, lines.early, lines.elsewhere});
   const auto slot_of = [&](const Capability& of) { return line.world.kernel().store.find(of.object.frame()); };
   const auto is_back = [&](const Guest& guest) {
     return slot_of(guest.activity) != no_slot && line.world.object<Activity>(guest.activity).is_awaited == 0;
   };
-  for (unsigned i = 0; i < 100 && !is_back(early); ++i) line.world.step();
-  REQUIRE(is_back(early));
-  REQUIRE_FALSE(is_back(absent));
-  calls = true;
+  for (unsigned i = 0; i < 100 && !is_back(lines.early); ++i) line.world.step();
+  REQUIRE(is_back(lines.early));
+  REQUIRE_FALSE(is_back(lines.absent));
+  lines.calls = true;
   line.world.use_fast_path = true;  // all hints are right
-  line.world.process(latecomer).capability_registers[5].hint = slot_of(line.busy.endpoint);
+  line.world.process(lines.latecomer).capability_registers[5].hint = slot_of(line.busy.endpoint);
   line.world.object<Endpoint>(line.busy.endpoint).receiver.hint = slot_of(line.busy.process);
   line.world.process(line.busy).control.activity.hint = slot_of(line.busy.activity);
   run_until(line, 2);

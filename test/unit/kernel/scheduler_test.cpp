@@ -12,6 +12,20 @@
 
 using namespace perdure;
 
+namespace {
+
+// Of no process: what the scheduler knows of them is all that there is.
+std::vector<ActivityRef> make_activities(KernelWorld& world, unsigned count) {
+  std::vector<ActivityRef> refs;
+  for (unsigned i = 0; i < count; ++i) {
+    const Capability activity = world.make(Kind::activity);
+    refs.push_back(ActivityRef::of(world.kernel().store.find(activity.object.frame()), activity.object.index()));
+  }
+  return refs;
+}
+
+}  // namespace
+
 TEST_CASE("a tick gives the processor to an equal, but only when the slice is over") {
   KernelWorld world;
   std::vector<unsigned> ran;
@@ -34,11 +48,7 @@ TEST_CASE("a tick gives the processor to an equal, but only when the slice is ov
 TEST_CASE("what is waited for by many costs those nothing who wait for something else") {
   KernelWorld world({}, {.store_pages = 1200});
   Scheduler& scheduler = world.kernel().scheduler;
-  std::vector<ActivityRef> refs;
-  for (unsigned i = 0; i < 400; ++i) {
-    const Capability activity = world.make(Kind::activity);
-    refs.push_back(ActivityRef::of(world.kernel().store.find(activity.object.frame()), activity.object.index()));
-  }
+  const std::vector<ActivityRef> refs = make_activities(world, 400);
   const Capability wrappers[] = {world.make(Kind::wrapper), world.make(Kind::wrapper)};
   world.start();
   const auto at_wrapper = [&](unsigned i) { return WaitChannel::of(WaitChannel::Reason::wrapper, wrappers[i].object.value); };
@@ -55,11 +65,7 @@ TEST_CASE("what is waited for by many costs those nothing who wait for something
 TEST_CASE("of those who wait for the disk some are woken at a time, the most important first") {
   KernelWorld world;
   Scheduler& scheduler = world.kernel().scheduler;
-  std::vector<ActivityRef> refs;
-  for (unsigned i = 0; i < 40; ++i) {
-    const Capability activity = world.make(Kind::activity);
-    refs.push_back(ActivityRef::of(world.kernel().store.find(activity.object.frame()), activity.object.index()));
-  }
+  const std::vector<ActivityRef> refs = make_activities(world, 40);
   world.start();
   for (unsigned i = 0; i < 40; ++i) scheduler.at(refs[i]).priority = static_cast<uint8_t>(1 + i % 10);
   for (const auto reason : {WaitChannel::Reason::disk_queue, WaitChannel::Reason::cache_space}) {
@@ -84,11 +90,7 @@ TEST_CASE("of those who wait for the disk some are woken at a time, the most imp
 TEST_CASE("a commit wakes who waits for it or for an earlier one, and no other") {
   KernelWorld world;
   Scheduler& scheduler = world.kernel().scheduler;
-  std::vector<ActivityRef> refs;
-  for (unsigned i = 0; i < 6; ++i) {
-    const Capability activity = world.make(Kind::activity);
-    refs.push_back(ActivityRef::of(world.kernel().store.find(activity.object.frame()), activity.object.index()));
-  }
+  const std::vector<ActivityRef> refs = make_activities(world, 6);
   world.start();
   const auto commit = [](uint64_t epoch) { return WaitChannel::of(WaitChannel::Reason::commit, epoch); };
   for (unsigned i = 0; i < 6; ++i) scheduler.stall(refs[i], commit(10 + i / 2), false);

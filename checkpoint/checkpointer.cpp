@@ -188,7 +188,7 @@ bool Checkpointer::staging_step(StoreParts& parts) {
     return true;
   }
   if (!log_.can_stage()) return false;
-  // Copies first: somebody may wait for their buffers.
+  // Copies first: a writer may wait for their buffers.
   const bool sound = copies_.is_empty() ? stage_frozen(parts) : stage_copy(parts);
   if (!sound) fail(parts);
   return true;

@@ -10,7 +10,7 @@
 //                                       returning --> withdrawing --> idle
 //
 // Two flushes make a commit. The first makes frames, summaries and header durable before any root
-// names them. The second makes the root durable before anybody is told.
+// names them. The second makes the root durable before a waiting process is told.
 //
 // A frame is on one of three lists, or on none (clean and safe):
 //   dirty   changed in this epoch                              state dirty, epoch == the store's
@@ -119,8 +119,8 @@ class Checkpointer {
   bool failed_now_ = false;        // retry_at_ns_ is not yet set
   bool flush_running_ = false;
   bool flush_failed_ = false;
-  bool space_wanted_ = false;      // somebody waits on log_space
-  bool copy_wanted_ = false;       // somebody waits on copy_buffer
+  bool space_wanted_ = false;      // a process waits on log_space
+  bool copy_wanted_ = false;       // a process waits on copy_buffer
   uint64_t failed_commits_ = 0;
 };
 

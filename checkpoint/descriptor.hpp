@@ -44,7 +44,7 @@ struct FrameDescriptor {
   static constexpr uint8_t flag_referenced = 1 << 2; // for the clock that chooses victims
   static constexpr uint8_t flag_body_lost = 1 << 4;  // the same, for the disk does not give it
   static constexpr uint8_t flag_leaving = 1 << 5;    // is to be made anew, whether it can be read or not
-  static constexpr uint8_t flag_awaited = 1 << 3;    // was fetched for somebody who has not yet tried again
+  static constexpr uint8_t flag_awaited = 1 << 3;    // was fetched for a process that has not yet tried again
 
   FrameNumber number;
   FrameIdentity identity;

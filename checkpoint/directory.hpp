@@ -3,7 +3,7 @@
 // The log's directory: which frames the newest generation holds in the log, and where. Filled
 // while frames are staged, or from the summaries at recovery; emptied when the generation is at
 // home. A hash for the fetches, and a heap through which the migration gets home order without
-// anybody ever sorting everything at once.
+// all of it ever being sorted at once.
 //
 //   filling --sort_step--> sorted --forget_step--> empty
 #pragma once

@@ -27,8 +27,8 @@ constexpr unsigned slot_bit_count = 29;
 constexpr CacheSlot slot_bits = (1u << slot_bit_count) - 1;
 static_assert(cache_slots_max <= slot_bits && body_reads_max <= 1u << (32 - slot_bit_count));
 
-// No kernel of ours writes a source so high. Far below the limit that a commit checks: whoever
-// fetches the frame may take versions from it.
+// No kernel of ours writes a source so high. Far below the limit that a commit checks: after
+// the fetch, versions may be taken from it.
 constexpr uint64_t plausible_source_max = version_source_max / 2;
 
 }  // namespace

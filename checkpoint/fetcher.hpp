@@ -42,7 +42,7 @@ class Fetcher {
   void tag_ended(StoreParts&, const IoResult&);
 
   bool evict(StoreParts&, CacheSlot);
-  // While somebody was refused for want of a slot: looks for one, and wakes. Each step looks, so
+  // While a process was refused for want of a slot: looks for one, and wakes. Each step looks, so
   // that no event that makes room can be missed; true only while it is worth to go on at once.
   bool make_room_step(StoreParts&);
   void may_have_room() { hand_steps_left_ = cache_wanted_ ? sweep_steps(2) : 0; }
@@ -65,8 +65,8 @@ class Fetcher {
 
   unsigned fetching_ = 0;
   CacheSlot slots_ = 0;
-  bool queue_wanted_ = false;      // somebody waits on disk_queue
-  bool cache_wanted_ = false;      // somebody waits on cache_space
+  bool queue_wanted_ = false;      // a process waits on disk_queue
+  bool cache_wanted_ = false;      // a process waits on cache_space
   uint64_t hand_steps_left_ = 0;   // how much further the clock is worth turning for them
 };
 

@@ -51,8 +51,8 @@ class FrameCache {
   // Any slot that is on no list becomes vacant.
   void vacate(CacheSlot);
 
-  // Two frames that are not evicted, as if they were pinned, until others are named: those of whoever
-  // runs. Cheaper than pinning, because they change with every call.
+  // Two frames that are not evicted, as if they were pinned, until others are named: those of the process
+  // that runs. Cheaper than pinning, because they change with every call.
   void keep(CacheSlot a, CacheSlot b) {
     kept_[0] = a;
     kept_[1] = b;

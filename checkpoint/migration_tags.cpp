@@ -50,7 +50,7 @@ void Migration::end_of_tags(StoreParts& parts) {
   if (second_pass_) phase_ = Phase::forgetting; else start_tags(parts, true);
 }
 
-// At or above the frontier, or damaged: there is nothing on the disk that anybody believes.
+// At or above the frontier, or damaged: there is nothing on the disk that is believed.
 void Migration::prepare_new_tag_frame(StoreParts& parts, uint64_t index, const TagFrame* base) {
   TagFrame& frame = tag_block(0);
   if (base) {

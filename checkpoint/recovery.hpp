@@ -19,7 +19,7 @@
 
 namespace perdure {
 
-// Reads of one block, one at a time, each tried a few times. No completion of anybody else may be
+// Reads of one block, one at a time, each tried a few times. No completion of another reader may be
 // under way. With a client (a machine starts) a disk that gives nothing is waited for, however long,
 // and the client is told; a place that is bad on a disk that gives others is not. Without one (a host
 // tool) an error is an answer.

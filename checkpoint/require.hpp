@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Assertions of the pure code, on in release: a false one is our own bug, never anybody's input.
+// Assertions of the pure code, on in release: a false one is our own bug, never a caller's input.
 // It traps, which the kernel reports with the instruction's address (machine.hpp, kernel_bug) and
 // a host test as a crash.
 #pragma once

@@ -91,15 +91,15 @@ class Store {
     require(parts_.cache[slot].pins > 0, "only what is pinned is unpinned");
     if (--parts_.cache[slot].pins == 0) fetcher_.may_have_room();
   }
-  // The two frames of whoever runs are not evicted either; no_slot: nobody runs.
+  // The two frames of the process that runs are not evicted either; no_slot: none runs.
   void keep(CacheSlot a, CacheSlot b) { parts_.cache.keep(a, b); }
-  // After keep() has let go of frames: whoever waits for room may find some.
+  // After keep() has let go of frames: a process that waits for room may find some.
   void may_have_room() { fetcher_.may_have_room(); }
   // Readable as it stands, and current.
   bool is_at_hand(const FrameDescriptor& descriptor) const {
     return descriptor.is_readable_and_dirty() && descriptor.epoch == checkpointer_.epoch();
   }
-  bool drop(CacheSlot);   // evicts; false if it is not clean, pinned, or awaited by somebody
+  bool drop(CacheSlot);   // evicts; false if it is not clean, pinned, or awaited
   CacheSlot random_droppable(uint64_t random);  // for chaos; or no_slot
 
   // --- the checkpointer --------------------------------------------------------------------

@@ -18,7 +18,7 @@ namespace perdure {
 // What the store asks of the kernel.
 class StoreClient {
  public:
-  // Whoever waits for this tries again.
+  // A process that waits for this tries again.
   virtual void wake(WaitChannel) = 0;
   // Removes every hardware entry that maps this frame; the slot is about to hold another one.
   virtual void unmap(CacheSlot) = 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // All state of the machine that is in no object: it stands in each generation header, and a
-// restart gets it back from there. Whoever adds volatile kernel state asks first whether it
+// restart gets it back from there. Before volatile kernel state is added, ask whether it
 // belongs here.
 #pragma once
 

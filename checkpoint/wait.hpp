@@ -10,7 +10,7 @@
 
 namespace perdure {
 
-// What somebody waits for: a reason in the top 6 bits, and which one of it below. Volatile:
+// What a process waits for: a reason in the top 6 bits, and which one of it below. Volatile:
 // never stored. 0 is nothing.
 struct WaitChannel {
   enum class Reason : uint8_t {

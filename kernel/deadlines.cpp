@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Calls that end before they are answered: by their deadline (r15, machine time), or because somebody
-// who holds the caller's process interrupts it.
+// Calls that end before they are answered: by their deadline (r15, machine time), or because another
+// process, which holds a capability to the caller's, interrupts it.
 //
 // A caller that stalls is simply woken when its time has come; it makes its call again, and the first
 // thing that a call looks at is its deadline. One that has been accepted is not runnable: its activity

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Taking objects away. Legal at any time as far as the kernel is concerned: whoever runs, waits
+// Taking objects away. Legal at any time as far as the kernel is concerned: a process that runs, waits
 // or is mapped there is dealt with first. Each function goes through a frame or an object in steps
 // that are complete in themselves (a process stopped, a caller answered), and can stall between
 // them; the call is then made again and finds less to do. Only when nothing is left does the
@@ -31,7 +31,7 @@ Outcome Kernel::answer_all(Capability* capabilities, size_t count) {
   return Outcome::prepared();
 }
 
-// Whoever destroys itself is stopped last: until then it is there to wait for what is on the disk.
+// A process that destroys itself is stopped last: until then it is there to wait for what is on the disk.
 Outcome Kernel::retire_process(CacheSlot slot) {
   Process& process = process_at(slot);
   if (slot != current_slot_) {
@@ -82,7 +82,7 @@ Outcome Kernel::retire_activity(ActivityRef ref) {
   return Outcome::prepared();
 }
 
-// All activities of a row, and the row's place in the restart list. The own activity of whoever
+// All activities of a row, and the row's place in the restart list. The own activity of a process that
 // asked for this comes when nothing can stall any more.
 Outcome Kernel::retire_activity_row(CacheSlot slot) {
   const uint64_t allocated = reinterpret_cast<const RowHeader*>(store.bytes(slot))->allocated;

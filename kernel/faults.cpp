@@ -27,7 +27,7 @@ FaultCode fault_of_vector(uint8_t vector) {
   }
 }
 
-// The space's keeper refused the same access. The refusal of another one, which somebody then made
+// The space's keeper refused the same access. The refusal of another one, which another program then made
 // possible in another way, says nothing about this one.
 bool has_refused(const ProcessControl& control, uint64_t address) {
   return control.flags & ProcessControl::flag_space_keeper_refused && control.fault_address == address;
@@ -125,7 +125,7 @@ Outcome Kernel::call_keeper(Process& process, Capability& keeper, const Outgoing
   return outcome;
 }
 
-// Nobody takes the fault: the process stops, and says why to whoever looks.
+// No keeper takes the fault: the process stops, and its state says why.
 void Kernel::stop_faulted(Process& process, const MemoryFault& fault, uint64_t address, uint32_t detail) {
   const auto activity = prepare_activity(process);
   if (!activity) {

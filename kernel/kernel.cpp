@@ -127,7 +127,7 @@ Registers* Kernel::try_next() {
     store.unpin(ref.slot());
     if (has_current()) return true;
     machine::let_interrupts_in();
-    if (machine::is_timer_pending()) return false;  // that may wake somebody more important
+    if (machine::is_timer_pending()) return false;  // that may wake a more important process
   }
   return false;
 }
@@ -149,7 +149,7 @@ void Kernel::attend(ActivityRef ref, bool was_known) {
   trace.add(TraceEntry::Event::run, activity.process.frame().value);
 }
 
-// A process that cannot be read waits for somebody who can: its activity keeps a place in line.
+// A process that cannot be read waits until its frame can be: its activity keeps a place in line.
 void Kernel::stall_unchosen(ActivityRef ref, const Failure& failure) {
   if (failure.why == Failure::Why::stall) return stall(ref, failure.stall.until);
   if (failure.why == Failure::Why::void_capability) return put_to_rest(ref);
@@ -285,7 +285,7 @@ bool Kernel::must_give_way() {
 
 void Kernel::tick() {
   if (!has_current()) return;
-  // An equal waits for the end of the slice, somebody more important does not.
+  // An equal waits for the end of the slice, a more important process does not.
   const int lead = scheduler.highest_ready() - int{scheduler.running_priority(current_slot_)};
   if (lead <= 0 && machine::now_ns() < slice_end_ns_) return;
   if (lead < 0) {  // nobody it could give way to: whom it hands over to will
@@ -336,7 +336,7 @@ bool Kernel::take_console_interrupt() {
 }
 
 // The snapshot: the only moment when nothing runs. No loop over frames, tables, capabilities or
-// processes: the epoch moves, and whoever writes next finds its frame frozen.
+// processes: the epoch moves, and the next write finds its frame frozen.
 void Kernel::maybe_declare() {
   const uint64_t begin = machine::now_ns();
   if (power_ != Power::on && committed_epoch_ >= power_epoch_) return;
@@ -451,7 +451,7 @@ void Kernel::make_chaos() {
   if (has_current()) {
     current().capability_registers[random() % capability_register_count].hint = static_cast<uint32_t>(random());
   }
-  // A frame fetched for somebody stays until that one has tried (progress).
+  // A frame fetched for a process stays until that one has tried (progress).
   if (dice % 8 == 1 && scheduler.woken_count() == 0) {
     const CacheSlot slot = store.random_droppable(random());
     if (slot != no_slot) store.drop(slot);

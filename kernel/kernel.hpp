@@ -18,7 +18,7 @@
 //                         whose line is to be looked at (lines.cpp).
 //                         Established by set_running and set_not_running.
 //  PREPARE-BEFORE-COMMIT  see outcome.hpp.
-//  PROGRESS               whoever stalls for memory, log or disk gets on after finitely many tries.
+//  PROGRESS               a process that stalls for memory, log or disk gets on after finitely many tries.
 //                         Counted and limited in --check boots.
 //  VOLATILE-WAKES         interrupts, commits and completions change queues, never objects.
 //  LINE-IS-LOOKED-AT      a process that waits open while callers stand in line for it has its activity
@@ -111,7 +111,7 @@ class Kernel final : public StoreClient {
   Registers* fast_path();
   // After an entry from user mode, whose registers are in the current process's frame.
   void entered(const Trap&);
-  // Runs until there is somebody to resume, and answers whose registers to load; the address
+  // Runs until there is a process to resume, and answers whose registers to load; the address
   // space is loaded. Sleeps while nobody is ready.
   Registers& next();
   // One round of next(), for tests on the host: nullptr while nobody is ready.
@@ -401,7 +401,7 @@ class Kernel final : public StoreClient {
   Standing looked_at_;                // the same
   uint64_t slice_ns_ = default_slice_ns;  // of who was chosen last
   uint64_t slice_end_ns_ = 0;
-  bool slice_is_over_ = false;  // at a tick that found somebody more important than all who are ready
+  bool slice_is_over_ = false;  // at a tick that found a process more important than all who are ready
 
   bool checkpoint_requested_ = false;
   Power power_ = Power::on;
@@ -416,7 +416,7 @@ class Kernel final : public StoreClient {
   uint64_t random_state_ = 0;
   uint64_t ticks_ = 0;
   bool is_row_missing_ = false;  // of activities, at the start
-  // --check boots: how often somebody has stalled since it last got on. Two whose numbers collide
+  // --check boots: how often a process has stalled since it last got on. Two whose numbers collide
   // forget each other's count, which only makes the check milder.
   struct StallCount {
     ActivityRef who;

@@ -103,7 +103,7 @@ void idle();             // interrupts on, halt until one arrives, interrupts of
 void let_interrupts_in();    // on and off again: those that have arrived are pending now
 bool is_timer_pending();     // without clearing it
 // A write is polled, and returns when everything is handed over; it can be made anywhere, so that
-// interrupts stay off. Whoever can let them in awaits, before each burst, that it needs no waiting.
+// interrupts stay off. Code that can let them in awaits, before each burst, that it needs no waiting.
 void console_write(std::string_view);
 inline constexpr uint32_t console_burst_bytes = 16;
 void console_await();

@@ -39,7 +39,7 @@ Capability resume_capability(const Process& caller, CacheSlot slot, ObjectId id,
 
 }  // namespace
 
-// Somebody to receive: waiting open, writable, with room for `length` bytes in its buffer.
+// A process that can receive: waiting open, writable, with room for `length` bytes in its buffer.
 std::expected<Kernel::Receiver, Outcome> Kernel::prepare_receiver(Capability& entry, uint32_t length) {
   const auto found = find(entry);
   if (!found) return std::unexpected(found.error());
@@ -257,18 +257,18 @@ Outcome Kernel::reply_and_wait(Process& caller) {
   }
 
   const Commit committed = commit();
-  const bool somebody_runs = *waiting && finish_call(committed, **waiting, *message);
+  const bool caller_runs = *waiting && finish_call(committed, **waiting, *message);
   if (*waiting) take_moved(caller);
   if (caller.control.pending_notices != 0) {
     deliver_notices(committed, caller);
-    if (somebody_runs) make_ready(committed, (*waiting)->slot, (*waiting)->activity);
+    if (caller_runs) make_ready(committed, (*waiting)->slot, (*waiting)->activity);
     return Outcome::done();
   }
   const ActivityRef own = current_activity_;
   leave_current();
   set_not_running(committed, caller, own, ProcessState::receiving);
   if (caller.control.callers_map != 0) scheduler.make_ready(own);  // LINE-IS-LOOKED-AT
-  if (somebody_runs) hand_over_to(committed, (*waiting)->slot, (*waiting)->activity);
+  if (caller_runs) hand_over_to(committed, (*waiting)->slot, (*waiting)->activity);
   return Outcome::done();
 }
 

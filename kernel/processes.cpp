@@ -97,7 +97,7 @@ std::optional<Stall> Kernel::fetch_clients(CacheSlot server) {
 }
 
 void Kernel::become_current(CacheSlot slot, ActivityRef activity) {
-  assert_that(!has_current(), "ONE-CURRENT: nobody is current when somebody becomes so");
+  assert_that(!has_current(), "ONE-CURRENT: none is current when one becomes so");
   store.keep(slot, activity.slot());
   current_slot_ = slot;
   current_process_ = &process_at(slot);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Timers: which activities are to be looked at when. Volatile: a restart arms them anew, because
-// every call is then made again, and whoever waits for an answer with a deadline is looked at.
+// every call is then made again, and a process that waits for an answer with a deadline is looked at.
 //
 // A hierarchical timing wheel (Varghese and Lauck, 1987): level l has 256 slots of 256^l ticks. An
 // activity stands on the level of the highest byte in which its tick differs from the hand's; when
@@ -11,7 +11,7 @@
 // number of timers can be armed; a row with an armed activity is pinned.
 //
 // A timer never strikes early, and at most one tick late as far as the hand has kept up. It is only
-// a hint to look: whoever is found decides by the clock whether its time has come.
+// a hint to look: a process that is found decides by the clock whether its time has come.
 #pragma once
 
 #include <cstdint>

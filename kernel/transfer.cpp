@@ -2,10 +2,10 @@
 //
 // Bytes of messages: where they are in the memory of the two processes. All of it is preparation:
 // the walks may stall, the caller's own faults are the caller's, and the other side's faults only
-// shorten the message, so that nobody waits for somebody else's keeper.
+// shorten the message, so that no process waits for another one's keeper.
 //
 // The pages of a long message are found, and then copied, one by one, with interrupts let in between.
-// Whoever has to give way between two copies has done nothing yet (a receive buffer before its message
+// A process that has to give way between two copies has done nothing yet (a receive buffer before its message
 // is delivered has no defined contents), and begins again from zero when its turn comes; a slice is
 // long enough for a whole one.
 // No progress is kept anywhere, so nobody can hold another's buffer, and two senders cannot mix.

@@ -101,7 +101,7 @@ CapabilityRegister BankServer::serve(Message& message) {
     message = {};
     return registers::nothing;
   }
-  // Who gave up a resume capability for nothing gets it back: somebody waits behind it.
+  // Who gave up a resume capability for nothing gets it back: a client waits behind it.
   const bool may_come_back = message.words[0] == method::bank_destroy_and_answer;
   const std::optional<Result> result = answer_request(message);
   if (!result || *result != Result::ok) {

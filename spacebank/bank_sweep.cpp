@@ -17,7 +17,7 @@ std::expected<void, Result> BankSweep::begin(Bank bank) {
   return {};
 }
 
-// Its facets go at once: whoever holds one must not come between its parts.
+// Its facets go at once: a holder of one must not come between its parts.
 std::expected<void, Result> BankSweep::begin_dissolving(Bank bank) {
   if (auto can = check_can_end(bank); !can) return can;
   if (auto done = void_facets(bank); !done) return done;

@@ -26,7 +26,7 @@
 // Dissolving is not O(1) because the account of every frame changes, in the books and in its tag:
 // an alias that stands for the dissolved bank would need a record for as long as one frame of it
 // lives, and records are one for two frames. So it costs what destroying costs, and each step
-// leaves the totals of every bank right: the frames count above already, whoever holds them. The
+// leaves the totals of every bank right: the frames count above already, whichever bank holds them. The
 // banks below live, sell and buy throughout. If the bank above comes to be destroyed meanwhile,
 // it stands later in line, and finds what was passed to it.
 #pragma once

@@ -41,7 +41,7 @@ inline constexpr uint64_t bank_usage = method_code("bank.usage");
 // in_use: the root bank cannot be destroyed.
 inline constexpr uint64_t bank_destroy = method_code("bank.destroy");
 // Likewise, but c0, a resume capability, is answered when all is done, and the caller at once, when
-// it has begun: for whoever lives in the bank that is to go, to say so to its own client.
+// it has begun: for a server that lives in the bank that is to go, to say so to its own client.
 // wrong_type: c0 is none; then nothing has begun, as after any refusal, and c0 comes back as c0. A
 // reply that cannot be taken is dropped. Who lives in the bank has to move c0 (objects/abi.hpp): a
 // copy in a process that is destroyed is answered `destroyed` by the kernel.
@@ -52,7 +52,7 @@ inline constexpr uint64_t bank_destroy_and_answer = method_code("bank.destroy_an
 inline constexpr uint64_t bank_dissolve = method_code("bank.dissolve");
 // The strongest capability to the object that c0 names in any way (an entry to its endpoint, a
 // wrapped one to its wrapper, one with restrictions) → c0. Only what exactly this bank bought
-// (not_found): whoever may free an object may have it, so a program that shares a bank with others
+// (not_found): a holder that may free an object may have it, so a program that shares a bank with others
 // has no secrets from them. It takes a bank of its own.
 inline constexpr uint64_t bank_recap = method_code("bank.recap");
 // Is c0 a genuine capability to a bank of this server? → w1 0 or 1, w2 its restrictions, w3 its
@@ -79,7 +79,7 @@ inline constexpr uint64_t may_not_destroy = 1 << 2;
 inline constexpr uint64_t may_not_change_limit = 1 << 3;
 inline constexpr uint64_t may_not_see_limit = 1 << 4;  // nor usage and the banks below; implies
                                                        // may_not_change_limit
-// For whoever borrows from a bank above: what it bought could otherwise be pushed up onto a lender
+// For a server that borrows from a bank above: what it bought could otherwise be pushed up onto a lender
 // who cannot afford to destroy it.
 inline constexpr uint64_t may_not_dissolve = 1 << 5;
 inline constexpr uint64_t all = (1 << 6) - 1;

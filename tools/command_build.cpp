@@ -71,7 +71,7 @@ Geometry plan_geometry(const BuildOptions& options) {
   return *geometry;
 }
 
-// An image that exists is somebody's whole machine: never replaced unasked, nor while it runs.
+// An image that exists is a person's whole machine: never replaced unasked, nor while it runs.
 void check_target(const BuildOptions& options) {
   const int descriptor = ::open(options.path.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0 && errno == ENOENT) return;
@@ -100,7 +100,7 @@ ImageDescription read_description(const std::string& path) {
   return parse_description(path, {reinterpret_cast<const char*>(text.data()), text.size()});
 }
 
-// The builder believes its own work as little as anybody's.
+// The builder believes its own work as little as a stranger's.
 void check_own_work(const NewImage& image, const SystemState& system) {
   Findings findings;
   (void)verify_frames(NewImageReader(image, system), findings);

@@ -111,7 +111,7 @@ class Check {
       case What::wrapper:
       case What::wrapped: return exists(image_.wrappers, reference, "wrapper");
       case What::bank:
-        if (!somebody_has_the_books()) fail(c.line, "a bank needs a process with 'arena books'");
+        if (!a_process_has_the_books()) fail(c.line, "a bank needs a process with 'arena books'");
         return exists(image_.banks, reference, "bank");
       default: return;
     }
@@ -126,7 +126,7 @@ class Check {
     }
   }
 
-  bool somebody_has_the_books() const {
+  bool a_process_has_the_books() const {
     return std::ranges::any_of(image_.processes, &ProcessDescription::has_books);
   }
 

@@ -33,7 +33,7 @@ class Genesis {
  private:
   struct Program {
     ProgramPages pages;
-    Capability text;  // void until somebody needs it
+    Capability text;  // void until it is needed
   };
   struct BuiltProcess {
     Capability control;

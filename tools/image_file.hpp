@@ -38,7 +38,7 @@ class ImageFile {
   const std::byte* bytes_ = nullptr;
 };
 
-// Throws ToolError(refused) if somebody else uses the open file.
+// Throws ToolError(refused) if another program uses the open file.
 void refuse_if_in_use(int descriptor, const std::string& path);
 
 }  // namespace perdure

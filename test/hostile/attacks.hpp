@@ -49,7 +49,7 @@ inline constexpr unsigned attack_count = sizeof(attacks) / sizeof(attacks[0]);
 inline constexpr uint64_t verdict_magic = 0x686f'7374'696c'6521;
 
 // The honest server. An object is named by the payload of the wrapper around the distinguished
-// entry; whoever comes otherwise is refused.
+// entry; a caller that comes otherwise is refused.
 inline constexpr uint64_t object_entry_payload = 0x6f626a;
 inline constexpr uint64_t attackers_object = 1;
 inline constexpr uint64_t judges_object = 2;

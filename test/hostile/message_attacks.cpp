@@ -27,7 +27,7 @@ void call_bank_for_ever(uint64_t) {
 
 constexpr NodeCapability own_node{{{own(0)}}};
 
-// Each change of a slot that was used makes all page tables of the machine stale: whoever runs next
+// Each change of a slot that was used makes all page tables of the machine stale: the process that runs next
 // has to be mapped anew.
 void empty_tables_for_ever(uint64_t) {
   while (true) {
@@ -129,7 +129,7 @@ void fetch_own_schedule(Puppet puppet) {
 
 }  // namespace
 
-// What the bank sells, what we hold and what we run by together get no more of the processor than anybody's
+// What the bank sells, what we hold and what we run by together get no more of the processor than any other's
 // program.
 void highest_priority() {
   for (unsigned i = 0; i < puppets_max; ++i) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Attacks by objects that the attacker buys: wrappers around what it was given, banks that go in
-// the middle of a request, banks that are full, storage that somebody else had before.
+// the middle of a request, banks that are full, storage that another program had before.
 #include <cstring>
 
 #include "test/hostile/attack_functions.hpp"

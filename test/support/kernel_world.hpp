@@ -62,7 +62,7 @@ class KernelWorld {
   MemoryDisk& disk() { return disk_; }
   Process& process(const Guest& guest) { return *reinterpret_cast<Process*>(bytes(guest.process)); }
 
-  // Before start(), or between steps: makes objects without asking anybody.
+  // Before start(), or between steps: makes objects without asking the bank.
   Capability make(Kind);
   Capability make_in_new_row(Kind kind) {
     open_rows_.erase(kind);
@@ -88,7 +88,7 @@ class KernelWorld {
   static Capability client_of(const Capability& wrapper_control);
 
   void start();              // the kernel finds what runs
-  bool step();               // one kernel entry by whoever is chosen; false: nobody can run now
+  bool step();               // one kernel entry by the process that is chosen; false: none can run now
   void run(unsigned steps);  // at most
   void take_checkpoint();    // and wait for it
   // Everything in memory is lost.
@@ -107,7 +107,7 @@ class KernelWorld {
   bool use_fast_path = false;
   uint64_t fast_count = 0;
 
-  // Each system call is made behind a page fault of its program, as where somebody empties the page
+  // Each system call is made behind a page fault of its program, as where another processor empties the page
   // tables all the time.
   bool tables_are_emptied = false;
 

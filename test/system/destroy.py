@@ -45,7 +45,7 @@ def test(lab):
 
 
 def destroy_by_answer(machine):
-    """Asked, somebody says no, then yes."""
+    """Asked, a person says no, then yes."""
     for answer, outcome in (("no", "nothing was destroyed"), ("yes", "c1 destroyed")):
         machine.type("destroy c1\r")
         machine.expect("type yes to go on: ")

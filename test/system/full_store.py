@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A store that is full to the last frame: whoever asks for more is told so, and what is there goes
+"""A store that is full to the last frame: a program that asks for more is told so, and what is there goes
 on. Names are used up so that the shell's table is full at the same moment as the store; then
 everything is given back, and nothing of it is missing."""
 

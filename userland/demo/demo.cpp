@@ -2,7 +2,7 @@
 //
 // The program that plays the demonstrations, one row in one instance (interfaces/demo.hpp). It
 // does a step when it is told to, and says what it did. It does not have to be believed about
-// what it leaves behind: that is looked at by whoever destroys its bank.
+// what it leaves behind: that is looked at by the one that destroys its bank.
 #include "userland/demo/rows.hpp"
 #include "userland/runtime/server.hpp"
 

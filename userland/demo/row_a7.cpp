@@ -174,7 +174,7 @@ bool destroy_server(Stage& stage, unsigned server) {
   if (!go_to_server(stage, server)) return false;
   const auto number = Client<Counter>{server_entry}.call<Counter::get>();
   if (!stage.done(number, "asking a server") ||
-      !stage.require(*number == number_of(server), "somebody else was at a server") ||
+      !stage.require(*number == number_of(server), "another program was at a server") ||
       !stage.used_by(own_bank, before) || !stage.used_by(server_bank, its) ||
       !stage.done(server_bank.destroy(), "destroying a server")) {
     return false;

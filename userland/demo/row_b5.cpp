@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // B5: no reference counting anywhere; storage dies with its bank, not with its last user. A
-// thousand clients share pages of one bank, use them, and vanish without a word to anybody. The
-// bank has noticed neither; when it is destroyed its frames are back, whoever still holds what.
+// thousand clients share pages of one bank, use them, and vanish without a word. The
+// bank has noticed neither; when it is destroyed its frames are back, whatever the clients still hold.
 #include "userland/demo/actor.hpp"
 #include "userland/demo/rows.hpp"
 #include "userland/runtime/client.hpp"

@@ -73,7 +73,7 @@ class Storm {
 
   void rest() { sleep(its_clock, dice_.below(longest_rest_ns)); }
 
-  // Another buffer in its place, all at once. It is filled before anybody sees it.
+  // Another buffer in its place, all at once. It is filled before the reader sees it.
   void exchange() {
     const unsigned hidden = 1 - shown_;
     (void)its_space.store(window_slot(hidden_place), its_nodes[hidden].at);

@@ -2,10 +2,10 @@
 //
 // The demonstrations: which there are, and how the shell leads one. Each is a row of the table of
 // what must work; it checks itself. The program `demo` plays one row, step by step: between two
-// steps it waits for the next call, so that whoever leads it can show what was done, and a power
+// steps it waits for the next call, so that the program that leads it can show what was done, and a power
 // cut can come between.
 //
-// It is started in a bank of its own, and given these capabilities in its registers by whoever
+// It is started in a bank of its own, and given these capabilities in its registers by the program that
 // starts it (demo_register); with what it buys from its bank that is all it has.
 #pragma once
 

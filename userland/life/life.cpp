@@ -2,7 +2,7 @@
 //
 // Something alive to look at: a cellular automaton, one line of the log for each generation. All
 // that it is are two numbers on its stack. The rule is Wolfram's 30, on a ring of 64 cells: there
-// is no way to know a generation but to have gone through all before it, so whoever goes on with
+// is no way to know a generation but to have gone through all before it, so a program that goes on with
 // the right line after a power cut has lost nothing.
 #include "userland/runtime/format.hpp"
 #include "userland/runtime/log.hpp"
@@ -32,7 +32,7 @@ void show(uint64_t generation, uint64_t cells) {
   write_log(line.text());
 }
 
-// Steps are so far apart; whoever was held up does not hurry to catch up.
+// Steps are so far apart; a game that was held up does not hurry to catch up.
 Answer<uint64_t> wait_for_step(uint64_t last_ns) {
   const auto now = clock.wait_until(last_ns + step_ns);
   if (!now) return std::unexpected(now.error());

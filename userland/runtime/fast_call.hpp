@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Calls and answers without bytes, in line: what a measured loop uses, and whoever must not touch
+// Calls and answers without bytes, in line: what a measured loop uses, and a program that must not touch
 // memory. Four words travel, and at most one capability each way; the other two words are sent as
 // zero, so that nothing of the sender's registers goes with them.
 //
@@ -58,7 +58,7 @@ struct FastRequest {
   uint64_t entry_payload = 0;
 };
 
-// Answers whoever called last (`registers::nothing`: nobody), then waits for the next request.
+// Answers the last caller (`registers::nothing`: none), then waits for the next request.
 inline FastRequest fast_reply_and_wait(CapabilityRegister answer_to, FastWords words,
                                        FastCapability passed = {}) {
   uint64_t rax = fast_detail::operation(Invocation::reply_and_wait, answer_to);

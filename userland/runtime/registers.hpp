@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // The capability registers of a program. 0 is void; 1 and 2 are written by the kernel at each
-// delivery (objects/abi.hpp); 3 to 8 are set by whoever starts the program (program_start.hpp,
+// delivery (objects/abi.hpp); 3 to 8 are set by the starter of the program (program_start.hpp,
 // or the image description); each program names its own use of the rest at compile time.
 #pragma once
 

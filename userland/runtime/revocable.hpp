@@ -3,7 +3,7 @@
 // Handing out what can be taken back: the easy default, in one line.
 //
 //   const auto grant = hand_out(bank, target, {.control = mine, .client = theirs});
-//   ...                    // `theirs` is copied freely, by anybody, to anywhere
+//   ...                    // `theirs` is copied freely, by any holder, to anywhere
 //   grant->revoke();       // every copy is void, everywhere and at once
 //
 // What is handed out is a wrapper in front of the target, 64 bytes, paid by the bank given. It
@@ -15,7 +15,7 @@
 
 namespace perdure {
 
-// The giver's side. A value: whoever has the two capabilities in these registers has the power.
+// The giver's side. A value: a program that has the two capabilities in these registers has the power.
 struct Revocable {
   BankCapability bank;        // that paid for the wrapper
   WrapperCapability control;

@@ -27,7 +27,7 @@ struct Request {
   bool has_wrapper_payload = false;
   uint64_t wrapper_payload = 0;  // to be believed only with an entry payload reserved for it
   bool has_handed_over = false;  // that wrapper's control is in registers::handed_over
-  bool is_call = false;          // somebody waits for the answer
+  bool is_call = false;          // the caller waits for the answer
 };
 
 inline Request request_of(const Message& message) {

@@ -43,7 +43,7 @@ struct SpaceBuilder {
   Answer<> place_new_page(uint64_t address) const;
   // So many pages in a row from `start`, the first ones of their region. Where one node holds them
   // all nobody has to look what is there: less than half the calls. After a refusal some may have
-  // been bought: for whoever then destroys the bank.
+  // been bought: for the caller that then destroys the bank.
   Answer<> place_first_pages(uint64_t start, unsigned count) const;
   // Like place_new_page, for every page from `start` on to `end` that is not there yet. After a refusal those
   // before it are.

@@ -35,7 +35,7 @@ struct Occupant {
   Handle handle{};
 
   constexpr unsigned size() const { return what == What::node ? slot_size + node_slot_bits : 0u; }
-  // A space that somebody else has made can hold anything.
+  // A space that another program has made can hold anything.
   constexpr bool fits(unsigned containing_slot_size) const {
     return what != What::foreign && slot_size % node_slot_bits == 0 &&
            size() <= containing_slot_size;
@@ -142,7 +142,7 @@ std::expected<void, Result> fill_void_slot(Tree& tree, Place<typename Tree::Hand
 }
 
 // The region outgrows what stands in the slot: nodes above it, until one covers the place. They
-// are complete before the last put() shows them to anybody.
+// are complete before the last put() makes them visible.
 template <SpaceTree Tree>
 std::expected<void, Result> grow(Tree& tree, Place<typename Tree::Handle> place,
                                  Occupant<typename Tree::Handle> occupant,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The first instruction of every program: no frame above it, a stack that is 16-byte aligned at
- * the call, rdi as whoever started the program has set it. Runs once in a program's life; after
+ * the call, rdi as its starter has set it. Runs once in a program's life; after
  * a restart of the machine a program goes on where it was. */
         .section .text.start, "ax", @progbits
         .globl  _start

@@ -5,7 +5,7 @@
 //
 // An alias is a wrapper, bought from the shell's bank, in front of the entry of a server or of
 // another alias. All that is done with the alias goes through it, so that blocking or destroying
-// it reaches whoever has a copy. If the server goes, its aliases are void by themselves.
+// it reaches every holder of a copy. If the server goes, its aliases are void by themselves.
 #include "userland/runtime/revocable.hpp"
 #include "userland/shell/commands.hpp"
 
@@ -40,7 +40,7 @@ Answer<> fetch_control(Shell& shell, NameTable::Index index) {
   return shell.names.fetch(index, NameTable::Which::control, control);
 }
 
-// Afterwards the wrapper is gone, whoever destroyed it, and its storage is the bank's.
+// Afterwards the wrapper is gone, whichever program destroyed it, and its storage is the bank's.
 Answer<> revoke(Shell& shell, NameTable::Index index) {
   Answer<> done = fetch_control(shell, index);
   if (done) done = revocable().revoke();

@@ -45,7 +45,7 @@ bool fetch_recipe(Shell&, std::string_view program);
 std::optional<RecipeSummary> read_recipe_at(unsigned index);
 // A name that was given, to what lives or not; nothing (and an error said) if none.
 std::optional<NameTable::Index> find_named(Shell&, std::string_view name);
-// May this name be given? An error is said if it is no name, and if somebody who lives has it.
+// May this name be given? An error is said if it is no name, and if a living server has it.
 bool check_name(Shell&, std::string_view name);
 bool check_unused(Shell&, std::string_view name);
 // Puts a wrapper in front of what is in `target` and binds it to this good, unused name. False

@@ -8,8 +8,8 @@
 //                    slot 126: the first page, slot 127: the next one;
 //                    slot 125 of the first page: the endpoint of the fault watcher
 //
-// The name of what was destroyed or revoked stays for a while, with its capabilities: whoever
-// calls it hears from the kernel that the capability is void. The place is taken over by the same
+// The name of what was destroyed or revoked stays for a while, with its capabilities: a call
+// to it is told by the kernel that the capability is void. The place is taken over by the same
 // name, or by another when many have gathered. A forgotten name's place is free at once.
 #pragma once
 

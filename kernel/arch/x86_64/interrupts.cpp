@@ -125,7 +125,7 @@ extern "C" [[noreturn, gnu::hot]] void arch_user_interrupt(const InterruptFrame&
     static constexpr Trap trap{.reason = Trap::Reason::interrupt};
     kernel_entered(trap);
   }
-  // A reserved bit in a table entry is our doing, whoever walked into it.
+  // A reserved bit in a table entry is our doing, whichever program walked into it.
   const bool is_malformed_table =
       frame.vector == vector::page_fault && (frame.error_code & error_reserved_bit) != 0;
   if (is_fatal(frame.vector) || is_malformed_table) report_bug(frame);

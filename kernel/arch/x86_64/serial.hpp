@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // The console: the first serial port, a 16550. Writing is polled; reading is by interrupt into
-// a ring of fixed size. When the ring is full, reception is switched off until somebody reads:
+// a ring of fixed size. When the ring is full, reception is switched off until a program reads:
 // the port's own buffer fills, and the other side waits.
 #pragma once
 

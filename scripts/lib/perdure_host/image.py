@@ -37,7 +37,7 @@ def one_line(text):
 
 
 def in_use(path):
-    """True if a running machine (or anybody else) has a lock on the file."""
+    """True if a running machine (or another program) has a lock on the file."""
     with open(path, "rb+") as file:
         wanted = struct.pack(FLOCK_FORMAT, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
         answer = fcntl.fcntl(file, F_OFD_GETLK, wanted)

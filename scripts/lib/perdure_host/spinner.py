@@ -85,7 +85,7 @@ class Registers:
         return n
 
     def agree_while_running(self):
-        """False if rbx is somebody else's. The monitor reads the registers of a running processor
+        """False if rbx is another program's. The monitor reads the registers of a running processor
         one after the other, and the kernel may hold rbx at the first and have gone at the last;
         only the spinner counts in rbx and xmm1 alike, and xmm1 is read a little later."""
         later = self.vector[1][1] - self.integer["rbx"]

@@ -38,7 +38,7 @@ def main_of(name, main):
         status = refusal.status
     except KeyboardInterrupt:
         status = EXIT_KILLED
-    except BrokenPipeError:  # whoever read our output has gone
+    except BrokenPipeError:  # the reader of our output has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = EXIT_FAILED
     sys.exit(status)

@@ -118,7 +118,7 @@ TEST_CASE("a frame written between cut and commit has its old contents in the ge
   CHECK(example.read_page(5) == 'a');
 }
 
-TEST_CASE("a pin, dirt or somebody waiting keeps a frame from being dropped") {
+TEST_CASE("a pin, dirt or a waiting process keeps a frame from being dropped") {
   Example example;
   example.write_page(5, 'a');
   const CacheSlot slot = example.obtain(5);
@@ -363,7 +363,7 @@ TEST_CASE("a root that the disk acknowledged and never wrote is noticed") {
   CHECK(example.read_page(5) == 'a');
 }
 
-TEST_CASE("the log is not used again while somebody still reads from it") {
+TEST_CASE("the log is not used again while there is still a read from it") {
   Example example;
   example.write_page(5, 'a');
   example.machine->declare();
@@ -480,7 +480,7 @@ TEST_CASE("a frame damaged in the log is unreadable for good, its neighbours are
   worn.damage(example.geometry.log_block(2).value, 2000, 1);  // third body of the first segment
   example.boot(worn.keep_everything());
   example.machine->run_to_idle();
-  CHECK(example.machine->warnings == 1);  // found before anybody needs it
+  CHECK(example.machine->warnings == 1);  // found before it is needed
   CHECK(example.is_unreadable(3));
   CHECK(example.read_page(4) == 'a');
   // Brought home as it is: no bit of it is lost with the log.

@@ -16,11 +16,11 @@ namespace {
 
 constexpr Capability everything{.type = CapabilityType::range, .payload = 500};
 
-// Somebody waits for an answer that never comes, and its activity is only on the disk.
+// A process waits for an answer that never comes, and its activity is only on the disk.
 struct AbsentActivity {
   KernelWorld world;
   std::vector<uint64_t> seen;  // by whom it is about
-  std::vector<uint64_t> told;  // whoever acts on it
+  std::vector<uint64_t> told;  // the one that acts on it
 
   explicit AbsentActivity(std::vector<uint64_t> methods) : methods_(std::move(methods)) {
     const Guest silent = world.new_guest([](Process&) {});
@@ -90,7 +90,7 @@ TEST_CASE("a process is stopped while its activity is on the disk: it keeps it, 
   REQUIRE(a.told == std::vector<uint64_t>{0, 0, 0, 0});
 }
 
-TEST_CASE("a call is ended while the activity of whoever waits for it is on the disk") {
+TEST_CASE("a call is ended while the activity of the process that waits for it is on the disk") {
   AbsentActivity a({method::process_interrupt});
   REQUIRE(a.told == std::vector<uint64_t>{0, 1});
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Tries to break the kernel where two things meet: a frame that goes while a message looks at it, a
-// wake that reaches somebody who cannot run now, a fault that is given up in the middle. Frames are
+// wake that reaches a process that cannot run now, a fault that is given up in the middle. Frames are
 // dropped and the cache is crowded at exactly the moment that hurts.
 #include <catch2/catch.hpp>
 
@@ -47,7 +47,7 @@ void crowd(KernelWorld& world, const Capability& victim) {
 
 }  // namespace
 
-// --- a frame that goes while somebody looks at it -------------------------------------------------------
+// --- a frame that goes while it is looked at ------------------------------------------------------------
 
 TEST_CASE("the bytes of a message are the sender's, though its page is the only one that can go") {
   KernelWorld world({}, small_world);
@@ -125,7 +125,7 @@ TEST_CASE("a caller that is woken while its frame is on the disk does not keep t
   REQUIRE(seen == std::vector<uint64_t>{ok, 1, ok, 1});
 }
 
-TEST_CASE("somebody more important does not wait for the end of a long slice") {
+TEST_CASE("a more important process does not wait for the end of a long slice") {
   KernelWorld world;
   uint64_t turns = 0;
   const Guest hog = world.new_guest({}, 1);
@@ -422,7 +422,7 @@ TEST_CASE("who looks again because another endpoint of the receiver has gone kee
   REQUIRE(order == std::vector<uint64_t>{1, 2, 3, 4});
 }
 
-// The one that was woken has not tried yet; somebody more important calls, and others are still in line.
+// The one that was woken has not tried yet; a more important one calls, and others are still in line.
 TEST_CASE("nobody passes those in line because the receiver is just free") {
   KernelWorld world;
   std::vector<uint64_t> order;

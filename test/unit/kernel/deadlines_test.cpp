@@ -20,7 +20,7 @@ constexpr uint64_t interrupted = static_cast<uint64_t>(Result::interrupted);
 constexpr uint64_t void_result = static_cast<uint64_t>(Result::void_capability);
 constexpr uint64_t ms = 1'000'000;
 
-// Time passes, and whoever is ready runs.
+// Time passes, and the processes that are ready run.
 void run_for(KernelWorld& world, uint64_t duration_ms) {
   const uint64_t end_ns = fake_machine().now_ns + duration_ms * ms;
   while (fake_machine().now_ns < end_ns) {

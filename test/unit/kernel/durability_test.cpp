@@ -60,7 +60,7 @@ struct Scene {
     std::memcpy(&status, world.bytes(guests[i].pages[0]), sizeof(status));
     return status.committed_generation;
   }
-  bool is_anybody_answered() const {
+  bool is_one_answered() const {
     return std::ranges::any_of(asked, [](const Asked& one) { return one.is_answered; });
   }
 };
@@ -74,7 +74,7 @@ TEST_CASE("while no checkpoint can be committed nobody is told that one was") {
   while (scene.world.disk().will_fail()) {
     scene.run(1);
     if (scene.world.kernel().store.committed_generation().value != 0) break;
-    REQUIRE_FALSE(scene.is_anybody_answered());
+    REQUIRE_FALSE(scene.is_one_answered());
   }
   scene.run(3000);
   SystemStatus status;
@@ -119,7 +119,7 @@ TEST_CASE("one that waited at the cut is answered by the restart, with the gener
   REQUIRE(std::ranges::any_of(waited_at_the_cut, [](bool waited) { return waited; }));
   while (store.committed_generation().value == 0) store.poll(fake_machine().now_ns += 1'000'000);
   const uint64_t committed = store.committed_generation().value;
-  REQUIRE_FALSE(scene.is_anybody_answered());
+  REQUIRE_FALSE(scene.is_one_answered());
   scene.world.cut_and_boot();
   scene.run(20);
   for (unsigned i = 0; i < Scene::count; ++i) {

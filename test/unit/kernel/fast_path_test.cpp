@@ -164,7 +164,7 @@ class Talkers {
     if (random_() % 64 == 0) p.registers.r15 = 1'000'000 + random_() % 1'000'000;
   }
 
-  // Runs when all others wait for each other: gets somebody going again, and changes the world.
+  // Runs when all others wait for each other: gets one of them going again, and changes the world.
   void operate(Process& p) {
     note(p);
     const auto which = static_cast<unsigned>(random_() % talker_count);

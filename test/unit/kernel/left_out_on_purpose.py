@@ -234,7 +234,7 @@ ON_PURPOSE = {
     ("kernel/kernel.cpp", "check", "if (tables.load_hinted(control.root_hint, control.root_identity)) return;"): TIME,
     ("kernel/kernel.cpp", "call", "pending.add(machine::take_pending());  // a tick among them does not wait for the next one"):
         "it is looked at one tick later",
-    ("kernel/kernel.cpp", "check", "if (machine::is_timer_pending()) return false;  // that may wake somebody more important"):
+    ("kernel/kernel.cpp", "check", "if (machine::is_timer_pending()) return false;  // that may wake a more important process"):
         "a long message that has given way to a sleeper does so again, until one is chosen and the timers strike",
     ("kernel/kernel.cpp", "check", "if (power_ != Power::on && committed_epoch_ >= power_epoch_) return;"):
         "what comes next ends everything; only a checkpoint of nothing would be taken before it",

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Tries to break messages of up to 64 KiB: bytes that get lost or mixed, a sender that cannot be
-// interrupted, one that is interrupted and never arrives, a hole in a buffer that harms somebody else.
+// interrupted, one that is interrupted and never arrives, a hole in a buffer that harms another process.
 #include <catch2/catch.hpp>
 
 #include <cstring>

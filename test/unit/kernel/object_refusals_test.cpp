@@ -147,7 +147,7 @@ const Case cases[] = {
     {"a page as an activity", process, {method::process_start}, page, wrong},
     {"nothing as an activity", process, {method::process_start}, nothing, Result::void_capability},
     {"an activity that is gone", process, {method::process_start}, gone_activity, Result::void_capability},
-    {"somebody else's activity", process, {method::process_start}, own_activity, Result::in_use},
+    {"another process's activity", process, {method::process_start}, own_activity, Result::in_use},
     {"who runs, started", itself, {method::process_start}, activity, Result::in_use},
     {"a start", process, {method::process_start}, activity, ok},
     {"registers that are not all", process, {method::process_set_registers}, nothing, bad},

@@ -120,7 +120,7 @@ struct RandomLife : PageTablesFixture {
     world.destroy(page);
     page = world.renew_page(slot);
   }
-  // The same for a node; whoever has a capability to it, a space or a node, holds a void one.
+  // The same for a node; a capability to it, in a space or a node, is void.
   void destroy_node() {
     const uint64_t which = below(nodes.size());
     const uint8_t slot_size = world.node(nodes[which]).slot_size;

@@ -103,9 +103,9 @@ class RandomGuests {
     }
   }
 
-  // Everybody is stopped, destroyed or waits for somebody who never comes: the operator steps in.
+  // All guests are stopped, destroyed or wait for one that never comes: the operator steps in.
   void revive() {
-    bool anybody = false;
+    bool is_one_left = false;
     world_.kernel().options.check = false;  // until the next boot: what follows is done behind its back
     for (const Guest& guest : guests_) {
       if (!world_.is_alive(guest.process) || !world_.is_alive(guest.activity)) continue;
@@ -119,9 +119,9 @@ class RandomGuests {
       process.control.flags = 0;
       ++process.control.call_count;
       process.registers.rip = rip_of_call + system_call_instruction_bytes;
-      anybody = true;
+      is_one_left = true;
     }
-    if (!anybody) return;
+    if (!is_one_left) return;
     world_.take_checkpoint();
     world_.cut_and_boot();
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Tries to make the bank server lose somebody who asked for the end of a bank, answer the wrong one,
+// Tries to make the bank server lose a client that asked for the end of a bank, answer the wrong one,
 // or keep others waiting meanwhile.
 #include <catch2/catch.hpp>
 #include <set>

@@ -166,7 +166,7 @@ TEST_CASE("server: only the strongest capability to an object frees it") {
   for (const Kind kind : every_kind) {
     CHECK(store.call(bank, method::bank_free, 0, 0, store.buy(bank, kind)).result == Result::ok);
   }
-  // Nor can the bank's own facets be freed, by whoever holds one.
+  // Nor can the bank's own facets be freed, by a holder of one.
   CHECK(store.call(bank, method::bank_free, 0, 0, bank).result == Result::wrong_type);
 }
 

@@ -37,7 +37,7 @@ class KernelModel {
   static constexpr uint64_t sold_mark = 0x736f6c64, sweepers_mark = 0x73776570;
   static constexpr uint64_t sweepers_ceiling = 5;
 
-  // Outside of what the tests' arenas sell: set aside by whoever founds the bank.
+  // Outside of what the tests' arenas sell: set aside by the test that founds the bank.
   static constexpr uint64_t endpoint_frame = 0;
 
   Capability entry(uint64_t payload) const {

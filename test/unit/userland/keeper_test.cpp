@@ -64,7 +64,7 @@ TEST_CASE("pages appear where a program may have memory, and nowhere else") {
     const FakeCapability page = page_at(world.root, address);
     CHECK(page.type == CapabilityType::page);
     CHECK(page.restrictions == restriction::no_execute);
-    CHECK(world.fault(address) == Result::ok);  // somebody else's fault was faster
+    CHECK(world.fault(address) == Result::ok);  // another thread's fault was faster
   }
   for (const uint64_t address :
        {uint64_t{0}, layout::text_start, layout::slot_start(3), layout::window_start,
@@ -131,7 +131,7 @@ TEST_CASE("a root that is none is refused, and never invoked") {
 }
 
 // Between the keeper's look at a space and its change of it the bank is called, and the space's
-// owner may run. What the keeper then lacks it must not take from what it had of somebody else.
+// owner may run. What the keeper then lacks it must not take from what it had of another client.
 TEST_CASE("a space that is changed under the keeper gets no node of another client's") {
   World world;
   const FakeCapability victim = world.root;

@@ -39,6 +39,10 @@ bool is_plausible(const FrameIdentity& identity, uint8_t revision, bool has_body
          (has_body || check_frame(identity, nullptr).empty());
 }
 
+bool is_never_used(const StoreParts& parts, FrameNumber number) {
+  return tag_frame_of(number) >= parts.roots.current().frontier && !parts.directory.find(number);
+}
+
 void Fetcher::open(CacheSlot slots) {
   *this = {};
   slots_ = slots;
@@ -133,11 +137,10 @@ bool Fetcher::begin(StoreParts& parts, CacheSlot slot, Wanted wanted) {
   FrameDescriptor& descriptor = parts.cache[slot];
   const FrameNumber number = descriptor.number;
   const SummaryEntry* entry = parts.directory.find(number);
-  const uint64_t tag_frame = tag_frame_of(number);
-  const bool never_used = !entry && tag_frame >= parts.roots.current().frontier;
+  const bool never_used = is_never_used(parts, number);
   std::optional<unsigned> buffer;
   if (!entry && !never_used) {
-    buffer = parts.tags.request(parts.io, parts.geometry, tag_frame);
+    buffer = parts.tags.request(parts.io, parts.geometry, tag_frame_of(number));
     if (!buffer) return false;
     const bool is_loading = parts.tags[*buffer].state == TagBuffer::State::loading;
     if (is_loading && !parts.tags.has_room_for_waiter(*buffer)) return false;

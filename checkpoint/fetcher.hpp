@@ -26,6 +26,9 @@ namespace perdure {
 // not: the frame is unreadable. Shared with the host tools.
 bool is_plausible(const FrameIdentity&, uint8_t revision, bool has_body);
 
+// No generation has ever held this frame: there is nothing to read.
+bool is_never_used(const StoreParts&, FrameNumber);
+
 enum class Wanted : uint8_t {
   contents,
   // Of one that is to be taken away, or in which something is to be made: until that is done, or let_stay(), nobody

@@ -72,6 +72,8 @@ class Store {
   // Its contents, or, if the disk does not give them, the identity alone (flag_body_lost). What was written there is
   // gone, but no version of it can come again.
   std::expected<CacheSlot, Absent> obtain_what_is_left(FrameNumber);
+  // No generation has ever held it: there is nothing to read.
+  bool is_never_used(FrameNumber number) const { return perdure::is_never_used(parts_, number); }
   // After either of the two: it is not made anew. Who asks for its contents, or what is left, makes it be read again.
   void let_stay(CacheSlot);
 

@@ -127,9 +127,9 @@ Outcome Kernel::retire_object(CacheSlot slot, unsigned index, FrameNumber frame)
 }
 
 // What is waited for keeps its frame in memory, and so does an activity that runs or is queued. But there may be
-// translations that went by its nodes, priorities that came from its schedules, and a list that names it. The
-// activity of a process is not known any more: it is put to rest when its turn comes. Nor are callers whose answer was
-// to come from here.
+// translations that went by its nodes, and priorities that came from its schedules. The activity of a process is not
+// known any more: it is put to rest when its turn comes. Nor are callers whose answer was to come from here. The
+// restart list still names a row of activities that was in it, and is not whole until the next boot.
 void Kernel::retire_lost_frame(CacheSlot slot, FrameNumber frame) {
   const Kind kind = store.descriptor(slot).identity.kind;
   trace.add(TraceEntry::Event::destroy, frame.value, static_cast<uint64_t>(kind));
@@ -138,9 +138,6 @@ void Kernel::retire_lost_frame(CacheSlot slot, FrameNumber frame) {
   }
   if (kind == Kind::schedule) scheduler.forget_priorities();
   if (kind == Kind::process) scheduler.wake_unread(frame);
-  SystemState& system = store.system();
-  if (system.first_activity_row == frame) system.first_activity_row = {};
-  if (system.last_activity_row == frame) system.last_activity_row = {};
 }
 
 Outcome Kernel::retire_frame(CacheSlot slot, FrameNumber frame) {

@@ -259,17 +259,14 @@ class Kernel final : public StoreClient {
     RowHeader* next = nullptr;
     RowHeader* previous = nullptr;
   };
-  struct Walk {
-    FrameNumber last;  // the row at which it ended; 0: it found none
-    enum class End : uint8_t { whole, met, gap, unreadable } end;  // met: where it was to end
-  };
   void await_disk();
   std::expected<CacheSlot, Absent> obtain_at_start(FrameNumber);
   void find_what_ran();
-  Walk walk_rows(FrameNumber first, FrameNumber RowHeader::*onward, FrameNumber RowHeader::*back, FrameNumber end,
-                 ActivityRef& list);
+  bool walk_restart_list(ActivityRef& list);
+  void look_for_rows(ActivityRef& list);
+  std::optional<CacheSlot> obtain_row_at_start(FrameNumber);
   void collect_what_ran(CacheSlot, ActivityRef& list);
-  void close_gap(FrameNumber before, FrameNumber behind);
+  void make_restart_list_anew();
   std::expected<Neighbours, Stall> prepare_neighbours(CacheSlot);
   void unlink_activity_row(CacheSlot, const Neighbours&);
   std::expected<RowHeader*, Stall> prepare_row_header(FrameNumber);

@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: MIT
 //
-// The restart list (objects/rows.hpp): what runs again after a restart is found from its two ends. A row is
-// believed to be the next one only if it names back the row from which it was reached, and the second walk ends
-// where the first one did, though a disk may give now what it did not give then; so no row is found twice,
-// and both walks end, whatever a disk says.
+// The restart list (objects/rows.hpp): what runs again after a restart stands in its rows. The list is an index, so that a
+// boot does not have to look at every frame; what is a row, its tag says (decision 0058). A boot believes the list if it is
+// whole: each row names the one before it, and the last one is the last. Else every frame is asked for its kind, and
+// the list is made anew; but not while a row cannot be read, for it may come back, and the next boot has to find it.
 //
-// One row that cannot be read is a gap: it takes with it what stood in it, and nothing else. It stays a
-// gap for as long as it may come back; when its frame has become something else, the next restart closes it.
-//
-// A row that cannot be read while the one beside it comes or goes is not told, and names back, when it can be read again,
-// what is not there or does not lead to it. That is no gap: it is believed, too, and told then.
+// So a row that cannot be read while the one beside it comes or goes need not be told: it names then a row that does not
+// name it, and the list is not whole.
 #include "kernel/kernel.hpp"
 
 namespace perdure {
@@ -33,61 +30,76 @@ std::expected<CacheSlot, Absent> Kernel::obtain_at_start(FrameNumber frame) {
 
 void Kernel::find_what_ran() {
   ActivityRef list;
-  const SystemState& system = store.system();
-  const Walk from_first = walk_rows(system.first_activity_row, &RowHeader::next, &RowHeader::previous, {}, list);
-  if (from_first.end != Walk::End::whole || from_first.last != system.last_activity_row) {
-    const Walk from_last = walk_rows(system.last_activity_row, &RowHeader::previous, &RowHeader::next, from_first.last, list);
-    // The disk may give now what it did not give a moment ago: then nothing is missing.
-    const bool is_given_now = from_last.end == Walk::End::met || from_last.last == system.first_activity_row;
-    is_row_missing_ = !is_given_now;
-    if (!is_given_now && (from_first.end == Walk::End::unreadable || from_last.end == Walk::End::unreadable)) {
-      machine::console_write("perdure: a row of activities cannot be read; what stood in it does not run\n");
-    } else if (from_first.end != Walk::End::unreadable) {
-      machine::console_write("perdure: the list of what ran had a gap, which is closed; what stood there does not run\n");
-      close_gap(from_first.last, from_last.last);
-    }
-  }
+  if (!walk_restart_list(list)) look_for_rows(list);
   scheduler.make_all_ready(list);
 }
 
-Kernel::Walk Kernel::walk_rows(FrameNumber first, FrameNumber RowHeader::*onward, FrameNumber RowHeader::*back,
-                               FrameNumber end, ActivityRef& list) {
-  constexpr unsigned mended_max = 16;  // a disk may say so of any number, and nothing can be brought home yet
-  unsigned mended_count = 0;
+// -> it is whole.
+bool Kernel::walk_restart_list(ActivityRef& list) {
   FrameNumber last;
-  const auto leads_to = [&](FrameNumber from, FrameNumber to) {  // or may yet
-    if (from.value == 0) return false;
-    const auto slot = obtain_at_start(from);
-    if (!slot) return slot.error().why == Absent::Why::unreadable;
-    if (store.descriptor(*slot).identity.kind != Kind::activity) return false;
-    return reinterpret_cast<const RowHeader*>(store.bytes(*slot))->*onward == to;
-  };
-  const auto mended = [&](FrameNumber row) -> const RowHeader* {
-    auto header = prepare_row_header(row);
-    for (; !header; header = prepare_row_header(row)) await_disk();
-    if (*header != nullptr) (*header)->*back = last;
-    return *header;
-  };
-  for (FrameNumber row = first; row.value != 0;) {
-    if (row == end) return {last, Walk::End::met};
+  for (FrameNumber row = store.system().first_activity_row; row.value != 0;) {
     const auto slot = obtain_at_start(row);
-    if (!slot) return {last, slot.error().why == Absent::Why::unreadable ? Walk::End::unreadable : Walk::End::gap};
-    if (store.descriptor(*slot).identity.kind != Kind::activity) return {last, Walk::End::gap};
-    const auto* header = reinterpret_cast<const RowHeader*>(store.bytes(*slot));
-    if (header->*back != last) {
-      const bool is_circle = row == first && last.value != 0;
-      if (is_circle || mended_count++ == mended_max || leads_to(header->*back, row)) return {last, Walk::End::gap};
-      header = mended(row);
-      if (header == nullptr) return {last, Walk::End::gap};
-    }
-    collect_what_ran(store.find(row), list);
+    if (!slot || store.descriptor(*slot).identity.kind != Kind::activity) return false;
+    const auto& header = *reinterpret_cast<const RowHeader*>(store.bytes(*slot));
+    if (header.previous != last) return false;
+    collect_what_ran(*slot, list);
     last = row;
-    row = header->*onward;
+    row = header.next;
   }
-  return {last, Walk::End::whole};
+  return last == store.system().last_activity_row;
 }
 
+void Kernel::look_for_rows(ActivityRef& list) {
+  machine::console_write("perdure: the list of what ran is not whole; every frame is looked at\n");
+  bool can_be_made_anew = true;  // all of them can be read, and there is room for all of them to be written
+  for (FrameNumber frame{1}; frame.value < store.frames_in_store(); ++frame.value) {
+    if (store.is_never_used(frame)) continue;
+    const auto row = obtain_row_at_start(frame);
+    if (!row) is_row_missing_ = true;
+    if (!row || *row == no_slot) continue;
+    collect_what_ran(*row, list);
+    can_be_made_anew = can_be_made_anew && !is_row_missing_ && store.make_dirty(*row);
+  }
+  if (is_row_missing_) {
+    machine::console_write("perdure: a row of activities, or what may be one, cannot be read; what stood there does not run\n");
+  } else if (can_be_made_anew) {
+    make_restart_list_anew();
+  }
+}
+
+// no_slot: it is no row of activities. None: it cannot be read, or not even what it is.
+std::optional<CacheSlot> Kernel::obtain_row_at_start(FrameNumber frame) {
+  auto slot = store.obtain_identity(frame);
+  while (!slot && slot.error().why == Absent::Why::stall) {
+    await_disk();
+    slot = store.obtain_identity(frame);
+  }
+  if (!slot) return std::nullopt;
+  store.let_stay(*slot);
+  if (store.descriptor(*slot).identity.kind != Kind::activity) return no_slot;
+  const auto row = obtain_at_start(frame);
+  return row ? std::optional(*row) : std::nullopt;
+}
+
+// Every row is in memory, for it can be written.
+void Kernel::make_restart_list_anew() {
+  SystemState& system = store.system();
+  system.first_activity_row = system.last_activity_row = {};
+  FrameNumber* link = &system.first_activity_row;
+  for (CacheSlot slot = 0; slot < store.slot_count(); ++slot) {
+    const FrameDescriptor& descriptor = store.descriptor(slot);
+    if (descriptor.state != FrameState::dirty || descriptor.identity.kind != Kind::activity) continue;
+    auto& header = *reinterpret_cast<RowHeader*>(store.bytes(slot));
+    header.previous = system.last_activity_row;
+    *link = system.last_activity_row = descriptor.number;
+    link = &header.next;
+  }
+  *link = {};
+}
+
+// Not again, if the walk has been there before every frame was looked at: then it is pinned for what is in the list.
 void Kernel::collect_what_ran(CacheSlot slot, ActivityRef& list) {
+  if (store.descriptor(slot).pins != 0) return;
   const uint64_t allocated = reinterpret_cast<const RowHeader*>(store.bytes(slot))->allocated;
   for (unsigned index = 0; index < info(Kind::activity).objects_per_frame; ++index) {
     const ActivityRef ref = ActivityRef::of(slot, index);
@@ -96,21 +108,6 @@ void Kernel::collect_what_ran(CacheSlot slot, ActivityRef& list) {
     if (activity.runnable || activity.awaits_deadline) scheduler.link_for_restart(ref, list);
     if (activity.runnable && activity.stood_in != 0) await_after_restart(activity);
   }
-}
-
-// 0: there is no row on that side.
-void Kernel::close_gap(FrameNumber before, FrameNumber behind) {
-  const auto header_of = [&](FrameNumber row) {
-    auto header = prepare_row_header(row);
-    for (; !header; header = prepare_row_header(row)) await_disk();
-    return *header;
-  };
-  RowHeader* const first = header_of(before);
-  RowHeader* const second = header_of(behind);
-  // It cannot be read any more: the gap stays.
-  if ((before.value != 0 && first == nullptr) || (behind.value != 0 && second == nullptr)) return;
-  (first != nullptr ? first->next : store.system().first_activity_row) = behind;
-  (second != nullptr ? second->previous : store.system().last_activity_row) = before;
 }
 
 // --- rows that come and go -----------------------------------------------------------------------------

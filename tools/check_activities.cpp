@@ -82,46 +82,35 @@ class ActivityCheck {
     }
   }
 
-  // As a boot walks it (kernel/restart_list.cpp): from both ends, if it is not whole.
+  // As a boot walks it (kernel/restart_list.cpp); it finds the rows without it only if it is not whole.
   void list() {
     std::set<FrameNumber> found;
-    const SystemState& system = frames_.system();
-    const FrameNumber before = walk(system.first_activity_row, &RowHeader::next, &RowHeader::previous, found);
-    if (before != system.last_activity_row || !is_whole_) {
-      const FrameNumber behind = walk(system.last_activity_row, &RowHeader::previous, &RowHeader::next, found);
-      findings_.add("restart list: a gap between frames " + std::to_string(before.value) + " and " +
-                    std::to_string(behind.value));
-    }
+    if (!walk(found)) return findings_.add("restart list: not whole; the next boot makes it anew");
     for (const FrameNumber row : rows_) {
       if (!found.contains(row)) {
-        findings_.add("row of kind activity, frame " + std::to_string(row.value) +
-                      ": not in the restart list");
+        findings_.add("row of kind activity, frame " + std::to_string(row.value) + ": not in the restart list");
       }
     }
   }
 
-  // -> the last row that names back the one before it; 0: there is none.
-  FrameNumber walk(FrameNumber at, FrameNumber RowHeader::*onward, FrameNumber RowHeader::*back,
-                   std::set<FrameNumber>& found) {
+  // -> it is whole.
+  bool walk(std::set<FrameNumber>& found) {
     FrameNumber last;
-    is_whole_ = false;
-    while (at.value != 0) {
-      if (!rows_.contains(at)) return last;
+    for (FrameNumber row = frames_.system().first_activity_row; row.value != 0;) {
+      if (!rows_.contains(row)) return false;
       RowHeader header;
-      std::memcpy(&header, frames_.bytes(at), sizeof(header));
-      if (header.*back != last) return last;
-      found.insert(at);
-      last = at;
-      at = header.*onward;
+      std::memcpy(&header, frames_.bytes(row), sizeof(header));
+      if (header.previous != last) return false;
+      found.insert(row);
+      last = row;
+      row = header.next;
     }
-    is_whole_ = true;
-    return last;
+    return last == frames_.system().last_activity_row;
   }
 
   const FrameReader& frames_;
   Findings& findings_;
   std::set<FrameNumber> rows_;
-  bool is_whole_ = false;  // the last walk came to the end of the list
   std::set<uint64_t> tickets_;
 };
 

@@ -23,7 +23,6 @@ NOBODY_CURRENT = "it is looked at while nobody is current, and then a checkpoint
 CHAOS = "more or less of the chaos of a test boot"
 MORE_CHECKS = "the kernel checks itself more often"
 NO_TABLE = "no frame of the store is a page table, so an entry that leads to a table leads to none"
-FRAME_0 = "frame 0 is never a row: it is looked at for nothing"
 SLOWER = "the general path does the same"
 NOT_THERE = "what is not there is not runnable, and awaits nothing"
 
@@ -103,16 +102,8 @@ ON_PURPOSE = {
     ("kernel/priorities.cpp", "comparison", "if ((done + 1) % steps_between_interrupts >= 0) machine::let_interrupts_in();"): OFTENER,
     ("kernel/priorities.cpp", "comparison", "if (count % steps_between_interrupts >= 0) machine::let_interrupts_in();"): OFTENER,
     # --- restart_list.cpp
-    ("kernel/restart_list.cpp", "check", "if (from.value == 0) return false;"): FRAME_0,
-    ("kernel/restart_list.cpp", "comparison", "if (is_circle || mended_count++ >= mended_max || leads_to(header->*back, row)) return {last, Walk::End::gap};"):
-        NEVER_MORE,
-    ("kernel/restart_list.cpp", "check", "if (header == nullptr) return {last, Walk::End::gap};"):
-        "a row that has just been read would have to leave the memory while there is no room to change it, and then be unreadable",
     ("kernel/restart_list.cpp", "check", "if (!(allocated >> index & 1)) continue;"): NOT_THERE,
     ("kernel/restart_list.cpp", "operand", "if (!(allocated >> index)) continue;"): NOT_THERE,
-    ("kernel/restart_list.cpp", "check",
-     "if ((before.value != 0 && first == nullptr) || (behind.value != 0 && second == nullptr)) return;"):
-        "both have just been read; the cache would have to drop one, and then the disk to lose it",
     ("kernel/restart_list.cpp", "check", "if (frame.value == 0) return nullptr;"):
         "frame 0 is none of activities; it would only be read for nothing",
     ("kernel/restart_list.cpp", "operand", "if (slot.error().why == Absent::Why::stall) return std::unexpected(slot.error().stall);"):

@@ -56,20 +56,26 @@ Version take_version(FrameIdentity& identity) {
 
 namespace {
 
-Version first_of_generation(Generation generation) {
-  // Only a forged image has such numbers of generations; what they make of a source stays below version_source_max.
-  constexpr uint64_t generation_max = version_source_max >> (versions_of_generation_bits + 2);
-  return {(std::min(generation.value, generation_max) << versions_of_generation_bits) + versions_passed_over};
+// Only a forged image has such numbers of generations, or of versions; what they make of a source stays below version_source_max.
+constexpr uint64_t generation_max = version_source_max >> (versions_of_generation_bits + 2);
+
+uint64_t first_of_generation(uint64_t generation) {
+  return (std::min(generation, generation_max) << versions_of_generation_bits) + versions_passed_over;
+}
+
+uint64_t first_version(Generation next, Version overrun) {
+  return std::max(first_of_generation(next.value), std::min(overrun.value, first_of_generation(generation_max)));
 }
 
 }  // namespace
 
-void begin_generation(FrameIdentity& identity, Generation next) {
-  identity.source.value = std::max(identity.source.value, first_of_generation(next).value);
+void begin_generation(FrameIdentity& identity, Generation next, Version& overrun) {
+  identity.source.value = std::max(identity.source.value, first_version(next, overrun));
+  if (identity.source.value >= first_of_generation(next.value + 1)) overrun.value = identity.source.value + 1;
 }
 
-void pass_over_versions(FrameIdentity& identity, Generation next) {
-  const uint64_t first = first_of_generation(next).value;
+void pass_over_versions(FrameIdentity& identity, Generation next, Version overrun) {
+  const uint64_t first = first_version(next, overrun);
   // A source that was itself passed over to is below that, too, in any later generation.
   uint64_t& source = identity.source.value;
   source = source < first ? first : source + versions_passed_over;

@@ -40,7 +40,9 @@ std::expected<CacheSlot, Outcome> retired(Request& request, FrameNumber frame) {
   if (const Outcome o = kernel.prepare_write(*slot, Need::reserve); o.is_obstacle()) return std::unexpected(o);
   // Lost, or a page that nobody has read: nothing stalls any more.
   FrameDescriptor& descriptor = kernel.store.descriptor(*slot);
-  if (descriptor.flags & FrameDescriptor::flag_body_absent) pass_over_versions(descriptor.identity, kernel.store.next_generation());
+  if (descriptor.flags & FrameDescriptor::flag_body_absent) {
+    pass_over_versions(descriptor.identity, kernel.store.next_generation(), kernel.store.system().version_overrun);
+  }
   if (is_lost) kernel.retire_lost_frame(*slot, frame);
   else if (const Outcome o = kernel.retire_frame(*slot, frame); o.is_obstacle()) return std::unexpected(o);
   return *slot;
@@ -62,7 +64,7 @@ Outcome make_large(Request& request, FrameNumber frame, Kind kind, Account accou
   const Commit committed = request.kernel.commit();
   Store& store = request.kernel.store;
   FrameIdentity& identity = store.descriptor(*slot).identity;
-  begin_generation(identity, store.next_generation());
+  begin_generation(identity, store.next_generation(), store.system().version_overrun);
   make_whole(identity, kind, account);
   store.become_all_zero(*slot);
   return answer_fabricated(request, committed, *slot, frame, 0);
@@ -108,7 +110,7 @@ Outcome make_small(Request& request, FrameNumber frame, Kind kind, Account accou
   const Commit committed = request.kernel.commit();
   Store& store = request.kernel.store;
   FrameIdentity& identity = store.descriptor(*slot).identity;
-  begin_generation(identity, store.next_generation());
+  begin_generation(identity, store.next_generation(), store.system().version_overrun);
   make_in_row(identity, store.bytes(*slot), index);
   return answer_fabricated(request, committed, *slot, frame, index);
 }

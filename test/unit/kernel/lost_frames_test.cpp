@@ -455,6 +455,49 @@ TEST_CASE("no version of a frame comes again although its tag is older and what 
   }
 }
 
+// As between two checkpoints that are far apart: the number of the generation leaves room for 2^24 of them.
+TEST_CASE("no version of a frame comes again although one generation has seen more of them than there is room for") {
+  constexpr uint64_t room = uint64_t{1} << versions_of_generation_bits;
+  const bool is_later = GENERATE(false, true);  // or in later generations
+  Owner owner;
+  owner.world.start();
+  const FrameNumber frame{tried_frame};
+  const Geometry geometry = owner.world.kernel().store.root().geometry;
+  const auto tag_copy = [&](unsigned copy) {
+    return owner.world.disk().block(geometry.tag_block(tag_frame_of(frame), copy));
+  };
+  const auto settle = [&] {  // until no log tells of it any more
+    for (unsigned i = 0; i < 2; ++i) {
+      owner.world.write(owner.guest.pages[0]);
+      owner.world.page_out({});
+    }
+  };
+  REQUIRE(owner.make(frame, Kind::page) == Result::ok);
+  REQUIRE(owner.rescind(frame) == Result::ok);
+  settle();
+  std::vector<std::byte> old[2];
+  for (unsigned copy = 0; copy < 2; ++copy) old[copy].assign(tag_copy(copy), tag_copy(copy) + block_bytes);
+  std::vector<Capability> kept;
+  for (unsigned i = 0; i < 16; ++i) {
+    REQUIRE(owner.make(frame, Kind::page) == Result::ok);
+    kept.push_back(owner.has_bought());
+    Store& store = owner.world.kernel().store;
+    store.descriptor(store.find(frame)).identity.source.value += room - 2;  // made and rescinded half as often
+    REQUIRE(owner.rescind(frame) == Result::ok);
+  }
+  REQUIRE(kept.back().version.value > kept.front().version.value + 15 * (room - 1));
+  settle();
+  for (unsigned copy = 0; copy < 2; ++copy) std::memcpy(tag_copy(copy), old[copy].data(), block_bytes);
+  owner.world.cut_and_boot();
+  for (unsigned i = 0; i < 20; ++i) {
+    REQUIRE(owner.make(frame, Kind::page) == Result::ok);
+    REQUIRE(owner.world.is_alive(owner.has_bought()));
+    for (const Capability& gone : kept) REQUIRE_FALSE(owner.world.is_alive(gone));
+    REQUIRE(owner.rescind(frame) == Result::ok);
+    if (is_later) settle();
+  }
+}
+
 TEST_CASE("what the disk gives wrongly is read again, three times, before it counts as lost") {
   for (unsigned misreads = 1; misreads <= body_reads_max; ++misreads) {
     CAPTURE(misreads);

@@ -333,7 +333,7 @@ TEST_CASE("a power-off that is meant for another boot is refused, and the machin
 
 TEST_CASE("a power-off takes a checkpoint and ends with the clean mark, and nobody runs after that was begun") {
   const bool for_any_boot = GENERATE(false, true);
-  const uint8_t verdict = GENERATE(0, 42);  // of the command line: what a test is to be told
+  const uint8_t verdict = GENERATE(uint8_t{0}, uint8_t{42});  // of the command line: what a test is to be told
   CAPTURE(for_any_boot, unsigned{verdict});
   KernelWorld world({.verdict = verdict});
   Store& store = world.kernel().store;

@@ -5,8 +5,10 @@
 // whole: each row names the one before it, and the last one is the last. Else every frame is asked for its kind, and
 // the list is made anew; but not while a row cannot be read, for it may come back, and the next boot has to find it.
 //
-// So a row that cannot be read while the one beside it comes or goes need not be told: it names then a row that does not
-// name it, and the list is not whole.
+// So a row that cannot be read while the one beside it comes or goes need not be told: the list is not whole then, and
+// stays so. A list that is whole has an end. Only the row that was made when there was none has nothing behind it, and
+// passes that on to the one before it when it goes; so a walk from the first row to an end has passed all of them. If one
+// on the way was lost and destroyed, what named it leads to no row, or, its frame used again, in a circle.
 #include "kernel/kernel.hpp"
 
 namespace perdure {
@@ -155,8 +157,9 @@ Outcome Kernel::prepare_activity_list() {
 void Kernel::link_activity_row(Commit, CacheSlot slot, FrameNumber frame) {
   SystemState& system = store.system();
   const FrameNumber first = system.first_activity_row;
-  // The first one may have been lost, and its frame is used again.
-  if (first != frame) reinterpret_cast<RowHeader*>(store.bytes(slot))->next = first;
+  // Also if that was in this frame, and was lost: with nothing behind it this row would end a list in which all others
+  // are missing.
+  reinterpret_cast<RowHeader*>(store.bytes(slot))->next = first;
   const CacheSlot first_slot = first.value != 0 ? store.find(first) : no_slot;
   if (first_slot != no_slot && store.is_current(first_slot) && store.descriptor(first_slot).identity.kind == Kind::activity) {
     reinterpret_cast<RowHeader*>(store.bytes(first_slot))->previous = frame;

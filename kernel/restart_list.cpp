@@ -53,24 +53,24 @@ bool Kernel::walk_restart_list(ActivityRef& list) {
 
 void Kernel::look_for_rows(ActivityRef& list) {
   machine::console_write("perdure: the list of what ran is not whole; every frame is looked at\n");
-  bool can_be_made_anew = true;  // all of them can be read, and there is room for all of them to be written
+  CacheSlot count = 0;
   for (FrameNumber frame{1}; frame.value < store.frames_in_store(); ++frame.value) {
-    if (store.is_never_used(frame)) continue;
     const auto row = obtain_row_at_start(frame);
     if (!row) is_row_missing_ = true;
     if (!row || *row == no_slot) continue;
     collect_what_ran(*row, list);
-    can_be_made_anew = can_be_made_anew && !is_row_missing_ && store.make_dirty(*row);
+    ++count;
   }
   if (is_row_missing_) {
     machine::console_write("perdure: a row of activities, or what may be one, cannot be read; what stood there does not run\n");
-  } else if (can_be_made_anew) {
+  } else if (count <= store.slot_count() / 2) {
     make_restart_list_anew();
   }
 }
 
 // no_slot: it is no row of activities. None: it cannot be read, or not even what it is.
 std::optional<CacheSlot> Kernel::obtain_row_at_start(FrameNumber frame) {
+  if (store.is_never_used(frame)) return no_slot;
   auto slot = store.obtain_identity(frame);
   while (!slot && slot.error().why == Absent::Why::stall) {
     await_disk();
@@ -83,8 +83,12 @@ std::optional<CacheSlot> Kernel::obtain_row_at_start(FrameNumber frame) {
   return row ? std::optional(*row) : std::nullopt;
 }
 
-// Every row is in memory, for it can be written.
+// Only when all rows have been found, and are few: none of them leaves memory any more.
 void Kernel::make_restart_list_anew() {
+  for (FrameNumber frame{1}; frame.value < store.frames_in_store(); ++frame.value) {
+    const auto row = obtain_row_at_start(frame);
+    if (!row || (*row != no_slot && !store.make_dirty(*row))) return;  // as it is, until the next boot
+  }
   SystemState& system = store.system();
   system.first_activity_row = system.last_activity_row = {};
   FrameNumber* link = &system.first_activity_row;

@@ -425,6 +425,27 @@ TEST_CASE("where there is no room to write all rows the list stays as it is, and
   }
 }
 
+// What is pinned stays in memory, and so does what is to be written.
+TEST_CASE("rows that could be written and rows that run do not fill the memory before every frame was looked at") {
+  KernelWorld world({}, {.store_pages = 420, .log_segments = 24, .segment_blocks = 32});
+  world.start();
+  const unsigned slots = world.kernel().store.slot_count();
+  std::vector<unsigned> counts(slots / 2);
+  for (unsigned i = 0; i < slots * 3 / 4; ++i) world.make_in_new_row(Kind::activity);
+  std::vector<Guest> guests;
+  for (unsigned& count : counts) {
+    world.make_in_new_row(Kind::activity);
+    guests.push_back(world.new_plain_guest([&](Process&) { ++count; }));
+  }
+  world.write(guests[0].activity);
+  reinterpret_cast<RowHeader*>(world.bytes(guests[0].activity))->next = {};
+  world.page_out({});
+  world.cut_and_boot();
+  CHECK(was_told(looks));
+  for (unsigned i = 0; i < 20 * slots; ++i) world.step();
+  CHECK(std::ranges::count(counts, 0u) == 0);
+}
+
 namespace {
 
 // Rows come and go, and the disk loses and gives again what stands in them.

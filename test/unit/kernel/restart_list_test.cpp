@@ -315,6 +315,18 @@ TEST_CASE("a row that was lost at both ends, and its frame used again, and that 
   CHECK(rows.who_runs() == all_but(count, {0}));
 }
 
+TEST_CASE("a row is destroyed that names one row on both sides, which cannot be read") {
+  Rows rows(4);
+  rows.world.write(rows.guests[1].activity);
+  auto& header = *reinterpret_cast<RowHeader*>(rows.world.bytes(rows.guests[1].activity));
+  header.next = header.previous = rows.row(2);
+  rows.world.page_out({});
+  rows.damage(rows.row(2));
+  rows.world.cut_and_boot();
+  CHECK(rows.destroy(rows.row(1)) == Result::ok);
+  CHECK(rows.who_runs() == all_but(4, {1, 2}));
+}
+
 TEST_CASE("a process whose row was lost at the start, and destroyed, is in order") {
   Rows rows(3);
   rows.damage(rows.row(1));

@@ -56,10 +56,12 @@ void Kernel::look_for_rows(ActivityRef& list) {
   CacheSlot count = 0;
   for (FrameNumber frame{1}; frame.value < store.frames_in_store(); ++frame.value) {
     const auto row = obtain_row_at_start(frame);
-    if (!row) is_row_missing_ = true;
-    if (!row || *row == no_slot) continue;
-    collect_what_ran(*row, list);
-    ++count;
+    if (!row) {
+      is_row_missing_ = true;
+    } else if (*row != no_slot) {
+      collect_what_ran(*row, list);
+      ++count;
+    }
   }
   if (is_row_missing_) {
     machine::console_write("perdure: a row of activities, or what may be one, cannot be read; what stood there does not run\n");

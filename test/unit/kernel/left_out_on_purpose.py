@@ -102,6 +102,14 @@ ON_PURPOSE = {
     ("kernel/priorities.cpp", "comparison", "if ((done + 1) % steps_between_interrupts >= 0) machine::let_interrupts_in();"): OFTENER,
     ("kernel/priorities.cpp", "comparison", "if (count % steps_between_interrupts >= 0) machine::let_interrupts_in();"): OFTENER,
     # --- restart_list.cpp
+    ("kernel/restart_list.cpp", "operand", "if (store.descriptor(*slot).identity.kind != Kind::activity) return false;"):
+        "where there is no slot stands the reason, a small number: that slot holds no row of activities",
+    ("kernel/restart_list.cpp", "check", "if (store.is_never_used(frame)) return no_slot;"):
+        "what was never used is empty, and would be fetched to see that",
+    ("kernel/restart_list.cpp", "operand", "if (descriptor.identity.kind != Kind::activity) continue;"):
+        "every row that is in memory is dirty, and a place that is vacant has no kind",
+    ("kernel/restart_list.cpp", "operand", "if (descriptor.state != FrameState::dirty) continue;"):
+        "nothing but rows is dirty before anything runs",
     ("kernel/restart_list.cpp", "check", "if (!(allocated >> index & 1)) continue;"): NOT_THERE,
     ("kernel/restart_list.cpp", "operand", "if (!(allocated >> index)) continue;"): NOT_THERE,
     ("kernel/restart_list.cpp", "check", "if (frame.value == 0) return nullptr;"):

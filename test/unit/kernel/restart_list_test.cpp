@@ -340,12 +340,12 @@ TEST_CASE("a process whose row was lost at the start, and destroyed, is in order
 // As a disk leaves it that has lost writes, or given a row for another one.
 TEST_CASE("a list that is not whole, in whatever way, is made anew, and all that is in the rows runs") {
   enum class Wrong : uint8_t {
-    first_is_page, first_is_none, first_is_beyond_the_store, first_is_another_row, last_is_another_row, last_is_none,
+    first_is_page, first_is_page_like_a_row, first_is_none, first_is_beyond_the_store, first_is_another_row, last_is_another_row, last_is_none,
     row_leads_nowhere, row_leads_to_page, row_leads_to_itself, row_leads_back, row_leads_too_far,
     row_names_page, row_names_itself, row_names_none
   };
   using enum Wrong;
-  const Wrong wrong = GENERATE(first_is_page, first_is_none, first_is_beyond_the_store, first_is_another_row, last_is_another_row,
+  const Wrong wrong = GENERATE(first_is_page, first_is_page_like_a_row, first_is_none, first_is_beyond_the_store, first_is_another_row, last_is_another_row,
                                last_is_none, row_leads_nowhere, row_leads_to_page, row_leads_to_itself, row_leads_back,
                                row_leads_too_far, row_names_page, row_names_itself, row_names_none);
   const unsigned which = GENERATE(1u, 2u);  // of four; the row made last is the first
@@ -362,6 +362,10 @@ TEST_CASE("a list that is not whole, in whatever way, is made anew, and all that
   RowHeader& row = header_of(rows.guests[which].activity);
   switch (wrong) {
     case first_is_page: system.first_activity_row = page.object.frame(); break;
+    case first_is_page_like_a_row:  // a program can write one
+      header_of(page).next = rows.row(3);
+      header_of(rows.guests[3].activity).previous = system.first_activity_row = page.object.frame();
+      break;
     case first_is_none: system.first_activity_row = {}; break;
     case first_is_beyond_the_store: system.first_activity_row = {~uint64_t{0} >> 6}; break;
     case first_is_another_row: system.first_activity_row = rows.row(which); break;

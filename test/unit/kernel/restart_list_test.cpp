@@ -327,6 +327,26 @@ TEST_CASE("a row is destroyed that names one row on both sides, which cannot be 
   CHECK(rows.who_runs() == all_but(4, {1, 2}));
 }
 
+TEST_CASE("a row of activities is made in place of what names one that cannot be read, and would stand in front of it") {
+  for (const bool is_row : {true, false}) {
+    CAPTURE(is_row);
+    Rows rows(4);
+    constexpr FrameNumber lost_one{first_free + 2};
+    const Capability bound = rows.world.make(Kind::process);
+    REQUIRE(rows.make_row(first_free + 1) == Result::ok);
+    REQUIRE(rows.make_row(lost_one.value) == Result::ok);
+    rows.world.write(bound);
+    reinterpret_cast<Process*>(rows.world.bytes(bound))->control.activity = rows.world.process(rows.owner).capability_registers[bought];
+    rows.world.page_out({});
+    rows.damage(lost_one);
+    rows.world.cut_and_boot();
+    REQUIRE(was_told(lost));
+    const uint64_t frame = is_row ? first_free + 1 : frame_of(bound);
+    CHECK(rows.ask(call(range_register, {method::range_make, frame, static_cast<uint64_t>(Kind::activity), 2, 0}, 0, bought)) == Result::ok);
+    CHECK(rows.who_runs() == all_but(4, {}));
+  }
+}
+
 TEST_CASE("a process whose row was lost at the start, and destroyed, is in order") {
   Rows rows(3);
   rows.damage(rows.row(1));

@@ -71,7 +71,8 @@ FAULTS = [Fault(*one) for one in (
     ("a bank that ends gives nothing back", "spacebank/bank_sweep.cpp", "  tree_.discharge(bank, freed);\n", "  (void)bank;\n",
      ("B5: the bank uses",)),
     ("a bank that ends takes its neighbours along", "spacebank/bank_sweep.cpp",
-     "entry.use == FrameUse::bought && entry.owner == bank &&", "entry.use == FrameUse::bought &&", ("B5: the bank uses",)),
+     "entry.use == FrameUse::bought && entry.owner == bank &&", "entry.use == FrameUse::bought &&",
+     ("B5: it does not come to its end",)),
     ("what a process holds dies with it", "kernel/destruction.cpp", "  scheduler.wake_callers(slot);\n  return Outcome::prepared();",
      "  for (Capability& held : process.capability_registers) {\n"
      "    if (held.type != CapabilityType::page) continue;\n"
@@ -138,7 +139,7 @@ FAULTS = [Fault(*one) for one in (
     ("nine wrappers are allowed", INVOCATION, "wrapper_depth_max = 8;", "wrapper_depth_max = 9;",
      ("hostile.deep_nesting: not as promised",)),
     ("a bank's limit is not looked at", "spacebank/bank_tree.cpp", "fits = fits && has_room(arena_.at(at), count);",
-     "(void)count;", ("hostile.full_bank: the bank refuses a page",)),
+     "(void)count;", ("hostile.full_bank: ",)),
     ("the number of a slot is not looked at", CAPABILITIES + "capability_page.cpp",
      "  if (index >= capabilities_per_page) return Outcome::refuse(Result::bad_argument);\n", "",
      ("hostile.random_calls: ",)),

@@ -509,10 +509,14 @@ class RandomRows {
  private:
   uint64_t below(uint64_t limit) { return random_() % limit; }
   unsigned count() { return 2 + static_cast<unsigned>(below(7)); }  // the last one's row stays, for the owner is in it
+  uint64_t often() { return rows_.row(0).value; }
   uint64_t some_of(const std::set<uint64_t>& frames) { return *std::next(frames.begin(), static_cast<int>(below(frames.size()))); }
 
-  // A row with a guest, or one of the empty ones.
+  // A row with a guest, or one of the empty ones; that in the frame of the first guest's more often than others, for in one frame
+  // much can come of what happens to it again and again.
   uint64_t some_row() {
+    const bool is_there = alive_.contains(0) || empty_.contains(often());
+    if (is_there && below(2) == 0) return often();
     const uint64_t which = below(alive_.size() - 1 + empty_.size());
     return which < alive_.size() - 1 ? rows_.row(*std::next(alive_.begin(), static_cast<int>(which))).value
                                      : *std::next(empty_.begin(), static_cast<int>(which - alive_.size() + 1));
@@ -548,7 +552,8 @@ class RandomRows {
 
   void make() {
     const bool is_new = free_.empty() || below(3) == 0;
-    const uint64_t frame = is_new ? first_free + made_++ % 40 : some_of(free_);
+    const bool is_often = free_.contains(often()) && below(2) == 0;
+    const uint64_t frame = is_often ? often() : is_new ? first_free + made_++ % 40 : some_of(free_);
     if (empty_.contains(frame)) return;
     REQUIRE(rows_.make_row(frame) == Result::ok);
     empty_.insert(frame);

@@ -85,7 +85,7 @@ class ActivityCheck {
   // As a boot walks it (kernel/restart_list.cpp); it finds the rows without it only if it is not whole.
   void list() {
     std::set<FrameNumber> found;
-    if (!walk(found)) return findings_.add("restart list: not whole; the next boot makes it anew");
+    if (!walk(found)) return findings_.add("restart list: not whole; a boot looks at every frame instead");
     for (const FrameNumber row : rows_) {
       if (!found.contains(row)) {
         findings_.add("row of kind activity, frame " + std::to_string(row.value) + ": not in the restart list");

@@ -36,7 +36,7 @@ inline constexpr Attack attacks[] = {
     {"stopped_sender", 0},
     {"deep_nesting", 0},
     {"full_bank", 0},
-    {"random_calls", 500},
+    {"random_calls", 2000},
     {"residue", 0},
     {"priority_inversion", 100},
     {"busy_keeper", 0},

@@ -26,6 +26,10 @@ constexpr uint64_t methods[] = {
     method::bank_verify, method::bank_identify, method::bank_reduce, method::bank_list,
     method::describe, code_of<Target, Target::whose>, code_of<Target, Target::add>};
 
+constexpr Kind stocked[] = {Kind::page, Kind::capability_page, Kind::process, Kind::node, Kind::wrapper,
+                            Kind::endpoint, Kind::notice, Kind::activity};
+constexpr unsigned first_stocked = 20;  // its register, of a puppet
+
 class Dice {
  public:
   explicit Dice(uint64_t seed) : state_(seed * 0x9e37'79b9'7f4a'7c15 + 1) {}
@@ -55,7 +59,9 @@ void call_anything(uint64_t seed) {
   Dice dice(seed);
   while (true) {
     RawInvocation raw;
-    raw.rax = (1 + dice.below(2)) | dice.below(32) << 8;
+    // Often one of its own objects: most of what it holds otherwise is nothing.
+    const uint64_t invoked = dice.below(2) == 0 ? first_stocked + dice.below(std::size(stocked)) : dice.below(32);
+    raw.rax = (1 + dice.below(2)) | invoked << 8;
     raw.words[0] = methods[dice.below(std::size(methods))];
     for (unsigned i = 1; i < message_word_count; ++i) raw.words[i] = dice.number();
     for (unsigned i = 0; i < message_capability_count; ++i) raw.rbx |= dice.below(32) << (8 * i);
@@ -69,8 +75,6 @@ void call_anything(uint64_t seed) {
   }
 }
 
-constexpr Kind stocked[] = {Kind::page, Kind::capability_page, Kind::process, Kind::node, Kind::wrapper,
-                            Kind::endpoint, Kind::notice, Kind::activity};
 constexpr CapabilityPageCapability stock{{{first_free_register + 1}}};
 
 // Something of each kind, all its own, and the ways to the target and the bank. What it had of that has been overwritten
@@ -87,7 +91,7 @@ void equip(Puppet& puppet, unsigned number) {
       if (!bank.allocate(stocked[i], bought.at)) continue;  // they have bought all that there is
       require(stock.store(place, bought.at).has_value());
     }
-    require(puppet.process().store(20 + i, bought.at).has_value());
+    require(puppet.process().store(first_stocked + i, bought.at).has_value());
   }
 }
 

@@ -1,88 +1,15 @@
 // SPDX-License-Identifier: MIT
 //
 // The restart list over a disk that has lost rows of activities: what stood in them does not run, all else does.
-// PERDURE_SEED replays one run of the random test; PERDURE_RUNS sets how many.
 #include <catch2/catch.hpp>
 
 #include <algorithm>
-#include <cstring>
-#include <random>
-#include <set>
 
-#include "test/support/environment.hpp"
-#include "test/unit/kernel/scripted_guest.hpp"
+#include "test/unit/kernel/rows.hpp"
 
 using namespace perdure;
 
 namespace {
-
-constexpr unsigned range_register = 5, bought = 7;
-constexpr uint64_t first_free = 300;  // frames that KernelWorld does not reach
-
-// Guests that count, each with an activity in a row of its own, made in this order: the first one stands last in
-// the list. One more, in the row of the last, does what it is told.
-struct Rows {
-  explicit Rows(unsigned count, WorldSize size = {}) : world({}, size), counts(count) {
-    for (unsigned i = 0; i < count; ++i) {
-      world.open_new_rows();
-      guests.push_back(world.new_guest([this, i](Process&) { ++counts[i]; }));
-    }
-    owner = world.new_guest([this](Process& p) {
-      if (is_asking) results.push_back(result_of(p));
-      is_asking = !calls.empty();
-      if (!is_asking) return;
-      calls.front()(p);
-      calls.erase(calls.begin());
-    });
-    world.process(owner).capability_registers[range_register] = {.type = CapabilityType::range, .payload = first_free + 64};
-    world.start();
-    run_checked(world, 50);
-    world.page_out({});
-  }
-
-  FrameNumber row(unsigned i) { return guests[i].activity.object.frame(); }
-
-  void damage(FrameNumber frame) {
-    const Geometry& geometry = world.kernel().store.root().geometry;
-    for (unsigned i = 100; i < 164; ++i) world.disk().block(geometry.home_block(frame))[i] ^= std::byte{0x5a};
-  }
-
-  // -> which of them run.
-  std::vector<unsigned> who_runs() {
-    counts.assign(counts.size(), 0);
-    run_checked(world, 200);
-    std::vector<unsigned> running;
-    for (unsigned i = 0; i < counts.size(); ++i) {
-      if (counts[i] > 0) running.push_back(i);
-    }
-    return running;
-  }
-
-  Result ask(KernelWorld::Program what) {
-    results.clear();
-    calls.push_back(std::move(what));
-    for (unsigned i = 0; i < 2000 && results.empty(); ++i) run_checked(world, 1);
-    REQUIRE(results.size() == 1);
-    return results[0];
-  }
-
-  Result destroy(FrameNumber row) { return ask(call(range_register, {method::range_rescind, row.value, 1})); }
-  Result make_row(uint64_t frame) {
-    return ask(call(range_register, {method::range_make, frame, static_cast<uint64_t>(Kind::activity), 1, 0}, 0, bought));
-  }
-
-  KernelWorld world;
-  std::vector<Guest> guests;
-  Guest owner;
-  std::vector<unsigned> counts;
-  std::vector<KernelWorld::Program> calls;
-  std::vector<Result> results;
-  bool is_asking = false;
-};
-
-bool was_told(std::string_view what) { return fake_machine().console_output.find(what) != std::string::npos; }
-constexpr std::string_view lost = "a row of activities, or what may be one, cannot be read; what stood there does not run\n";
-constexpr std::string_view looks = "the list of what ran is not whole; every frame is looked at\n";
 
 std::vector<unsigned> all_but(unsigned count, std::initializer_list<unsigned> left_out) {
   std::vector<unsigned> result;
@@ -480,107 +407,4 @@ TEST_CASE("rows that could be written and rows that run do not fill the memory b
   CHECK(was_told(looks));
   for (unsigned i = 0; i < 20 * slots; ++i) world.step();
   CHECK(std::ranges::count(counts, 0u) == 0);
-}
-
-namespace {
-
-// Rows come and go, and the disk loses and gives again what stands in them.
-class RandomRows {
- public:
-  explicit RandomRows(uint64_t seed) : random_(seed), rows_(count()) {
-    for (unsigned i = 0; i < rows_.guests.size(); ++i) alive_.insert(i);
-  }
-
-  void run() {
-    for (unsigned boot = 0; boot < 12; ++boot) {
-      for (uint64_t left = below(6); left > 0; --left) act();
-      rows_.world.page_out({});
-      for (uint64_t left = below(3); left > 0; --left) turn_bits();
-      rows_.world.cut_and_boot();
-      std::vector<unsigned> expected;
-      for (const unsigned i : alive_) {
-        if (is_whole(rows_.row(i))) expected.push_back(i);
-      }
-      REQUIRE(rows_.who_runs() == expected);
-      if (!was_told(looks)) REQUIRE(std::ranges::all_of(empty_, [&](uint64_t frame) { return is_whole({frame}); }));
-    }
-  }
-
- private:
-  uint64_t below(uint64_t limit) { return random_() % limit; }
-  unsigned count() { return 2 + static_cast<unsigned>(below(7)); }  // the last one's row stays, for the owner is in it
-  uint64_t often() { return rows_.row(0).value; }
-  uint64_t some_of(const std::set<uint64_t>& frames) { return *std::next(frames.begin(), static_cast<int>(below(frames.size()))); }
-
-  // A row with a guest, or one of the empty ones; that in the frame of the first guest's more often than others, for in one frame
-  // much can come of what happens to it again and again.
-  uint64_t some_row() {
-    const bool is_there = alive_.contains(0) || empty_.contains(often());
-    if (is_there && below(2) == 0) return often();
-    const uint64_t which = below(alive_.size() - 1 + empty_.size());
-    return which < alive_.size() - 1 ? rows_.row(*std::next(alive_.begin(), static_cast<int>(which))).value
-                                     : *std::next(empty_.begin(), static_cast<int>(which - alive_.size() + 1));
-  }
-
-  // On the disk, where everything is at home.
-  bool is_whole(FrameNumber frame) {
-    MemoryDisk& disk = rows_.world.disk();
-    const Geometry& geometry = rows_.world.kernel().store.root().geometry;
-    const auto& tags = *reinterpret_cast<const TagFrame*>(disk.block(geometry.tag_block(tag_frame_of(frame), 0)));
-    const std::span<const std::byte, block_bytes> body(disk.block(geometry.home_block(frame)), block_bytes);
-    return body_checksum(body, frame) == tags.tags[tag_index_of(frame)].checksum;
-  }
-
-  void act() {
-    if (alive_.size() + empty_.size() < 3) return make();
-    switch (below(6)) {
-      case 0: return lose();
-      case 1: return turn_bits();
-      case 2:
-      case 3: return destroy();
-      default: return make();
-    }
-  }
-
-  void destroy() {
-    const uint64_t row = some_row();
-    REQUIRE(rows_.destroy({row}) == Result::ok);
-    std::erase_if(alive_, [&](unsigned i) { return rows_.row(i).value == row; });
-    empty_.erase(row);
-    free_.insert(row);
-  }
-
-  void make() {
-    const bool is_new = free_.empty() || below(3) == 0;
-    const bool is_often = free_.contains(often()) && below(2) == 0;
-    const uint64_t frame = is_often ? often() : is_new ? first_free + made_++ % 40 : some_of(free_);
-    if (empty_.contains(frame)) return;
-    REQUIRE(rows_.make_row(frame) == Result::ok);
-    empty_.insert(frame);
-    free_.erase(frame);
-  }
-
-  // While the machine runs.
-  void lose() {
-    if (empty_.empty()) return;
-    const FrameNumber row{some_of(empty_)};
-    rows_.world.page_out({{.object = ObjectId::of(row)}});
-    if (is_whole(row)) rows_.damage(row);
-  }
-
-  void turn_bits() {
-    if (alive_.size() + empty_.size() > 1) rows_.damage({some_row()});
-  }
-
-  std::mt19937_64 random_;
-  Rows rows_;
-  std::set<unsigned> alive_;         // guests whose row was not destroyed
-  std::set<uint64_t> empty_, free_;  // rows without a guest; frames that were rows
-  uint64_t made_ = 0;
-};
-
-}  // namespace
-
-TEST_CASE("whatever rows come, go, are lost and come back, all runs that can be read") {
-  for_each_seed(30, [](uint64_t seed) { RandomRows(seed).run(); });
 }

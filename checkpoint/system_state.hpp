@@ -17,7 +17,7 @@ struct SystemState {
   uint64_t machine_time_ns = 0;  // stands still while off
   uint64_t wall_seconds = 0;     // when the generation was declared
   FrameNumber last_activity_row;
-  Version version_overrun;       // the highest that was taken beyond those of its generation (objects/frame_life.hpp); none
+  Version version_overrun;       // the highest that was taken beyond those of its generation (objects/frame_life.hpp); 0: none
   uint64_t spare[2] = {};
 };
 static_assert(sizeof(SystemState) == 64);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Taking objects away. Legal at any time as far as the kernel is concerned: a process that runs, waits
+// Taking objects away. Legal at any time as far as the kernel is concerned: what runs, waits
 // or is mapped there is dealt with first. Each function goes through a frame or an object in steps
 // that are complete in themselves (a process stopped, a caller answered), and can stall between
 // them; the call is then made again and finds less to do. Only when nothing is left does the
@@ -129,7 +129,7 @@ Outcome Kernel::retire_object(CacheSlot slot, unsigned index, FrameNumber frame)
 // What is waited for keeps its frame in memory, and so does an activity that runs or is queued. But there may be
 // translations that went by its nodes, and priorities that came from its schedules. The activity of a process is not
 // known any more: it is put to rest when its turn comes. Nor are callers whose answer was to come from here. The
-// restart list still names a row of activities that was in it, and is not whole until the next boot.
+// restart list still names a row of activities that was in it, and is not whole until a boot makes it anew.
 void Kernel::retire_lost_frame(CacheSlot slot, FrameNumber frame) {
   const Kind kind = store.descriptor(slot).identity.kind;
   trace.add(TraceEntry::Event::destroy, frame.value, static_cast<uint64_t>(kind));

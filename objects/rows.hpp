@@ -118,8 +118,8 @@ struct Activity {
   uint64_t stood_in : 15 = 0;
   uint64_t is_awaited : 1 = 0;  // volatile: ... and it has not yet come back
   uint8_t runnable = 0;     // 0 or 1
-  // 0 or 1: not runnable, but its process waits for an answer with a deadline (its r15): whatever
-  // starts the machine again has to look at that.
+  // 0 or 1: not runnable, but its process waits for an answer with a deadline (its r15), at which
+  // a restart has to look.
   uint8_t awaits_deadline = 0;
   uint8_t priority = 0;     // its process's when last written here, + 1; 0: unknown. Orders the first look
   // Volatile, not stored (normalize() clears them): the lines that it stands in, and its timer.

@@ -35,7 +35,7 @@ enum class FrameState : uint8_t {
   fetching = 1,    // the tag or the body is on its way from the disk
   clean = 2,       // same as on the disk (log or home)
   dirty = 3,       // changed since; frozen if its epoch is not the store's
-  unreadable = 4,  // its only copy could not be read; told once, then read again if asked for
+  unreadable = 4,  // its only copy could not be read; told to the attempts of a moment, then read again if asked for
 };
 
 struct FrameDescriptor {
@@ -45,6 +45,7 @@ struct FrameDescriptor {
   static constexpr uint8_t flag_body_lost = 1 << 4;  // the same, for the disk does not give it
   static constexpr uint8_t flag_leaving = 1 << 5;    // is to be made anew, whether it can be read or not
   static constexpr uint8_t flag_awaited = 1 << 3;    // was fetched for a process that has not yet tried again
+  static constexpr uint8_t flag_told = 1 << 6;       // unreadable, and an attempt has been told so
 
   FrameNumber number;
   FrameIdentity identity;
@@ -53,7 +54,7 @@ struct FrameDescriptor {
   uint16_t pins = 0;            // not a victim while > 0
   uint32_t epoch = 0;           // of the checkpoint in which it was last made dirty
   CacheSlot hash_next = no_slot;
-  CacheSlot list_next = no_slot;      // dirty or frozen list
+  CacheSlot list_next = no_slot;      // dirty or frozen list; of what is unreadable and told
   CacheSlot list_previous = no_slot;
   LineEnds waiting;                   // the kernel's own: who waits for it while it is fetched
   // The kernel's own: hardware entries that map this frame. Valid only for mapping_epoch.

@@ -13,6 +13,7 @@ constexpr uint8_t body_absent = FrameDescriptor::flag_body_absent;
 constexpr uint8_t body_lost = FrameDescriptor::flag_body_lost;
 constexpr uint8_t leaving = FrameDescriptor::flag_leaving;
 constexpr uint8_t awaited = FrameDescriptor::flag_awaited;
+constexpr uint8_t told = FrameDescriptor::flag_told;
 
 void clear(FrameDescriptor& descriptor, uint8_t flag) {
   descriptor.flags &= static_cast<uint8_t>(~flag);
@@ -77,6 +78,7 @@ std::expected<CacheSlot, Absent> Fetcher::resident(StoreParts& parts, CacheSlot 
   const uint64_t number = descriptor.number.value;
   const bool is_lost = descriptor.flags & body_lost;
   if (descriptor.state == FrameState::unreadable && is_lost && wanted != Wanted::contents) {
+    leave_told(parts, slot);
     descriptor.state = FrameState::clean;
   }
   // Others may ask for its contents again and again: they are told from memory, or it would be read each time
@@ -97,11 +99,9 @@ std::expected<CacheSlot, Absent> Fetcher::resident(StoreParts& parts, CacheSlot 
       if (wanted != Wanted::identity) clear(descriptor, body_absent);
       return std::unexpected(stall(Reason::frame, number));
     case FrameState::unreadable:
-      // Told once; who asks later reads again: the trouble may have been a passing one. What is known of it
-      // stays, for the one that takes it away may have waited for this, too.
       clear(descriptor, awaited);
-      if (is_lost) descriptor.state = FrameState::clean;
-      else evict(parts, slot);
+      if (!(descriptor.flags & told)) told_.append(parts.cache, slot);
+      descriptor.flags |= told;
       return std::unexpected(Absent{Absent::Why::unreadable, {}});
     default:
       clear(descriptor, awaited);
@@ -110,8 +110,25 @@ std::expected<CacheSlot, Absent> Fetcher::resident(StoreParts& parts, CacheSlot 
   }
 }
 
+// What is known of a lost one stays, for the process that takes it away may have waited for this, too.
+bool Fetcher::forget_told_step(StoreParts& parts) {
+  const CacheSlot slot = told_.first;
+  if (slot == no_slot) return false;
+  leave_told(parts, slot);
+  if (parts.cache[slot].flags & body_lost) parts.cache[slot].state = FrameState::clean;
+  else evict(parts, slot);
+  return true;
+}
+
+void Fetcher::leave_told(StoreParts& parts, CacheSlot slot) {
+  if (!(parts.cache[slot].flags & told)) return;
+  clear(parts.cache[slot], told);
+  told_.remove(parts.cache, slot);
+}
+
 bool Fetcher::evict(StoreParts& parts, CacheSlot slot) {
   if (!parts.cache.is_evictable(slot, parts.committed_epoch)) return false;
+  leave_told(parts, slot);
   parts.client->unmap(slot);
   parts.cache.vacate(slot);
   return true;

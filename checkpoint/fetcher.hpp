@@ -12,7 +12,9 @@
 //
 // Invariant FOUND-STAYS: what an attempt of the kernel has found stays where it is until the attempt ends. So an
 // attempt that has got all that it asked for has all of it, without pins. obtain() evicts nothing that can be used:
-// room is made by make_room_step, between attempts.
+// room is made by make_room_step, between attempts. Likewise what it was told is unreadable: forget_told_step, between
+// attempts, makes it be read again for the next one that asks. One that asks for the same lost frame in two roles hears
+// the same for both, and goes on.
 #pragma once
 
 #include <expected>
@@ -48,6 +50,8 @@ class Fetcher {
   // While a process was refused for want of a slot: looks for one, and wakes. Each step looks, so
   // that no event that makes room can be missed; true only while it is worth to go on at once.
   bool make_room_step(StoreParts&);
+  // What has been told to be unreadable is not known any more: the trouble may be a passing one. True: one frame.
+  bool forget_told_step(StoreParts&);
   void may_have_room() { hand_steps_left_ = cache_wanted_ ? sweep_steps(2) : 0; }
   void open(CacheSlot slots);
 
@@ -63,11 +67,13 @@ class Fetcher {
   void read_body(StoreParts&, CacheSlot, BlockIndex, uint64_t checksum, IoPurpose, unsigned misreads = 0);
   void read_again(StoreParts&, const IoResult&);
   void finish(StoreParts&, CacheSlot, FrameState);
+  void leave_told(StoreParts&, CacheSlot);
   void lost_body(StoreParts&, CacheSlot, std::string_view why);
   void unreadable(StoreParts&, CacheSlot, std::string_view why);
 
   unsigned fetching_ = 0;
   CacheSlot slots_ = 0;
+  FrameList told_;                 // unreadable frames with flag_told
   bool queue_wanted_ = false;      // a process waits on disk_queue
   bool cache_wanted_ = false;      // a process waits on cache_space
   uint64_t hand_steps_left_ = 0;   // how much further the clock is worth turning for them

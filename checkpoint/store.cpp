@@ -74,7 +74,8 @@ bool Store::poll(uint64_t now_ns) {
   // A commit or the end of a failure makes frames clean.
   if (stepped && (committed_epoch != parts_.committed_epoch || can_declare())) fetcher_.may_have_room();
   const bool looking = fetcher_.make_room_step(parts_);
-  return taken || stepped || looking;
+  const bool forgotten = fetcher_.forget_told_step(parts_);
+  return taken || stepped || looking || forgotten;
 }
 
 bool Store::take_completion() {

@@ -130,14 +130,13 @@ std::expected<RowHeader*, Stall> Kernel::prepare_row_header(FrameNumber frame) {
   return reinterpret_cast<RowHeader*>(store.bytes(*slot));
 }
 
-// Only those that name this row, too. One frame on both sides is in no list that is whole, and is not asked for twice: if it
-// cannot be read, it would be read again by each of the two, and the call never be done.
+// Only those that name this row, too.
 std::expected<Kernel::Neighbours, Stall> Kernel::prepare_neighbours(CacheSlot slot) {
   const RowHeader& header = *reinterpret_cast<const RowHeader*>(store.bytes(slot));
   const FrameNumber own = store.descriptor(slot).number;
   const auto next = prepare_row_header(header.next);
   if (!next) return std::unexpected(next.error());
-  const auto previous = prepare_row_header(header.previous != header.next ? header.previous : FrameNumber{});
+  const auto previous = prepare_row_header(header.previous);
   if (!previous) return std::unexpected(previous.error());
   return Neighbours{.next = *next != nullptr && (*next)->previous == own ? *next : nullptr,
                     .previous = *previous != nullptr && (*previous)->next == own ? *previous : nullptr};

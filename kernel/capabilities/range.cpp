@@ -94,14 +94,6 @@ std::expected<CacheSlot, Outcome> prepared_row(Request& request, FrameNumber fra
   if (!emptied) return std::unexpected(emptied.error());
   slot = *emptied;
   if (kind == Kind::activity) {
-    // A step of its own: what was there may have asked for the first row, too, and if that cannot be read, each of the two
-    // would read it again for ever.
-    if (identity.kind != Kind::empty) {
-      kernel.commit();
-      rescind(kernel.store.descriptor(*slot).identity);
-      kernel.store.become_all_zero(*slot);
-      kernel.next_step();
-    }
     if (const Outcome o = kernel.prepare_activity_list(); o.is_obstacle()) return std::unexpected(o);
   }
   const Commit committed = kernel.commit();

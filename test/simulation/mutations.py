@@ -247,6 +247,10 @@ FAULTS = [
     ("image verify asks a tag about what the log holds", "tools/image_view.cpp", "if (records_[n].is_in_log) continue;", ""),
     ("image verify believes every body", "tools/image_view.cpp", "== record.checksum ? Body::good : Body::bad", "== record.checksum ? Body::good : Body::good"),
     ("a frame that is to be taken away is read for each who asks", "fetcher.cpp", "  if (wanted != Wanted::contents) descriptor.flags |= leaving;", ""),
+    ("what an attempt was told is unreadable is read again in it", "fetcher.cpp", "descriptor.flags |= told;\n      return", "descriptor.flags |= told;\n      forget_told_step(parts);\n      return"),
+    ("what was told to be unreadable is not read again", "store.cpp", "fetcher_.forget_told_step(parts_)", "false"),
+    ("a told frame that leaves memory stays in the list of those", "fetcher.cpp", "  leave_told(parts, slot);\n  parts.client->unmap(slot);", "  parts.client->unmap(slot);"),
+    ("a told frame that is to be made anew stays in the list of those", "fetcher.cpp", "    leave_told(parts, slot);\n    descriptor.state = FrameState::clean;", "    descriptor.state = FrameState::clean;"),
     ("what is known of a damaged frame forgotten", "fetcher.cpp", "  parts.cache[slot].flags |= body_absent | body_lost;\n", ""),
     ("who waited for the disk not woken", "fetcher.cpp", "  parts.client->wake(WaitChannel::of(Reason::frame, descriptor.number.value));\n", ""),
 ]

@@ -27,6 +27,11 @@ struct Damaged {
     REQUIRE(slot != no_slot);
     REQUIRE(machine->poll_until([&] { return machine->store->descriptor(slot).state != FrameState::fetching; }));
   }
+  // Between attempts what was told is forgotten.
+  void forget() {
+    const FrameDescriptor& descriptor = machine->store->descriptor(machine->store->slot_of(frame));
+    REQUIRE(machine->poll_until([&] { return descriptor.state != FrameState::unreadable; }));
+  }
   std::unique_ptr<SmallMachine> machine;
 };
 
@@ -38,6 +43,8 @@ bool is_unreadable(const std::expected<CacheSlot, Absent>& asked) { return !aske
 TEST_CASE("what takes a damaged frame away gets its identity, with a reader that asks for its contents before it, each time") {
   Damaged damaged;
   Store& store = *damaged.machine->store;
+  // Dirty before the damaged one becomes so, and in one list with it.
+  for (unsigned i = 1; i < 8; ++i) REQUIRE(damaged.machine->write_page(frame.value + i, 'b'));
   REQUIRE(is_stalled(store.obtain(frame)));
   REQUIRE(is_stalled(store.obtain_identity(frame)));
   std::optional<CacheSlot> taken;
@@ -75,9 +82,56 @@ TEST_CASE("a damaged frame that nothing takes away is read again for each who as
     REQUIRE(is_stalled(store.obtain(frame)));
     damaged.await_disk();
     CHECK(is_unreadable(store.obtain(frame)));
+    damaged.forget();
   }
   damaged.machine->disk.damage(SmallMachine::geometry().home_block(frame).value, 100, 1);  // the bit turns back
   CHECK(damaged.machine->read_page(frame.value) == 'a');
+}
+
+TEST_CASE("an attempt that asks for two lost frames, and for each in two roles, hears the same of it both times, and ends") {
+  constexpr FrameNumber frames[] = {frame, {6}};
+  SmallMachine before(SmallMachine::geometry());
+  for (const FrameNumber number : frames) REQUIRE(before.write_page(number.value, 'a'));
+  REQUIRE(before.checkpoint());
+  REQUIRE(before.write_page(frame.value + tags_per_frame, 'a'));  // so that no log tells of the others any more
+  REQUIRE(before.checkpoint());
+  Medium medium = before.disk.keep_everything();
+  SECTION("their contents are lost") {
+    for (const FrameNumber number : frames) medium[SmallMachine::geometry().home_block(number).value] = nullptr;
+  }
+  SECTION("their tags are lost") {
+    for (const unsigned copy : {0u, 1u}) medium[SmallMachine::geometry().tag_block(0, copy).value] = nullptr;
+  }
+  SmallMachine machine(std::move(medium));
+  REQUIRE(machine.opened);
+  Store& store = *machine.store;
+  const auto attempt = [&] {
+    for (const FrameNumber number : {frames[0], frames[1], frames[0], frames[1]}) {
+      const auto found = store.obtain(number);
+      if (is_stalled(found)) return false;
+      REQUIRE(is_unreadable(found));
+    }
+    return true;
+  };
+  for (unsigned times = 0; times < 3; ++times) {
+    REQUIRE_FALSE(attempt());  // it is read, each time anew
+    REQUIRE(machine.poll_until(attempt));
+    for (unsigned i = 0; i < 10; ++i) machine.poll();
+  }
+}
+
+TEST_CASE("a lost frame that has been told, and leaves memory before that is forgotten, leaves nothing of it there") {
+  Damaged damaged;
+  Store& store = *damaged.machine->store;
+  REQUIRE(is_stalled(store.obtain(frame)));
+  damaged.await_disk();
+  REQUIRE(is_unreadable(store.obtain(frame)));
+  const CacheSlot slot = store.slot_of(frame);
+  REQUIRE(store.drop(slot));
+  constexpr FrameNumber never_used{frame.value + tags_per_frame};
+  REQUIRE(store.obtain(never_used) == slot);
+  for (unsigned i = 0; i < 10; ++i) damaged.machine->poll();
+  CHECK(store.slot_of(never_used) == slot);
 }
 
 TEST_CASE("asking what a damaged frame is does not keep it from being read again, if it stays") {
@@ -89,6 +143,7 @@ TEST_CASE("asking what a damaged frame is does not keep it from being read again
   REQUIRE(is_stalled(store.obtain(frame)));
   damaged.await_disk();
   CHECK(is_unreadable(store.obtain(frame)));
+  damaged.forget();
   damaged.machine->disk.damage(SmallMachine::geometry().home_block(frame).value, 100, 1);  // the bit turns back
   if (!is_to_leave) store.let_stay(store.slot_of(frame));
   CHECK(store.obtain_what_is_left(frame).has_value() == is_to_leave);

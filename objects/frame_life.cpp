@@ -59,8 +59,11 @@ namespace {
 // Only a forged image has such numbers of generations, or of versions; what they make of a source stays below version_source_max.
 constexpr uint64_t generation_max = version_source_max >> (versions_of_generation_bits + 2);
 
+// More than any frame had seen when versions were not yet counted by generations.
+constexpr uint64_t first_of_all = uint64_t{1} << 32;
+
 uint64_t first_of_generation(uint64_t generation) {
-  return (std::min(generation, generation_max) << versions_of_generation_bits) + versions_passed_over;
+  return (std::min(generation, generation_max) << versions_of_generation_bits) + first_of_all;
 }
 
 uint64_t first_version(Generation next, Version overrun) {
@@ -72,13 +75,6 @@ uint64_t first_version(Generation next, Version overrun) {
 void begin_generation(FrameIdentity& identity, Generation next, Version& overrun) {
   identity.source.value = std::max(identity.source.value, first_version(next, overrun));
   if (identity.source.value >= first_of_generation(next.value + 1)) overrun.value = identity.source.value + 1;
-}
-
-void pass_over_versions(FrameIdentity& identity, Generation next, Version overrun) {
-  const uint64_t first = first_version(next, overrun);
-  // A source that was itself passed over to is below that, too, in any later generation.
-  uint64_t& source = identity.source.value;
-  source = source < first ? first : source + versions_passed_over;
 }
 
 void make_whole(FrameIdentity& identity, Kind kind, Account account) {

@@ -30,16 +30,12 @@ struct FrameIdentity {
 inline constexpr uint64_t version_source_max = uint64_t{1} << 63;
 Version take_version(FrameIdentity&);
 
-// Of a frame that is taken away although its body does not belong to its source, or nobody has looked whether it does: so
-// the source may be too old, the write of a later one having been acknowledged and never made. No version is taken that
-// has been taken since, but after a billion times; nor, should the same old source come up again, one that was taken after
-// it did so last: `next` is the generation that will hold the change. It has room for 2^24 versions of a frame; one that
-// sees more of any (hours may lie between two checkpoints) leaves the highest to those behind it: `overrun`, in SystemState.
-inline constexpr uint64_t versions_passed_over = uint64_t{1} << 32;
+// Before anything is made in a frame. Its source may be too old, the write of a later one having been acknowledged and never
+// made; and what stands at home need not tell, for nobody reads it, or it belongs to the old source as well. So nothing that
+// is made has a version that could have been taken before its generation: `next`, the one that will hold the change. A
+// generation has room for 2^24 versions of a frame; one that sees more of any (hours may lie between two checkpoints) leaves
+// the highest to those behind it: `overrun`, in SystemState.
 inline constexpr unsigned versions_of_generation_bits = 24;
-void pass_over_versions(FrameIdentity&, Generation next, Version overrun);
-// Before anything is made in a frame. Its source may be too old though what stands at home belongs to it: nothing, or
-// what came out the same as before. So no version is taken that was before this generation.
 void begin_generation(FrameIdentity&, Generation next, Version& overrun);
 
 // Whole objects begin as zero. Neither function touches the bytes: the caller notes that the

@@ -38,11 +38,6 @@ std::expected<CacheSlot, Outcome> retired(Request& request, FrameNumber frame) {
   if (!slot) return std::unexpected(obstacle(slot.error()));
   const bool is_lost = has_contents && kernel.store.descriptor(*slot).flags & FrameDescriptor::flag_body_lost;
   if (const Outcome o = kernel.prepare_write(*slot, Need::reserve); o.is_obstacle()) return std::unexpected(o);
-  // Lost, or a page that nobody has read: nothing stalls any more.
-  FrameDescriptor& descriptor = kernel.store.descriptor(*slot);
-  if (descriptor.flags & FrameDescriptor::flag_body_absent) {
-    pass_over_versions(descriptor.identity, kernel.store.next_generation(), kernel.store.system().version_overrun);
-  }
   if (is_lost) kernel.retire_lost_frame(*slot, frame);
   else if (const Outcome o = kernel.retire_frame(*slot, frame); o.is_obstacle()) return std::unexpected(o);
   return *slot;

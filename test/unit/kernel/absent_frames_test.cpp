@@ -326,7 +326,8 @@ TEST_CASE("what a call is to change waits for room in the log, and is unchanged 
       if (i % 10 == 9) world.page_out({});
     }
     run_checked(world, 4);  // its own frames may be changed
-    for (const Capability& needed : {object, guest.pages[0], world.process(guest).capability_registers[page], world.process(guest).schedule}) {
+    for (const Capability& needed : {object, world.process(guest).space, guest.pages[0], world.process(guest).capability_registers[page],
+                                     world.process(guest).schedule}) {
       world.bytes(needed);
     }
     REQUIRE(world.use_up_room(world.kernel().store.find(object.object.frame())));

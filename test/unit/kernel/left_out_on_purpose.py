@@ -156,6 +156,7 @@ ON_PURPOSE = {
     ("kernel/table_pool.cpp", "comparison", "known_[i].newer = i + 1 >= size_ ? no_table : i + 1;"): NEVER_MORE,
     ("kernel/table_pool.cpp", "comparison", "if (key.level >= pte::levels - 1) table.root_identity = next_identity_++;"): NEVER_MORE,
     # --- disbelief.cpp
+    ("kernel/disbelief.cpp", "check", "if (activity.process.value == 0) return true;"): TIME,
     ("kernel/disbelief.cpp", "check",
      "if (const auto dirty = store.make_dirty(ref.slot(), Need::reserve); !dirty) return stall(ref, dirty.error().until);"):
         NOBODY_CURRENT,
@@ -254,6 +255,7 @@ ON_PURPOSE = {
     ("kernel/capabilities/process.cpp", "comparison",
      "if (index >= process_slot::schedule) request.kernel.scheduler.process_changed(process_of(request));"):
         "the priority is looked up again, and is the same",
+    ("kernel/capabilities/process.cpp", "operand", "if (bound.error().result != Result::void_capability) return bound;"): NO_ERROR,
     ("kernel/capabilities/process.cpp", "operand", "bound.ticket = kernel.store.system().next_ticket++;"): FIELD,
     ("kernel/capabilities/range.cpp", "operand", "if (!(header.allocated >> index)) return *slot;"): NOT_THERE,
     ("kernel/capabilities/range.cpp", "operand", "for (; done < count; ++done) {"): "bounds how long one call takes",

@@ -359,3 +359,27 @@ TEST_CASE("a process whose activity is lost is stopped and destroyed all the sam
   REQUIRE(owner.rescind(lost.process.object.frame()) == Result::ok);
   CHECK_FALSE(owner.world.is_alive(lost.process));
 }
+
+TEST_CASE("a run of frames is taken away, or gets another account, up to the first of which nothing is known; the answer says how many") {
+  constexpr uint64_t unknown = 3 * tags_per_frame, first = unknown - 2;
+  for (const uint64_t method : {method::range_rescind, method::range_set_account}) {
+    CAPTURE(method);
+    Owner owner;
+    owner.world.start();
+    std::vector<Capability> made;
+    for (uint64_t frame = first; frame <= unknown; ++frame) {
+      REQUIRE(owner.make({frame}, Kind::page) == Result::ok);
+      made.push_back(owner.has_bought());
+    }
+    owner.bring_home();
+    for (unsigned copy = 0; copy < 2; ++copy) owner.tag_copy({unknown}, copy)[100] ^= std::byte{1};
+    owner.world.cut_and_boot();
+    REQUIRE(owner.ask(call(range_register, {method, first, 3, 7})) == Result::ok);
+    CHECK(message_word(owner.world.process(owner.guest).registers, 1) == unknown - first);
+    CHECK(owner.ask(call(range_register, {method, unknown, 1, 7})) == Result::unreadable);
+    for (uint64_t frame = first; frame < unknown; ++frame) {
+      if (method == method::range_rescind) CHECK_FALSE(owner.world.is_alive(made[frame - first]));
+      else CHECK(owner.world.kernel().store.descriptor(*owner.world.kernel().store.obtain({frame})).identity.account.value == 7);
+    }
+  }
+}

@@ -47,7 +47,7 @@ void Checkpointer::resume(StoreParts& parts, Generation next) {
 
 // --- the cache's side ------------------------------------------------------------------------
 
-std::expected<void, Stall> Checkpointer::make_dirty(StoreParts& parts, CacheSlot slot, Need need) {
+Expected<void, Stall> Checkpointer::make_dirty(StoreParts& parts, CacheSlot slot, Need need) {
   FrameDescriptor& descriptor = parts.cache[slot];
   if (is_current(descriptor)) return {};
   if (is_unchanged(descriptor)) make_clean_again(parts, slot);

@@ -28,13 +28,12 @@
 // notes the number of the attempt, so that it is never used again.
 #pragma once
 
-#include <expected>
-
 #include "checkpoint/frozen_copies.hpp"
 #include "checkpoint/log_writer.hpp"
 #include "checkpoint/migration.hpp"
 #include "checkpoint/parts.hpp"
 #include "checkpoint/store_client.hpp"
+#include "objects/expected.hpp"
 
 namespace perdure {
 
@@ -54,7 +53,7 @@ class Checkpointer {
   bool is_current(const FrameDescriptor& descriptor) const {
     return descriptor.state == FrameState::dirty && descriptor.epoch == epoch_;
   }
-  std::expected<void, Stall> make_dirty(StoreParts&, CacheSlot, Need);
+  Expected<void, Stall> make_dirty(StoreParts&, CacheSlot, Need);
   // An operation made it dirty for its identity alone, and then stalled: nothing has changed (who
   // changes such a frame says become_all_zero). Clean again, so that its body can be fetched.
   static bool is_unchanged(const FrameDescriptor& descriptor) {

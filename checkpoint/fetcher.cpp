@@ -49,7 +49,7 @@ void Fetcher::open(CacheSlot slots) {
   slots_ = slots;
 }
 
-std::expected<CacheSlot, Absent> Fetcher::obtain(StoreParts& parts, FrameNumber number, Wanted wanted) {
+Expected<CacheSlot, Absent> Fetcher::obtain(StoreParts& parts, FrameNumber number, Wanted wanted) {
   if (number.value >= parts.geometry.frames) return std::unexpected(Absent{Absent::Why::out_of_range, {}});
   const CacheSlot known = parts.cache.lookup(number);
   if (known != no_slot) return resident(parts, known, wanted);
@@ -73,7 +73,7 @@ std::expected<CacheSlot, Absent> Fetcher::obtain(StoreParts& parts, FrameNumber 
 }
 
 // The frame has a slot: in whatever state that is.
-std::expected<CacheSlot, Absent> Fetcher::resident(StoreParts& parts, CacheSlot slot, Wanted wanted) {
+Expected<CacheSlot, Absent> Fetcher::resident(StoreParts& parts, CacheSlot slot, Wanted wanted) {
   FrameDescriptor& descriptor = parts.cache[slot];
   const uint64_t number = descriptor.number.value;
   const bool is_lost = descriptor.flags & body_lost;

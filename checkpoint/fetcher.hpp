@@ -17,10 +17,9 @@
 // the same for both, and goes on.
 #pragma once
 
-#include <expected>
-
 #include "checkpoint/parts.hpp"
 #include "checkpoint/store_client.hpp"
+#include "objects/expected.hpp"
 
 namespace perdure {
 
@@ -41,7 +40,7 @@ enum class Wanted : uint8_t {
 
 class Fetcher {
  public:
-  std::expected<CacheSlot, Absent> obtain(StoreParts&, FrameNumber, Wanted);
+  Expected<CacheSlot, Absent> obtain(StoreParts&, FrameNumber, Wanted);
   // A body_read_* or tag_read has ended.
   void body_ended(StoreParts&, const IoResult&);
   void tag_ended(StoreParts&, const IoResult&);
@@ -60,7 +59,7 @@ class Fetcher {
   static constexpr unsigned fetches_max = IoQueue::fetches_max;
   uint64_t sweep_steps(unsigned sweeps) const { return uint64_t{slots_} * sweeps; }
 
-  std::expected<CacheSlot, Absent> resident(StoreParts&, CacheSlot, Wanted);
+  Expected<CacheSlot, Absent> resident(StoreParts&, CacheSlot, Wanted);
   bool begin(StoreParts&, CacheSlot, Wanted);
   void from_log(StoreParts&, CacheSlot, const SummaryEntry&);
   void from_tag(StoreParts&, CacheSlot, const TagBuffer&);

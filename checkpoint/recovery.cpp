@@ -67,22 +67,22 @@ class GenerationReader {
       : disk_(disk), root_(root), header_(*reinterpret_cast<GenerationHeader*>(buffer)),
         block_(buffer + block_bytes), directory_(directory) {}
 
-  std::expected<void, OpenFailure> read() {
+  Expected<void, OpenFailure> read() {
     if (auto done = read_header(); !done) return done;
     for (const SummaryEntry& entry : std::span(header_.inline_entries, header_.inline_count)) {
       if (auto done = take(entry); !done) return done;
     }
     if (auto done = read_segments(header_.references, std::min<size_t>(header_.reference_count, header_references_max)); !done) return done;
     if (auto done = read_chain(); !done) return done;
-    return directory_.size() == header_.entry_count ? std::expected<void, OpenFailure>{}
+    return directory_.size() == header_.entry_count ? Expected<void, OpenFailure>{}
                                                     : damaged("a generation has lost entries");
   }
 
  private:
   // A block of the log, from the first of its places in which it verifies. Nothing: neither does.
   template <typename Block, typename Verify>
-  std::expected<void, OpenFailure> read_either(const uint64_t (&places)[metadata_copies], Block& block,
-                                               std::string_view what, Verify is_right) {
+  Expected<void, OpenFailure> read_either(const uint64_t (&places)[metadata_copies], Block& block,
+                                          std::string_view what, Verify is_right) {
     bool arrived = false, newer = false;
     for (unsigned copy = 0; copy < metadata_copies; ++copy) {
       const BlockIndex place = root_.geometry.log_block(places[copy]);
@@ -93,11 +93,11 @@ class GenerationReader {
       newer = newer || is_log_newer(block.generation, root_);
     }
     if (newer) return failure(OpenError::mixture, newer_than_root);
-    return arrived ? std::expected<void, OpenFailure>{damaged(what)}
+    return arrived ? Expected<void, OpenFailure>{damaged(what)}
                    : failure(OpenError::disk_failed, "the log cannot be read");
   }
 
-  std::expected<void, OpenFailure> read_header() {
+  Expected<void, OpenFailure> read_header() {
     const auto is_right = [this](unsigned copy) {
       return header_.checksum == root_.header_checksums[copy] && header_.magic == GenerationHeader::magic_value &&
              header_.generation == root_.newest_generation;
@@ -114,7 +114,7 @@ class GenerationReader {
     return {};
   }
 
-  std::expected<void, OpenFailure> read_chain() {
+  Expected<void, OpenFailure> read_chain() {
     // Read into a place of its own on the stack: summaries use block_.
     alignas(sector_bytes) HeaderChainBlock chain;
     size_t done = header_references_max;
@@ -132,7 +132,7 @@ class GenerationReader {
     return {};
   }
 
-  std::expected<void, OpenFailure> read_segments(const SegmentReference* references, size_t count) {
+  Expected<void, OpenFailure> read_segments(const SegmentReference* references, size_t count) {
     for (const SegmentReference& reference : std::span(references, count)) {
       if (reference.segment >= root_.geometry.log_segments ||
           reference.summary_blocks > root_.geometry.segment_blocks / metadata_copies) {
@@ -145,7 +145,7 @@ class GenerationReader {
     return {};
   }
 
-  std::expected<void, OpenFailure> read_summary(const SegmentReference& reference, uint32_t index) {
+  Expected<void, OpenFailure> read_summary(const SegmentReference& reference, uint32_t index) {
     auto& summary = *reinterpret_cast<SummaryBlock*>(block_);
     const auto is_right = [&](unsigned) {
       return summary.magic == SummaryBlock::magic_value && summary.generation == header_.generation &&
@@ -161,7 +161,7 @@ class GenerationReader {
     return {};
   }
 
-  std::expected<void, OpenFailure> take(const SummaryEntry& entry) {
+  Expected<void, OpenFailure> take(const SummaryEntry& entry) {
     if (entry.number.value >= root_.geometry.frames || entry.place >= root_.geometry.log_blocks() ||
         !is_valid_kind(static_cast<uint8_t>(entry.kind)) || entry.source.value >= version_source_max) {
       return damaged("a summary entry makes no sense");
@@ -252,7 +252,7 @@ bool may_hold_root(Disk& disk, std::byte* buffer) {
   return survey.magic_seen || !survey.any_read;
 }
 
-std::expected<FoundRoot, OpenFailure> read_roots(Disk& disk, StoreClient* client, std::byte* buffer) {
+Expected<FoundRoot, OpenFailure> read_roots(Disk& disk, StoreClient* client, std::byte* buffer) {
   if (is_too_short(disk)) return failure(OpenError::not_an_image, "the disk is too short to hold a store");
   const RootSurvey survey = survey_roots(disk, client, buffer);
   if (!survey.any_valid) {
@@ -273,8 +273,8 @@ std::expected<FoundRoot, OpenFailure> read_roots(Disk& disk, StoreClient* client
   return survey.newest;
 }
 
-std::expected<void, OpenFailure> read_generation(Disk& disk, StoreClient* client, const Root& root,
-                                                 std::byte* buffer, Directory& directory) {
+Expected<void, OpenFailure> read_generation(Disk& disk, StoreClient* client, const Root& root,
+                                            std::byte* buffer, Directory& directory) {
   if (root.log_need == LogNeed::nothing) return {};
   const auto read = GenerationReader(WaitingDisk(disk, client), root, buffer, directory).read();
   const bool may_be_written_over = root.log_need == LogNeed::tags;

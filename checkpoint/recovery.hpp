@@ -8,7 +8,6 @@
 #pragma once
 
 #include <cstdint>
-#include <expected>
 #include <span>
 
 #include "checkpoint/directory.hpp"
@@ -16,6 +15,7 @@
 #include "checkpoint/disk_health.hpp"
 #include "checkpoint/layout.hpp"
 #include "checkpoint/store_client.hpp"
+#include "objects/expected.hpp"
 
 namespace perdure {
 
@@ -54,10 +54,10 @@ struct FoundRoot {
 bool may_hold_root(Disk&, std::byte* buffer);
 
 // The newest valid root. `buffer`: one block.
-std::expected<FoundRoot, OpenFailure> read_roots(Disk&, StoreClient*, std::byte* buffer);
+Expected<FoundRoot, OpenFailure> read_roots(Disk&, StoreClient*, std::byte* buffer);
 
 // Fills the directory with what the root's generation holds in the log, if the log is still needed
 // (LogNeed). Empty if it is not, or was written over since. `buffer`: two blocks.
-std::expected<void, OpenFailure> read_generation(Disk&, StoreClient*, const Root&, std::byte* buffer, Directory&);
+Expected<void, OpenFailure> read_generation(Disk&, StoreClient*, const Root&, std::byte* buffer, Directory&);
 
 }  // namespace perdure

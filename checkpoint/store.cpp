@@ -14,7 +14,7 @@ void Store::clear(CacheSlot slot) {
   parts_.cache[slot].flags &= static_cast<uint8_t>(~FrameDescriptor::flag_all_zero);
 }
 
-std::expected<CacheSlot, Absent> Store::obtain(FrameNumber number, CacheSlot hint, Wanted wanted) {
+Expected<CacheSlot, Absent> Store::obtain(FrameNumber number, CacheSlot hint, Wanted wanted) {
   if (const CacheSlot slot = find(number, hint); slot != no_slot) {
     FrameDescriptor& descriptor = parts_.cache[slot];
     descriptor.flags &= static_cast<uint8_t>(~FrameDescriptor::flag_awaited);
@@ -26,11 +26,11 @@ std::expected<CacheSlot, Absent> Store::obtain(FrameNumber number, CacheSlot hin
   return fetcher_.obtain(parts_, number, wanted);
 }
 
-std::expected<CacheSlot, Absent> Store::obtain_identity(FrameNumber number) {
+Expected<CacheSlot, Absent> Store::obtain_identity(FrameNumber number) {
   return fetcher_.obtain(parts_, number, Wanted::identity);
 }
 
-std::expected<CacheSlot, Absent> Store::obtain_what_is_left(FrameNumber number) {
+Expected<CacheSlot, Absent> Store::obtain_what_is_left(FrameNumber number) {
   return obtain(number, no_slot, Wanted::what_is_left);
 }
 
@@ -38,7 +38,7 @@ void Store::let_stay(CacheSlot slot) {
   parts_.cache[slot].flags &= static_cast<uint8_t>(~(FrameDescriptor::flag_leaving | FrameDescriptor::flag_body_lost));
 }
 
-std::expected<void, Stall> Store::make_dirty(CacheSlot slot, Need need) {
+Expected<void, Stall> Store::make_dirty(CacheSlot slot, Need need) {
   return checkpointer_.make_dirty(parts_, slot, need);
 }
 

@@ -10,7 +10,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <expected>
 #include <optional>
 #include <span>
 
@@ -26,6 +25,7 @@
 #include "checkpoint/system_state.hpp"
 #include "checkpoint/wait.hpp"
 #include "objects/abi.hpp"
+#include "objects/expected.hpp"
 
 namespace perdure {
 
@@ -38,8 +38,8 @@ class Store {
   // Recovery, the only way to start. Polls the disk until done, and writes this boot's own root
   // (boots, boot epoch, clean mark erased). `memory` is all that the store may ever use: it is
   // divided once, here; frames are 4096-aligned. Nothing is written if it fails.
-  std::expected<void, OpenFailure> open(Disk&, std::span<std::byte> memory, StoreClient&,
-                                        const StoreSettings&, uint64_t wall_seconds);
+  Expected<void, OpenFailure> open(Disk&, std::span<std::byte> memory, StoreClient&,
+                                   const StoreSettings&, uint64_t wall_seconds);
 
   // --- the cache -------------------------------------------------------------------------
   uint32_t epoch() const { return checkpointer_.epoch(); }  // of the next checkpoint; never 0
@@ -62,16 +62,16 @@ class Store {
   // In whatever state, or no_slot.
   CacheSlot slot_of(FrameNumber number) const { return parts_.cache.lookup(number); }
   // The same as find, or starts the fetch and stalls. A stalled caller is woken on the frame's channel.
-  std::expected<CacheSlot, Absent> obtain(FrameNumber number, CacheSlot hint = no_slot) {
+  Expected<CacheSlot, Absent> obtain(FrameNumber number, CacheSlot hint = no_slot) {
     return obtain(number, hint, Wanted::contents);
   }
   // Only the identity is needed, because the frame is about to be made anew: the body may be
   // absent (flag_body_absent). Who then changes the identity says become_all_zero in the same
   // operation; after make_dirty alone (the operation stalled) the frame is what it was.
-  std::expected<CacheSlot, Absent> obtain_identity(FrameNumber);
+  Expected<CacheSlot, Absent> obtain_identity(FrameNumber);
   // Its contents, or, if the disk does not give them, the identity alone (flag_body_lost). What was written there is
   // gone, but no version of it can come again.
-  std::expected<CacheSlot, Absent> obtain_what_is_left(FrameNumber);
+  Expected<CacheSlot, Absent> obtain_what_is_left(FrameNumber);
   // No generation has ever held it: there is nothing to read.
   bool is_never_used(FrameNumber number) const { return perdure::is_never_used(parts_, number); }
   // After either of the two: it is not made anew. Who asks for its contents, or what is left, makes it be read again.
@@ -81,7 +81,7 @@ class Store {
   bool is_current(CacheSlot slot) const { return is_current(parts_.cache[slot]); }
   bool is_current(const FrameDescriptor& descriptor) const { return checkpointer_.is_current(descriptor); }
   // Makes it so: reserves log space, copies a frozen frame out. Idempotent within an epoch.
-  std::expected<void, Stall> make_dirty(CacheSlot, Need = Need::ordinary);
+  Expected<void, Stall> make_dirty(CacheSlot, Need = Need::ordinary);
   // After make_whole, rescind, or before format_row, on a current frame: the body reads as zero.
   void become_all_zero(CacheSlot);
 
@@ -133,7 +133,7 @@ class Store {
   size_t generations(std::span<GenerationStatus>) const;  // newest first; how many were written
 
  private:
-  std::expected<CacheSlot, Absent> obtain(FrameNumber, CacheSlot hint, Wanted);
+  Expected<CacheSlot, Absent> obtain(FrameNumber, CacheSlot hint, Wanted);
   bool is_usable(CacheSlot slot, FrameNumber number) const {
     const FrameDescriptor& descriptor = parts_.cache[slot];
     return descriptor.number == number &&

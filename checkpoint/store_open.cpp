@@ -128,9 +128,9 @@ Root boot_root(const Root& found, const StoreSettings& settings) {
 
 }  // namespace
 
-std::expected<void, OpenFailure> Store::open(Disk& disk, std::span<std::byte> memory,
-                                             StoreClient& client, const StoreSettings& settings,
-                                             uint64_t) {
+Expected<void, OpenFailure> Store::open(Disk& disk, std::span<std::byte> memory,
+                                        StoreClient& client, const StoreSettings& settings,
+                                        uint64_t) {
   const auto too_small = std::unexpected(
       OpenFailure{OpenError::too_small_memory, "the memory is too small for this image"});
   Carver first(memory);

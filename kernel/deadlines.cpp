@@ -36,31 +36,19 @@ bool may_never_end(WaitChannel::Reason reason) {
 
 }  // namespace
 
-uint64_t Kernel::machine_time_ns() const {
-  return boot_machine_time_ns_ + (machine::now_ns() - boot_now_ns_);
-}
-
-// Time since boot, as timers count it. It has not passed yet.
-uint64_t Kernel::boot_time_of(uint64_t machine_time_ns) const {
-  const uint64_t ahead = machine_time_ns - boot_machine_time_ns_;
-  return ahead > ~uint64_t{0} - boot_now_ns_ ? ~uint64_t{0} : boot_now_ns_ + ahead;
-}
-
-bool Kernel::has_passed(uint64_t deadline_ns) const { return machine_time_ns() >= deadline_ns; }
-
 // Of a system call that has stalled: its own deadline, and what it waits for if that is a time.
 void Kernel::arm_for_stall(ActivityRef stalled, uint64_t deadline_ns, uint64_t wake_at_ns) {
   uint64_t at_ns = ~uint64_t{0};
   if (deadline_ns != 0) at_ns = deadline_ns;
   if (wake_at_ns != 0) at_ns = std::min(at_ns, wake_at_ns);
   if (at_ns == ~uint64_t{0}) timers.disarm(stalled);
-  else timers.arm(stalled, boot_time_of(at_ns));
+  else timers.arm(stalled, time.clock_at(at_ns));
 }
 
 // A call with a deadline has been accepted.
-void Kernel::await_deadline(Commit, ActivityRef activity, uint64_t deadline_ns) {
+void Kernel::await_deadline(const Commit&, ActivityRef activity, uint64_t deadline_ns) {
   scheduler.at(activity).awaits_deadline = 1;
-  timers.arm(activity, boot_time_of(deadline_ns));
+  timers.arm(activity, time.clock_at(deadline_ns));
 }
 
 // It is answered, stopped, or gone: nobody waits any more.
@@ -84,9 +72,8 @@ void Kernel::strike_timers() {
 void Kernel::look_at_deadline(ActivityRef ref, CacheSlot slot) {
   Process& process = process_at(slot);
   const uint64_t deadline_ns = process.registers.r15;
-  committed_ = false;
   scheduler.forget_wake(ref);
-  if (!has_passed(deadline_ns)) return timers.arm(ref, boot_time_of(deadline_ns));
+  if (!time.has_passed(deadline_ns)) return timers.arm(ref, time.clock_at(deadline_ns));
   const auto activity = prepare_activity(process);
   const Outcome outcome = activity ? prepare_write(slot, Need::reserve) : activity.error();
   // Nothing is refused: is_to_run has looked at it.
@@ -98,12 +85,12 @@ void Kernel::look_at_deadline(ActivityRef ref, CacheSlot slot) {
 
 // A process that waits for an answer gets this one from the kernel, and runs; its resume capability
 // is void.
-void Kernel::end_call(Commit committed, Process& process, ActivityRef activity, Result result) {
-  answer_refusal(process, result);
+void Kernel::end_call(const Commit& committed, Process& process, ActivityRef activity, Result result) {
+  answer_refusal(committed, process, result);
   set_running(committed, process, activity);
 }
 
-std::expected<bool, Outcome> Kernel::interrupt_process(CacheSlot slot, Process& process) {
+Expected<bool, Outcome> Kernel::interrupt_process(CacheSlot slot, Process& process) {
   ProcessControl& control = process.control;
   const bool is_unanswered = control.state == ProcessState::waiting && control.fault == FaultCode::none;
   if (!is_unanswered && control.state != ProcessState::running) return false;
@@ -119,10 +106,9 @@ std::expected<bool, Outcome> Kernel::interrupt_process(CacheSlot slot, Process& 
     scheduler.remove(*activity);
     forget_place(scheduler.at(*activity));
     process.registers.rip += system_call_instruction_bytes;
-    answer_refusal(process, Result::interrupted);
+    answer_refusal(committed, process, Result::interrupted);
   }
   make_ready(committed, slot, *activity);
-  next_step();
   return true;
 }
 

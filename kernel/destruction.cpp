@@ -25,6 +25,7 @@ Outcome Kernel::answer_all(Capability* capabilities, size_t count) {
   for (size_t i = 0; i < count; ++i) {
     if (capabilities[i].type != CapabilityType::resume) continue;
     if (const Outcome o = answer_caller(capabilities[i], Result::destroyed); o.is_obstacle()) return o;
+    const Commit committed = commit();
     capabilities[i] = {};
     machine::let_interrupts_in();
   }
@@ -44,12 +45,12 @@ Outcome Kernel::retire_process(CacheSlot slot) {
   if (const Outcome o = stop_process(slot, process); o.is_obstacle()) return o;
   if (!process.control.activity.is_void()) {
     const auto activity = prepare_activity(process);
+    if (!activity && activity.error().what == Outcome::What::stalled) return activity.error();
+    const Commit committed = commit();
     if (activity) {
       Activity& bound = scheduler.at(*activity);
       bound.process = {};
       bound.process_version = {};
-    } else if (activity.error().what == Outcome::What::stalled) {
-      return activity.error();
     }
     process.control.activity = {};
   }
@@ -68,11 +69,13 @@ Outcome Kernel::retire_activity(ActivityRef ref) {
     if (is_bound(process, ref)) {
       if (const Outcome o = stop_process(found->slot, process); o.is_obstacle()) return o;
       if (const Outcome o = prepare_write(found->slot, Need::reserve); o.is_obstacle()) return o;
+      const Commit committed = commit();
       process.control.activity = {};
     }
   } else if (found.error().what == Outcome::What::stalled) {
     return found.error();
   }
+  const Commit committed = commit();
   forget_deadline(ref);
   scheduler.remove(ref);
   forget_place(activity);
@@ -97,7 +100,7 @@ Outcome Kernel::retire_activity_row(CacheSlot slot) {
   if (own.slot() == slot) {
     if (const Outcome o = retire_activity(own); o.is_obstacle()) return o;
   }
-  unlink_activity_row(slot, *neighbours);
+  unlink_activity_row(commit(), slot, *neighbours);
   return Outcome::prepared();
 }
 

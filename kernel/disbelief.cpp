@@ -37,15 +37,15 @@ void Kernel::put_to_rest(ActivityRef ref) {
   activity.runnable = activity.awaits_deadline = 0;
   Capability bound = process_of(activity);
   const uint64_t frame = bound.object.frame().value;
-  if (look_up(store, bound)) return warning("a process makes no sense and does not run; its frame is", frame);
+  if (look_up(store, bound)) return announcements.warn("a process makes no sense and does not run; its frame is", frame);
   activity.process = {};
   activity.process_version = {};
-  warning("a process that was to run is gone; its frame was", frame);
+  announcements.warn("a process that was to run is gone; its frame was", frame);
 }
 
 // Of one whose process the disk had lost when it was taken away nothing told; nor of one that could not be read when its
 // process was stopped. If it has yet a turn, that puts it to rest; else this is where it shows.
-std::expected<bool, Outcome> Kernel::is_unbound(ActivityRef ref) {
+Expected<bool, Outcome> Kernel::is_unbound(ActivityRef ref) {
   const Activity& activity = scheduler.at(ref);
   if (activity.process.value == 0) return true;
   Capability bound = process_of(activity);

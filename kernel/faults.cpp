@@ -42,7 +42,6 @@ void note_refusal(ProcessControl& control, uint64_t address) {
 
 void Kernel::page_fault(const Trap& trap) {
   Process& process = current();
-  committed_ = false;
   if (trap.address >= user_address_end) {
     tell_keeper({.code = FaultCode::protection}, trap.address, trap.write, trap.execute);
     return;
@@ -75,7 +74,6 @@ void Kernel::enter_translation(Process& process, const Trap& trap, const PageRea
 }
 
 void Kernel::exception(const Trap& trap) {
-  committed_ = false;
   if (is_trap(trap.vector)) current().control.untold_trap = trap.vector;
   const FaultCode code = fault_of_vector(trap.vector);
   tell_keeper({.code = code}, code == FaultCode::other_exception ? trap.vector : trap.error_code, false,

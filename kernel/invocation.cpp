@@ -55,7 +55,7 @@ Outcome Kernel::invoke(Process& caller) {
   const Invocation kind = invocation_kind(registers);
   if (registers.r15 != 0) [[unlikely]] {
     if (kind != Invocation::call) return Outcome::refuse(Result::unsupported);
-    if (has_passed(registers.r15)) return Outcome::refuse(Result::timed_out);
+    if (time.has_passed(registers.r15)) return Outcome::refuse(Result::timed_out);
   }
   if (kind == Invocation::reply_and_wait) return reply_and_wait(caller);
 
@@ -124,7 +124,7 @@ void Request::take_moved_once() {
   take_moved(caller);
 }
 
-Outcome Request::answer(Commit, uint64_t w1, uint64_t w2, uint64_t w3, uint64_t w4, uint64_t w5,
+Outcome Request::answer(const Commit&, uint64_t w1, uint64_t w2, uint64_t w3, uint64_t w4, uint64_t w5,
                         uint32_t byte_count) {
   if (!kernel.is_current(caller)) return Outcome::done();  // it destroyed or stopped itself
   Registers& registers = caller.registers;
@@ -143,7 +143,7 @@ Outcome Request::answer(Commit, uint64_t w1, uint64_t w2, uint64_t w3, uint64_t 
   return Outcome::done();
 }
 
-void Request::answer_capability(Commit, unsigned i, const Capability& answer) {
+void Request::answer_capability(const Commit&, unsigned i, const Capability& answer) {
   if (!kernel.is_current(caller) || kind == Invocation::send) return;
   take_moved_once();
   const unsigned number = receiving_register(caller.registers, i);
@@ -152,7 +152,7 @@ void Request::answer_capability(Commit, unsigned i, const Capability& answer) {
 }
 
 // What a refused caller is told. Its registers are not well-formed if that is the reason.
-void Kernel::answer_refusal(Process& caller, Result result) {
+void Kernel::answer_refusal(const Commit&, Process& caller, Result result) {
   Registers& registers = caller.registers;
   const Invocation kind = invocation_kind(registers);
   const bool is_call = kind == Invocation::call;
@@ -169,7 +169,6 @@ void Kernel::answer_refusal(Process& caller, Result result) {
 void Kernel::system_call() {
   Process& caller = current();
   const ActivityRef activity = current_activity_;
-  committed_ = false;
   attempt_is_call_ = true;
   trace.add(TraceEntry::Event::invocation, store.descriptor(current_slot_).number.value,
             caller.registers.rax, caller.registers.rdi);
@@ -196,7 +195,7 @@ void Kernel::settle(const Outcome& outcome) {
       return;
     case Outcome::What::refused:
       forget_place(*current_line_);
-      answer_refusal(current(), outcome.result);
+      answer_refusal(commit(), current(), outcome.result);
       return;
     case Outcome::What::stalled:
       current().registers.rip -= system_call_instruction_bytes;

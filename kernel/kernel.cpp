@@ -9,23 +9,8 @@ namespace perdure {
 namespace {
 
 constexpr uint64_t tick_ns = 2'000'000;
-constexpr char interrupt_character = 3;  // ^C
 // A check of the whole state takes milliseconds.
 constexpr uint64_t ticks_per_check = 128;
-void say_with_number(std::string_view before, uint64_t number, std::string_view behind) {
-  char digits[20];
-  size_t first = sizeof(digits);
-  do {
-    digits[--first] = static_cast<char>('0' + number % 10);
-    number /= 10;
-  } while (number != 0);
-  machine::console_write(before);
-  machine::console_write(" ");
-  machine::console_write({digits + first, sizeof(digits) - first});
-  if (behind.front() != '\n') machine::console_write(" ");
-  machine::console_write(behind);
-}
-
 // Steps of the checkpointer at one timer tick or disk completion while programs run.
 constexpr unsigned steps_per_housekeeping = 32;
 
@@ -38,9 +23,8 @@ void Kernel::start(const KernelOptions& chosen, std::span<std::byte> table_memor
   SystemStatus status;
   store.fill_status(status);
   boot_epoch = status.boot_epoch;
-  committed_epoch_ = store.epoch() - 1;
-  boot_now_ns_ = machine::now_ns();
-  boot_machine_time_ns_ = store.system().machine_time_ns;
+  time.start(store.system().machine_time_ns);
+  checkpoints.start(options.verdict == 0 ? machine::exit_code_orderly : options.verdict);
   scheduler.start(store);
   timers.start(store);
   assert_that(tables.start(table_memory, store), "the pool of page tables is large enough");
@@ -58,10 +42,10 @@ void Kernel::leave_stopped(FrameNumber frame) {
     const auto slot = obtain_at_start(frame);
     if (!slot || store.descriptor(*slot).identity.kind != Kind::process) break;
     const Outcome stopped = stop_process(*slot, process_at(*slot));
-    if (!stopped.is_obstacle()) return say_with_number("perdure: left stopped: the process in frame", frame.value, "\n");
+    if (!stopped.is_obstacle()) return announcements.tell_at_start("left stopped: the process in frame", frame.value);
     await_disk();
   }
-  say_with_number("perdure: no process can be left stopped in frame", frame.value, "\n");
+  announcements.tell_at_start("no process can be left stopped in frame", frame.value);
 }
 
 void Kernel::entered(const Trap& trap) {
@@ -154,14 +138,14 @@ void Kernel::stall_unchosen(ActivityRef ref, const Failure& failure) {
   if (failure.why == Failure::Why::stall) return stall(ref, failure.stall.until);
   if (failure.why == Failure::Why::void_capability) return put_to_rest(ref);
   const uint64_t frame = scheduler.at(ref).process.frame().value;
-  warning("a process cannot be read and does not run; its frame is", frame);
+  announcements.warn("a process cannot be read and does not run; its frame is", frame);
   no_longer_awaited(scheduler.at(ref));
   stall(ref, WaitChannel::of(WaitChannel::Reason::frame_unread));
 }
 
 // Finds the process of an activity, and looks at its schedule. A process without a schedule, or with
 // one that cannot be read, runs at the lowest priority.
-std::expected<CacheSlot, Failure> Kernel::prepare_to_run(ActivityRef ref) {
+Expected<CacheSlot, Failure> Kernel::prepare_to_run(ActivityRef ref) {
   const Activity& activity = scheduler.at(ref);
   Capability bound = process_of(activity);
   const auto found = look_up(store, bound);
@@ -256,7 +240,7 @@ bool Kernel::ready_to_resume() {
     }
     pending.add(machine::take_pending());  // a tick among them does not wait for the next one
   }
-  if (pending.console) read_console();
+  if (pending.console) console.read_device();
   if (pending.timer) {
     strike_timers();
     scheduler.wake_some_for_store();
@@ -265,7 +249,7 @@ bool Kernel::ready_to_resume() {
   }
   if (is_store_looked_after) {
     maybe_declare();
-    maybe_power();
+    checkpoints.maybe_power();
   }
   if (options.chaos_seed != 0) [[unlikely]] make_chaos();
   if (options.check && pending.timer && ++ticks_ % ticks_per_check == 0) [[unlikely]] check_if_asked();
@@ -298,138 +282,20 @@ void Kernel::tick() {
   scheduler.make_ready(activity);
 }
 
-void Kernel::read_console() {
-  while (console_count_ < console_ring_bytes) {
-    const auto character = machine::console_read();
-    if (!character) break;
-    console_ring_[(console_head_ + console_count_++) % console_ring_bytes] = *character;
-  }
-  if (console_count_ > 0) scheduler.wake_all(WaitChannel::of(WaitChannel::Reason::console_input));
-}
-
-void Kernel::console_was_written() {
-  ++console_writes_;
-  scheduler.wake_all(WaitChannel::of(WaitChannel::Reason::console_input));
-}
-
-std::optional<char> Kernel::take_console_input() {
-  if (console_count_ == 0) read_console();
-  if (console_count_ == 0) return std::nullopt;
-  const char character = console_ring_[console_head_];
-  console_head_ = (console_head_ + 1) % console_ring_bytes;
-  --console_count_;
-  return character;
-}
-
-bool Kernel::has_console_interrupt() const {
-  for (size_t i = 0; i < console_count_; ++i) {
-    if (console_ring_[(console_head_ + i) % console_ring_bytes] == interrupt_character) return true;
-  }
-  return false;
-}
-
-bool Kernel::take_console_interrupt() {
-  if (!has_console_interrupt()) return false;
-  while (take_console_input() != interrupt_character) {
-  }
-  return true;
-}
-
-// The snapshot: the only moment when nothing runs. No loop over frames, tables, capabilities or
-// processes: the epoch moves, and the next write finds its frame frozen.
+// The snapshot: nothing runs, and what the processor has of a process goes to its frame.
 void Kernel::maybe_declare() {
   const uint64_t begin = machine::now_ns();
-  if (power_ != Power::on && committed_epoch_ >= power_epoch_) return;
-  if (!(checkpoint_requested_ || store.due(begin)) || !store.can_declare()) return;
-  if (!store.anything_dirty()) return;
+  if (!checkpoints.may_declare(begin)) return;
   release_fpu();
   if (options.check) [[unlikely]] check_if_asked();
-  SystemState& system = store.system();
-  system.machine_time_ns = machine_time_ns();
-  system.wall_seconds = machine::wall_clock_seconds();
-  declared_epoch_ = store.epoch();
-  const Generation generation = store.declare(begin, system.wall_seconds);
-  checkpoint_requested_ = false;
-  trace.add(TraceEntry::Event::declare, 0, generation.value, store.epoch());
-  last_pause_ns_ = machine::now_ns() - begin;
-}
-
-void Kernel::committed(Generation generation, bool failed) {
-  trace.add(TraceEntry::Event::committed, 0, generation.value, failed);
-  if (failed) {
-    warning("a checkpoint could not be written; the machine runs on, and nothing is safe since checkpoint",
-            store.committed_generation().value);
-    has_told_failure_ = checkpoint_requested_ = true;
-    return;
-  }
-  if (has_told_failure_) say_with_number("\nperdure: checkpoints are written again:", generation.value, "\n");
-  has_told_failure_ = false;
-  while (committed_epoch_ < declared_epoch_) {
-    scheduler.wake_all(WaitChannel::of(WaitChannel::Reason::commit, ++committed_epoch_));
-  }
-}
-
-// The intent to power off is volatile: a restart forgets it. From the first write of the clean mark on
-// nobody runs any more: nothing comes after it. The machine sleeps between the disk's interrupts.
-void Kernel::maybe_power() {
-  if (power_ == Power::on || committed_epoch_ < power_epoch_ || !store.can_declare()) return;
-  store.start_clean_mark();
-  while (!store.clean_mark_ended()) {
-    machine::take_pending();  // else there would be no sleep
-    if (store.poll(machine::now_ns())) machine::let_interrupts_in();
-    else machine::idle();
-  }
-  if (!*store.clean_mark_ended()) {
-    machine::console_write("\nperdure: WARNING: the clean mark could not be written\n");
-  }
-  cut_power(power_);
-}
-
-void Kernel::cut_power(Power power) {
-  if (power == Power::reboot) machine::reset();
-  machine::power_off(options.verdict == 0 ? exit_code_orderly : options.verdict);
+  checkpoints.declare(begin, time);
 }
 
 void Kernel::fill_status(SystemStatus& status) const {
   store.fill_status(status);
-  status.image_age_ns = machine_time_ns();
-  status.uptime_ns = machine::now_ns() - boot_now_ns_;
-  status.last_pause_ns = last_pause_ns_;
-}
-
-void Kernel::warning(std::string_view what, uint64_t number) {
-  const auto left_out = complaints_.may_say(what, machine::now_ns());
-  if (!left_out) return;
-  machine::console_write("\nperdure: WARNING: ");
-  say_with_number(what, number, "\n");
-  if (*left_out > 0) say_with_number("perdure: the same was not told", *left_out, "more times since it last was\n");
-  console_was_written();
-}
-
-void Kernel::disk_is_ill(DiskRequest::Operation operation) {
-  const bool is_read = operation == DiskRequest::Operation::read;
-  machine::console_write(is_read ? "\nperdure: WARNING: the disk gives nothing; who needs it waits\n"
-                                 : "\nperdure: WARNING: the disk takes nothing; nothing new is safe until it does\n");
-  console_was_written();
-}
-
-void Kernel::disk_is_well(DiskRequest::Operation operation, uint64_t after_ns) {
-  const bool is_read = operation == DiskRequest::Operation::read;
-  say_with_number(is_read ? "\nperdure: the disk gives again, after" : "\nperdure: the disk takes again, after",
-                  after_ns / 1'000'000'000, "seconds\n");
-  console_was_written();
-}
-
-void Kernel::cannot_go_on(std::string_view why) {
-  machine::console_write("\nperdure: ");
-  machine::console_write(why);
-  machine::console_write("; this machine stops, and writes nothing\n");
-  machine::power_off(exit_code_refused);
-}
-
-void Kernel::bug(std::string_view what, FrameNumber frame) {
-  trace.add(TraceEntry::Event::destroy, frame.value, ~uint64_t{0});
-  kernel_bug(what, 0);
+  status.image_age_ns = time.now_ns();
+  status.uptime_ns = time.uptime_ns();
+  status.last_pause_ns = checkpoints.last_pause_ns();
 }
 
 // --- chaos: everything that is a cache may be dropped at any instant (P6) ------------------------------

@@ -27,22 +27,26 @@
 #pragma once
 
 #include <cstdint>
-#include <expected>
 #include <optional>
 #include <span>
 
 #include "checkpoint/store.hpp"
+#include "kernel/announcements.hpp"
 #include "kernel/assertion.hpp"
-#include "kernel/complaints.hpp"
+#include "kernel/checkpoints.hpp"
+#include "kernel/console.hpp"
 #include "kernel/lookup.hpp"
 #include "kernel/machine.hpp"
+#include "kernel/machine_time.hpp"
 #include "kernel/outcome.hpp"
 #include "kernel/page_tables.hpp"
 #include "kernel/request.hpp"
 #include "kernel/scheduler.hpp"
 #include "kernel/space_walk.hpp"
+#include "kernel/store_events.hpp"
 #include "kernel/timers.hpp"
 #include "kernel/trace.hpp"
+#include "objects/expected.hpp"
 
 namespace perdure {
 
@@ -64,11 +68,6 @@ struct KernelOptions {
 // The most frames that one operation looks at: two buffers of 64 KiB that begin in mid-page, the nodes
 // of two walks, two processes, their activities, endpoint, wrappers. They have to be in memory together.
 inline constexpr CacheSlot frames_of_one_operation = 2 * (Pieces::count_max + walk_depth_max) + 16;
-
-// Handed to machine::power_off, which scripts turn into exit statuses.
-inline constexpr int exit_code_orderly = 0x10;
-inline constexpr int exit_code_bug = 0x11;
-inline constexpr int exit_code_refused = 0x12;
 
 // What one message carries, wherever it comes from: registers, or a fault.
 struct Outgoing {
@@ -101,7 +100,7 @@ inline void set_state(ProcessControl& control, ProcessState state) {
 // Copies as many bytes as both have.
 void copy_pieces(const Pieces& from, const Pieces& to);
 
-class Kernel final : public StoreClient {
+class Kernel {
  public:
   // Finds what ran and makes it ready. The store is open.
   void start(const KernelOptions&, std::span<std::byte> table_memory);
@@ -122,11 +121,16 @@ class Kernel final : public StoreClient {
   Scheduler scheduler;
   Timers timers;
   Trace trace;
+  MachineTime time;
+  Console console{scheduler};
+  Announcements announcements{console};
+  Checkpoints checkpoints{store, scheduler, announcements, trace};
+  StoreEvents store_events{scheduler, tables, checkpoints, announcements, trace};
   KernelOptions options;
   uint64_t boot_epoch = 0;
 
   // --- prepare (may stall or refuse; changes nothing) --------------------------------------
-  std::expected<Lookup, Outcome> find(Capability&);  // refuses void and unreadable
+  Expected<Lookup, Outcome> find(Capability&);  // refuses void and unreadable
   Outcome prepare_write(CacheSlot, Need = Need::ordinary);
   // It names this process, which is in memory.
   bool is_activity_of(const Activity& activity, const Process& process) {
@@ -135,32 +139,30 @@ class Kernel final : public StoreClient {
     return activity.process == ObjectId::of(frame.number) && activity.process_version == frame.identity.source;
   }
   // It can be bound to a process.
-  std::expected<bool, Outcome> is_unbound(ActivityRef);
+  Expected<bool, Outcome> is_unbound(ActivityRef);
   // The activity of a process that is about to change its state, its row writable.
-  std::expected<ActivityRef, Outcome> prepare_activity(Process&);
+  Expected<ActivityRef, Outcome> prepare_activity(Process&);
   // Bytes that the caller sends: walks its memory, faults the caller.
-  std::expected<Pieces, Outcome> prepare_source(Process& caller, uint64_t address, uint32_t length);
+  Expected<Pieces, Outcome> prepare_source(Process& caller, uint64_t address, uint32_t length);
   // Room in the caller's own receive buffer, at most `length` bytes: faults the caller.
-  std::expected<Pieces, Outcome> prepare_own_buffer(Process& caller, uint32_t length);
+  Expected<Pieces, Outcome> prepare_own_buffer(Process& caller, uint32_t length);
   // All of the caller's receive buffer can be written: else faults the caller.
   Outcome probe_own_buffer(Process& caller);
   // Room in another process's buffer: what is not there is left out (the message is truncated);
   // only the disk can stall it.
-  std::expected<Pieces, Outcome> prepare_other_buffer(Process&, uint32_t length);
+  Expected<Pieces, Outcome> prepare_other_buffer(Process&, uint32_t length);
 
   // --- commit --------------------------------------------------------------------------------
   Commit commit();
-  // For operations of several steps, each complete in itself: after a commit, prepare again.
-  void next_step() { committed_ = false; }
-  void set_running(Commit, Process&, ActivityRef);
-  void set_not_running(Commit, Process&, ActivityRef, ProcessState);
+  void set_running(const Commit&, Process&, ActivityRef);
+  void set_not_running(const Commit&, Process&, ActivityRef, ProcessState);
   // To the end of its line.
-  void make_ready(Commit, CacheSlot process, ActivityRef);
+  void make_ready(const Commit&, CacheSlot process, ActivityRef);
   // It runs at once, if nobody ready is more important; else it goes to the end of its line.
-  void hand_over_to(Commit, CacheSlot process, ActivityRef);
-  void forget_mappings(Commit, ObjectId node) { tables.forget_node(node); }
+  void hand_over_to(const Commit&, CacheSlot process, ActivityRef);
+  void forget_mappings(const Commit&, ObjectId node) { tables.forget_node(node); }
   // A slot of a node. Absent entries are never cached: only what fills a void one voids nothing.
-  void change_slot(Commit committed, Capability& slot, const Capability& stored, ObjectId node) {
+  void change_slot(const Commit& committed, Capability& slot, const Capability& stored, ObjectId node) {
     if (!slot.is_void()) forget_mappings(committed, node);
     slot = stored;
   }
@@ -179,26 +181,16 @@ class Kernel final : public StoreClient {
   Outcome retire_object(CacheSlot, unsigned index, FrameNumber);
   Outcome stop_process(CacheSlot, Process&);
   // Ends the call in which it waits for a program, or at a clock or a console; false: it waits for none.
-  std::expected<bool, Outcome> interrupt_process(CacheSlot, Process&);
+  Expected<bool, Outcome> interrupt_process(CacheSlot, Process&);
   // The same of a frame whose contents the disk does not give.
   void retire_lost_frame(CacheSlot, FrameNumber);
 
   // --- the restart list (restart_list.cpp): prepare before a row of activities is formatted, link after it
   Outcome prepare_activity_list();
-  void link_activity_row(Commit, CacheSlot, FrameNumber);
+  void link_activity_row(const Commit&, CacheSlot, FrameNumber);
 
   // --- the machine as a whole ----------------------------------------------------------------------
-  enum class Power : uint8_t { on, off, reboot };
-  void request_checkpoint() { checkpoint_requested_ = true; }
-  void request_power(Power power) { power_ = power; power_epoch_ = store.epoch(); }
-  [[noreturn]] void cut_power(Power);  // at once, without a checkpoint
   void fill_status(SystemStatus&) const;
-  uint64_t machine_time_ns() const;
-  std::optional<char> take_console_input();
-  bool has_console_interrupt() const;  // a ^C that nobody has read
-  bool take_console_interrupt();       // drops what stands before it, and it
-  uint64_t console_writes() const { return console_writes_; }  // in this boot
-  void console_was_written();
   void hold_current_until_commit();  // it has its answer, and waits until that is durable
   Process& process_at(CacheSlot slot) { return *reinterpret_cast<Process*>(store.bytes(slot)); }
   CacheSlot current_slot() const { return current_slot_; }
@@ -216,17 +208,6 @@ class Kernel final : public StoreClient {
   uint64_t caller_fault_address = 0;
   bool caller_fault_write = false;
 
-  // --- StoreClient -----------------------------------------------------------------------------------
-  void wake(WaitChannel channel) override { scheduler.wake_all(channel); }
-  void unmap(CacheSlot slot) override { tables.unmap(slot); }
-  void committed(Generation, bool failed) override;
-  void warning(std::string_view what, uint64_t number) override;
-  void disk_is_ill(DiskRequest::Operation) override;
-  void disk_is_well(DiskRequest::Operation, uint64_t after_ns) override;
-  uint64_t clock_ns() override { return machine::now_ns(); }
-  void cannot_go_on(std::string_view why) override;
-  void bug(std::string_view what, FrameNumber) override;
-
  private:
   void system_call();
   Outcome invoke(Process&);
@@ -234,7 +215,7 @@ class Kernel final : public StoreClient {
   void page_fault(const Trap&);
   void exception(const Trap&);
   void settle(const Outcome&);
-  void answer_refusal(Process&, Result);
+  void answer_refusal(const Commit&, Process&, Result);
   void tell_keeper(const MemoryFault&, uint64_t address, bool write, bool execute);
   void enter_translation(Process&, const Trap&, const PageReached&);
   Outcome call_keeper(Process&, Capability& keeper, const Outgoing&, FaultCode, uint64_t address,
@@ -260,16 +241,16 @@ class Kernel final : public StoreClient {
     RowHeader* previous = nullptr;
   };
   void await_disk();
-  std::expected<CacheSlot, Absent> obtain_at_start(FrameNumber);
+  Expected<CacheSlot, Absent> obtain_at_start(FrameNumber);
   void find_what_ran();
   bool walk_restart_list(ActivityRef& list);
   void look_for_rows(ActivityRef& list);
   std::optional<CacheSlot> obtain_row_at_start(FrameNumber);
   void collect_what_ran(CacheSlot, ActivityRef& list);
   void make_restart_list_anew();
-  std::expected<Neighbours, Stall> prepare_neighbours(CacheSlot);
-  void unlink_activity_row(CacheSlot, const Neighbours&);
-  std::expected<RowHeader*, Stall> prepare_row_header(FrameNumber);
+  Expected<Neighbours, Stall> prepare_neighbours(CacheSlot);
+  void unlink_activity_row(const Commit&, CacheSlot, const Neighbours&);
+  Expected<RowHeader*, Stall> prepare_row_header(FrameNumber);
 
   // fast_path.cpp
   struct Partner;
@@ -280,14 +261,12 @@ class Kernel final : public StoreClient {
   Registers* type_fast(Process&, const Capability& invoked);
 
   // deadlines.cpp
-  uint64_t boot_time_of(uint64_t machine_time_ns) const;
-  bool has_passed(uint64_t deadline_ns) const;
   void arm_for_stall(ActivityRef, uint64_t deadline_ns, uint64_t wake_at_ns);
-  void await_deadline(Commit, ActivityRef, uint64_t deadline_ns);
+  void await_deadline(const Commit&, ActivityRef, uint64_t deadline_ns);
   void forget_deadline(ActivityRef);
   void strike_timers();
   void look_at_deadline(ActivityRef, CacheSlot);
-  void end_call(Commit, Process&, ActivityRef, Result);
+  void end_call(const Commit&, Process&, ActivityRef, Result);
 
   // messages.cpp
   struct Receiver {  // waits open, can be written
@@ -302,17 +281,17 @@ class Kernel final : public StoreClient {
     ActivityRef activity;
     Pieces room;
   };
-  std::expected<Receiver, Outcome> prepare_receiver(Capability& entry, uint32_t length);
-  std::expected<std::optional<Waiting>, Outcome> prepare_waiting(Capability& resume, uint32_t length);
-  std::expected<Outgoing, Outcome> outgoing(Process& caller);
+  Expected<Receiver, Outcome> prepare_receiver(Capability& entry, uint32_t length);
+  Expected<std::optional<Waiting>, Outcome> prepare_waiting(Capability& resume, uint32_t length);
+  Expected<Outgoing, Outcome> outgoing(Process& caller);
   // `deadline_ns`: of a system call; 0: none.
   Outcome call_through(Process& caller, Capability& entry, const Outgoing&, const Request&,
                        uint64_t deadline_ns);
   Outcome send_through(Process& caller, Capability& entry, const Outgoing&, const Request&);
-  void deliver(Commit, const Receiver&, Delivery, const Outgoing&, const Capability& resume, const Request&);
+  void deliver(const Commit&, const Receiver&, Delivery, const Outgoing&, const Capability& resume, const Request&);
   bool finish_fault(ProcessControl&, Result);
-  bool finish_call(Commit, const Waiting&, const Outgoing&);
-  void deliver_notices(Commit, Process&);
+  bool finish_call(const Commit&, const Waiting&, const Outgoing&);
+  void deliver_notices(const Commit&, Process&);
   void give_way();
   void attempt(const Trap&);
 
@@ -321,7 +300,7 @@ class Kernel final : public StoreClient {
   void look_again(CacheSlot receiver);
   void look_at_line(ActivityRef, CacheSlot);
   WaitChannel attempt_for(ActivityRef caller, CacheSlot receiver);
-  std::expected<CacheSlot, WaitChannel> prepare_caller(ActivityRef);
+  Expected<CacheSlot, WaitChannel> prepare_caller(ActivityRef);
   void attempt_again();
   void attempt_after_restart();
   bool has_to_wait(ObjectId receiver, const Process&);
@@ -331,11 +310,11 @@ class Kernel final : public StoreClient {
   void forget_place(Activity&);
   void note_priority();
 
-  std::expected<std::byte*, Outcome> own_page(Process&, uint64_t address, bool write);
+  Expected<std::byte*, Outcome> own_page(Process&, uint64_t address, bool write);
   Outcome transfer(const Pieces& from, const Pieces& to);  // may have to give way between two pages
   bool must_give_way();
-  std::expected<Pieces, Outcome> own_pages(Process&, uint64_t address, uint32_t length, bool write);
-  std::expected<Pieces, Outcome> buffer_pages(Process&, uint32_t length, bool own);
+  Expected<Pieces, Outcome> own_pages(Process&, uint64_t address, uint32_t length, bool write);
+  Expected<Pieces, Outcome> buffer_pages(Process&, uint32_t length, bool own);
 
   void stall_current(WaitChannel);
   void stall(ActivityRef, WaitChannel);
@@ -350,7 +329,7 @@ class Kernel final : public StoreClient {
   }
   void load_space(Process&);
   void attend(ActivityRef, bool was_known);
-  std::expected<CacheSlot, Failure> prepare_to_run(ActivityRef);
+  Expected<CacheSlot, Failure> prepare_to_run(ActivityRef);
   std::optional<Stall> fetch_clients(CacheSlot server);
 
   // disbelief.cpp
@@ -363,9 +342,7 @@ class Kernel final : public StoreClient {
   void give_fpu();
   void housekeep(Pending);
   void tick();
-  void read_console();
   void maybe_declare();
-  void maybe_power();
   void make_chaos();
   void leave_stopped(FrameNumber);
   uint64_t random();
@@ -386,7 +363,7 @@ class Kernel final : public StoreClient {
   static constexpr size_t awaited_lines = 256;
   uint32_t awaited_[awaited_lines][priority_count] = {};
   uint32_t awaited_count_ = 0;
-  bool committed_ = false;
+  bool committed_ = false;  // a Commit lives
   // Why the fast path is not to be taken now; 0: it may be.
   static constexpr uint8_t slow_by_choice = 1 << 0;  // the option, or chaos
   static constexpr uint8_t slow_by_fpu = 1 << 1;     // its registers are loaded, and have to be saved
@@ -400,16 +377,6 @@ class Kernel final : public StoreClient {
   uint64_t slice_end_ns_ = 0;
   bool slice_is_over_ = false;  // at a tick that found a process more important than all who are ready
 
-  bool checkpoint_requested_ = false;
-  Power power_ = Power::on;
-  uint32_t power_epoch_ = 0;
-  uint32_t declared_epoch_ = 0;   // the epoch that the pending generation ends
-  uint32_t committed_epoch_ = 0;  // all changes up to its end are durable
-  uint64_t last_pause_ns_ = 0;
-  Complaints complaints_;
-  bool has_told_failure_ = false;  // of a checkpoint; none has been committed since
-  uint64_t boot_machine_time_ns_ = 0;
-  uint64_t boot_now_ns_ = 0;
   uint64_t random_state_ = 0;
   uint64_t ticks_ = 0;
   bool is_row_missing_ = false;  // of activities, at the start
@@ -421,12 +388,6 @@ class Kernel final : public StoreClient {
   };
   static constexpr size_t stall_counts = 64;
   StallCount stalls_[stall_counts];
-
-  static constexpr size_t console_ring_bytes = 1024;
-  char console_ring_[console_ring_bytes] = {};
-  size_t console_head_ = 0;
-  size_t console_count_ = 0;
-  uint64_t console_writes_ = 0;
 };
 
 }  // namespace perdure

@@ -121,7 +121,7 @@ void Kernel::look_at_line(ActivityRef ref, CacheSlot slot) {
 }
 
 // The frames without which the attempt of one that stands in line cannot be made.
-std::expected<CacheSlot, WaitChannel> Kernel::prepare_caller(ActivityRef ref) {
+Expected<CacheSlot, WaitChannel> Kernel::prepare_caller(ActivityRef ref) {
   const Activity& activity = scheduler.at(ref);
   Capability bound = process_of(activity);
   const auto found = look_up(store, bound);
@@ -139,7 +139,6 @@ std::expected<CacheSlot, WaitChannel> Kernel::prepare_caller(ActivityRef ref) {
 // The attempt of one that stands in line before `receiver`. What it needs and keeps its place for;
 // nothing: it has left the line.
 WaitChannel Kernel::attempt_for(ActivityRef caller, CacheSlot receiver) {
-  committed_ = false;
   const auto slot = prepare_caller(caller);
   if (!slot) return slot.error();
   const bool gave_way_before = gave_way_ == caller;

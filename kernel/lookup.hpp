@@ -5,10 +5,9 @@
 // frame of the store, of the right kind, with the right version (VERSIONS-NEVER-REPEAT).
 #pragma once
 
-#include <expected>
-
 #include "checkpoint/store.hpp"
 #include "objects/capability.hpp"
+#include "objects/expected.hpp"
 #include "objects/rows.hpp"
 
 namespace perdure {
@@ -65,7 +64,7 @@ inline Capability process_of(const Activity& activity) {
   return {.type = CapabilityType::process, .version = activity.process_version, .object = activity.process};
 }
 
-inline std::expected<Lookup, Failure> look_up(Store& store, Capability& capability) {
+inline Expected<Lookup, Failure> look_up(Store& store, Capability& capability) {
   const Kind kind = info(capability.type).object_kind;
   if (kind == Kind::empty) return std::unexpected(Failure::is_void());
   CacheSlot slot = store.find(capability.object.frame(), capability.hint);

@@ -128,6 +128,10 @@ bool is_memory_readable_past_rights();
 // Which frame the next entry from user mode saves its registers into, and from which
 // resume_user loads them.
 [[noreturn]] void resume_user(Registers& registers);
+// What scripts turn into exit statuses.
+inline constexpr int exit_code_orderly = 0x10;
+inline constexpr int exit_code_bug = 0x11;
+inline constexpr int exit_code_refused = 0x12;
 [[noreturn]] void power_off(int exit_code);  // QEMU: isa-debug-exit; the host sees (code<<1)|1
 [[noreturn]] void reset();
 

@@ -38,7 +38,7 @@ void say(std::string_view text) { machine::console_write(text); }
   say(" (");
   say(boot.disk_place);
   say(")\n");
-  machine::power_off(exit_code_refused);
+  machine::power_off(machine::exit_code_refused);
 }
 
 }  // namespace
@@ -53,7 +53,7 @@ bool may_hold_store(Disk& disk, std::byte* buffer) { return may_hold_root(disk, 
   });
   if (machine::is_memory_readable_past_rights() && !options.unsafe_processor) {
     say("perdure: this processor lets programs read what is not theirs (Meltdown, L1TF, MDS or TAA); boot option unsafe-processor to run on it\n");
-    machine::power_off(exit_code_refused);
+    machine::power_off(machine::exit_code_refused);
   }
   const std::span<std::byte> memory = largest_piece(boot);
   const size_t table_bytes = memory.size() / table_share / frame_bytes * frame_bytes;
@@ -61,7 +61,7 @@ bool may_hold_store(Disk& disk, std::byte* buffer) { return may_hold_root(disk, 
   // Hardware that offers no randomness leaves the clocks: two starts in one second differ in how long they took.
   settings.boot_identity = (machine::wall_clock_seconds() << 34 ^ machine::now_ns()) ^ machine::random_word().value_or(0);
   if (options.interval_ms) settings.interval_ns = *options.interval_ms * 1'000'000;
-  const auto opened = the_kernel.store.open(disk, memory.subspan(table_bytes), the_kernel, settings,
+  const auto opened = the_kernel.store.open(disk, memory.subspan(table_bytes), the_kernel.store_events, settings,
                                             machine::wall_clock_seconds());
   if (!opened && opened.error().missing_features == processor_feature::avx) refuse("it was run with AVX, which this processor does not have", boot);
   if (!opened) refuse(opened.error().what, boot);
@@ -93,7 +93,7 @@ bool may_hold_store(Disk& disk, std::byte* buffer) { return may_hold_root(disk, 
   if (first && store_is_open && !write_report(the_kernel, message, instruction_pointer)) {
     say("perdure: the report of it could not be written to the disk\n");
   }
-  machine::power_off(exit_code_bug);
+  machine::power_off(machine::exit_code_bug);
 }
 
 }  // namespace perdure

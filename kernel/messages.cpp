@@ -40,7 +40,7 @@ Capability resume_capability(const Process& caller, CacheSlot slot, ObjectId id,
 }  // namespace
 
 // A process that can receive: waiting open, writable, with room for `length` bytes in its buffer.
-std::expected<Kernel::Receiver, Outcome> Kernel::prepare_receiver(Capability& entry, uint32_t length) {
+Expected<Kernel::Receiver, Outcome> Kernel::prepare_receiver(Capability& entry, uint32_t length) {
   const auto found = find(entry);
   if (!found) return std::unexpected(found.error());
   Endpoint& endpoint = *row_object<Endpoint>(store.bytes(found->slot), found->index);
@@ -71,7 +71,7 @@ std::expected<Kernel::Receiver, Outcome> Kernel::prepare_receiver(Capability& en
   return Receiver{at->slot, *activity, *room, endpoint.id, entry.payload};
 }
 
-void Kernel::deliver(Commit commit, const Receiver& receiver, Delivery delivery, const Outgoing& message,
+void Kernel::deliver(const Commit& commit, const Receiver& receiver, Delivery delivery, const Outgoing& message,
                      const Capability& resume, const Request& request) {
   Process& process = process_at(receiver.slot);
   Registers& registers = process.registers;
@@ -140,7 +140,7 @@ Outcome Kernel::invoke_entry(Request& request) {
 }
 
 // What the registers of `caller` say it sends.
-std::expected<Outgoing, Outcome> Kernel::outgoing(Process& caller) {
+Expected<Outgoing, Outcome> Kernel::outgoing(Process& caller) {
   const Registers& registers = caller.registers;
   const auto source = prepare_source(caller, registers.r13, send_length(registers));
   if (!source) return std::unexpected(source.error());
@@ -157,8 +157,8 @@ std::expected<Outgoing, Outcome> Kernel::outgoing(Process& caller) {
 
 // The process that a resume capability still lets go on, writable; nothing if there is none (any
 // more): then the reply is dropped. Only the disk can stall it, never another program.
-std::expected<std::optional<Kernel::Waiting>, Outcome> Kernel::prepare_waiting(Capability& resume,
-                                                                               uint32_t length) {
+Expected<std::optional<Kernel::Waiting>, Outcome> Kernel::prepare_waiting(Capability& resume,
+                                                                          uint32_t length) {
   if (resume.type != CapabilityType::resume) return std::nullopt;
   const auto found = find(resume);
   if (!found) {
@@ -197,7 +197,7 @@ bool Kernel::finish_fault(ProcessControl& control, Result result) {
 }
 
 // True if the process runs again.
-bool Kernel::finish_call(Commit commit, const Waiting& waiting, const Outgoing& message) {
+bool Kernel::finish_call(const Commit& commit, const Waiting& waiting, const Outgoing& message) {
   Process& process = process_at(waiting.slot);
   bool runs = true;
   if (process.control.fault != FaultCode::none) {
@@ -239,7 +239,6 @@ Outcome Kernel::answer_caller(Capability& resume, Result result) {
   if (finish_call(committed, **waiting, message)) {
     make_ready(committed, (*waiting)->slot, (*waiting)->activity);
   }
-  next_step();
   return Outcome::prepared();
 }
 
@@ -272,7 +271,7 @@ Outcome Kernel::reply_and_wait(Process& caller) {
   return Outcome::done();
 }
 
-void Kernel::deliver_notices(Commit, Process& process) {
+void Kernel::deliver_notices(const Commit&, Process& process) {
   Registers& registers = process.registers;
   registers.rax = delivery_word(Delivery::notices, 0, 0);
   set_message_words(registers, {process.control.pending_notices});

@@ -3,9 +3,9 @@
 // What an attempt at an operation comes to, and the commit point as a type.
 //
 // An operation has three steps: decode and check (may refuse), prepare (may stall, may fault the
-// caller), commit and act (can no longer fail). A function that changes state takes a Commit,
-// which only Kernel::commit can make; after it nothing may be prepared any more (invariant
-// PREPARE-BEFORE-COMMIT, asserted by every prepare function).
+// caller), commit and act (can no longer fail). A function that changes state takes a Commit, which only
+// Kernel::commit can make. While one lives nothing may be prepared (invariant PREPARE-BEFORE-COMMIT, asserted by
+// every prepare function); its end begins the next step of an operation that has several, each complete in itself.
 #pragma once
 
 #include <cstdint>
@@ -15,12 +15,19 @@
 
 namespace perdure {
 
-class Commit {
+class [[nodiscard]] Commit {
+ public:
+  Commit(const Commit&) = delete;
+  ~Commit() { stands_ = false; }
+
+ private:
   friend class Kernel;
-  constexpr Commit() = default;
+  explicit Commit(bool& stands) : stands_(stands) { stands_ = true; }
+
+  bool& stands_;
 };
 
-struct Outcome {
+struct [[nodiscard]] Outcome {
   enum class What : uint8_t {
     prepared,  // so far nothing stands in the way
     done,      // committed; the caller's registers hold the answer, or the caller waits

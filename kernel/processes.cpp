@@ -5,7 +5,7 @@
 
 namespace perdure {
 
-std::expected<Lookup, Outcome> Kernel::find(Capability& capability) {
+Expected<Lookup, Outcome> Kernel::find(Capability& capability) {
   assert_that(!committed_, "PREPARE-BEFORE-COMMIT");
   const auto found = look_up(store, capability);
   if (found) [[likely]] return *found;
@@ -24,7 +24,7 @@ Outcome Kernel::prepare_write(CacheSlot slot, Need need) {
   return Outcome::prepared();
 }
 
-std::expected<ActivityRef, Outcome> Kernel::prepare_activity(Process& process) {
+Expected<ActivityRef, Outcome> Kernel::prepare_activity(Process& process) {
   const auto found = find(process.control.activity);
   if (!found) return std::unexpected(found.error());
   if (const Outcome o = prepare_write(found->slot, Need::reserve); o.is_obstacle()) {
@@ -37,11 +37,10 @@ std::expected<ActivityRef, Outcome> Kernel::prepare_activity(Process& process) {
 
 Commit Kernel::commit() {
   assert_that(!committed_, "PREPARE-BEFORE-COMMIT");
-  committed_ = true;
-  return Commit{};
+  return Commit(committed_);
 }
 
-void Kernel::set_running(Commit, Process& process, ActivityRef activity) {
+void Kernel::set_running(const Commit&, Process& process, ActivityRef activity) {
   scheduler.call_ends(process);
   set_state(process.control, ProcessState::running);
   forget_deadline(activity);
@@ -50,7 +49,7 @@ void Kernel::set_running(Commit, Process& process, ActivityRef activity) {
   scheduler.at(activity).runnable = 1;
 }
 
-void Kernel::set_not_running(Commit, Process& process, ActivityRef activity, ProcessState state) {
+void Kernel::set_not_running(const Commit&, Process& process, ActivityRef activity, ProcessState state) {
   scheduler.call_ends(process);
   set_state(process.control, state);
   forget_deadline(activity);
@@ -59,9 +58,9 @@ void Kernel::set_not_running(Commit, Process& process, ActivityRef activity, Pro
   scheduler.at(activity).runnable = 0;
 }
 
-void Kernel::make_ready(Commit, CacheSlot, ActivityRef activity) { scheduler.make_ready(activity); }
+void Kernel::make_ready(const Commit&, CacheSlot, ActivityRef activity) { scheduler.make_ready(activity); }
 
-void Kernel::hand_over_to(Commit commit, CacheSlot slot, ActivityRef activity) {
+void Kernel::hand_over_to(const Commit& commit, CacheSlot slot, ActivityRef activity) {
   // Legal only if nothing of higher priority is ready. With the slice over nobody equal may be ready either: else a client of a more
   // important server, in which the tick happens to find it, would keep its equals waiting for ever.
   const Standing standing = scheduler.standing(process_at(slot));
@@ -151,7 +150,7 @@ void Kernel::note_priority() {
 void Kernel::hold_current_until_commit() {
   timers.disarm(current_activity_);
   stall_current(WaitChannel::of(WaitChannel::Reason::commit, store.epoch()));
-  request_checkpoint();
+  checkpoints.request();
 }
 
 void Kernel::release_fpu() {
@@ -174,10 +173,10 @@ Outcome Kernel::stop_process(CacheSlot slot, Process& process) {
   if (control.state == ProcessState::receiving) {
     process.registers.rip -= system_call_instruction_bytes;
   } else if (control.state == ProcessState::waiting) {
-    if (control.fault == FaultCode::none) answer_refusal(process, Result::interrupted);
+    if (control.fault == FaultCode::none) answer_refusal(committed, process, Result::interrupted);
   }
   if (slot == current_slot_) {
-    answer_refusal(process, Result::interrupted);
+    answer_refusal(committed, process, Result::interrupted);
     leave_current();
   }
   if (activity) {
@@ -186,7 +185,6 @@ Outcome Kernel::stop_process(CacheSlot slot, Process& process) {
     set_state(control, ProcessState::stopped);
     control.activity = {};
   }
-  next_step();
   return Outcome::prepared();
 }
 

@@ -118,10 +118,10 @@ struct Request {
   uint32_t send_length() const { return perdure::send_length(caller.registers); }
 
   // The answer of a kernel object: words 1-5. A send gets word 0 only.
-  Outcome answer(Commit, uint64_t w1 = 0, uint64_t w2 = 0, uint64_t w3 = 0, uint64_t w4 = 0,
+  Outcome answer(const Commit&, uint64_t w1 = 0, uint64_t w2 = 0, uint64_t w3 = 0, uint64_t w4 = 0,
                  uint64_t w5 = 0, uint32_t byte_count = 0);
   // Capability i of the answer; before answer().
-  void answer_capability(Commit, unsigned i, const Capability&);
+  void answer_capability(const Commit&, unsigned i, const Capability&);
 
  private:
   void take_moved_once();

@@ -21,7 +21,7 @@ namespace perdure {
   }
 }
 
-std::expected<CacheSlot, Absent> Kernel::obtain_at_start(FrameNumber frame) {
+Expected<CacheSlot, Absent> Kernel::obtain_at_start(FrameNumber frame) {
   auto slot = store.obtain(frame);
   while (!slot && slot.error().why == Absent::Why::stall) {
     await_disk();
@@ -52,7 +52,7 @@ bool Kernel::walk_restart_list(ActivityRef& list) {
 }
 
 void Kernel::look_for_rows(ActivityRef& list) {
-  machine::console_write("perdure: the list of what ran is not whole; every frame is looked at\n");
+  announcements.tell_at_start("the list of what ran is not whole; every frame is looked at");
   CacheSlot count = 0;
   for (FrameNumber frame{1}; frame.value < store.frames_in_store(); ++frame.value) {
     const auto row = obtain_row_at_start(frame);
@@ -64,7 +64,7 @@ void Kernel::look_for_rows(ActivityRef& list) {
     }
   }
   if (is_row_missing_) {
-    machine::console_write("perdure: a row of activities, or what may be one, cannot be read; what stood there does not run\n");
+    announcements.tell_at_start("a row of activities, or what may be one, cannot be read; what stood there does not run");
   } else if (count <= store.slot_count() / 2) {
     make_restart_list_anew();
   }
@@ -121,7 +121,7 @@ void Kernel::collect_what_ran(CacheSlot slot, ActivityRef& list) {
 // --- rows that come and go -----------------------------------------------------------------------------
 
 // Null: the frame is no row of activities, or cannot be read; nothing of it is changed, whatever the list says.
-std::expected<RowHeader*, Stall> Kernel::prepare_row_header(FrameNumber frame) {
+Expected<RowHeader*, Stall> Kernel::prepare_row_header(FrameNumber frame) {
   if (frame.value == 0) return nullptr;
   const auto slot = store.obtain(frame);
   if (!slot && slot.error().why == Absent::Why::stall) return std::unexpected(slot.error().stall);
@@ -131,7 +131,7 @@ std::expected<RowHeader*, Stall> Kernel::prepare_row_header(FrameNumber frame) {
 }
 
 // Only those that name this row, too.
-std::expected<Kernel::Neighbours, Stall> Kernel::prepare_neighbours(CacheSlot slot) {
+Expected<Kernel::Neighbours, Stall> Kernel::prepare_neighbours(CacheSlot slot) {
   const RowHeader& header = *reinterpret_cast<const RowHeader*>(store.bytes(slot));
   const FrameNumber own = store.descriptor(slot).number;
   const auto next = prepare_row_header(header.next);
@@ -143,7 +143,7 @@ std::expected<Kernel::Neighbours, Stall> Kernel::prepare_neighbours(CacheSlot sl
 }
 
 // Also for a row that is not (any more) in the list: a call that stalled comes here twice.
-void Kernel::unlink_activity_row(CacheSlot slot, const Neighbours& neighbours) {
+void Kernel::unlink_activity_row(const Commit&, CacheSlot slot, const Neighbours& neighbours) {
   RowHeader& header = *reinterpret_cast<RowHeader*>(store.bytes(slot));
   const FrameNumber own = store.descriptor(slot).number;
   SystemState& system = store.system();
@@ -160,7 +160,7 @@ Outcome Kernel::prepare_activity_list() {
   return first ? Outcome::prepared() : Outcome::wait(first.error());
 }
 
-void Kernel::link_activity_row(Commit, CacheSlot slot, FrameNumber frame) {
+void Kernel::link_activity_row(const Commit&, CacheSlot slot, FrameNumber frame) {
   SystemState& system = store.system();
   const FrameNumber first = system.first_activity_row;
   // Also if that was in this frame, and was lost: with nothing behind it this row would end a list in which all others

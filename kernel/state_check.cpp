@@ -88,12 +88,12 @@ void Kernel::check_progress(WaitChannel channel) {
   StallCount& stalls = stalls_[current_activity_.value % stall_counts];
   if (stalls.who != current_activity_) stalls = {current_activity_, 0};
   if (++stalls.count > stalls_max) {
-    bug("PROGRESS: a process tries again and again without getting on", store.descriptor(current_slot_).number);
+    store_events.bug("PROGRESS: a process tries again and again without getting on", store.descriptor(current_slot_).number);
   }
 }
 
 void Kernel::check_if_asked() {
-  if (const auto wrong = check_state()) bug(wrong->what, wrong->frame);
+  if (const auto wrong = check_state()) store_events.bug(wrong->what, wrong->frame);
 }
 
 }  // namespace perdure

@@ -29,7 +29,7 @@ bool is_user_range(uint64_t address, uint32_t length) {
 }  // namespace
 
 // One page of a process's own buffer. Faults are recorded as the caller's.
-std::expected<std::byte*, Outcome> Kernel::own_page(Process& caller, uint64_t address, bool write) {
+Expected<std::byte*, Outcome> Kernel::own_page(Process& caller, uint64_t address, bool write) {
   caller_fault_address = address;
   caller_fault_write = write;
   const WalkOutcome walked = walk(store, caller.space, address, {.write = write});
@@ -41,8 +41,8 @@ std::expected<std::byte*, Outcome> Kernel::own_page(Process& caller, uint64_t ad
   return store.bytes(walked.page.slot) + address % frame_bytes;
 }
 
-std::expected<Pieces, Outcome> Kernel::own_pages(Process& caller, uint64_t address, uint32_t length,
-                                                 bool write) {
+Expected<Pieces, Outcome> Kernel::own_pages(Process& caller, uint64_t address, uint32_t length,
+                                            bool write) {
   Pieces pieces;
   if (length == 0) return pieces;
   if (!is_user_range(address, length)) {
@@ -61,8 +61,8 @@ std::expected<Pieces, Outcome> Kernel::own_pages(Process& caller, uint64_t addre
   return pieces;
 }
 
-std::expected<Pieces, Outcome> Kernel::prepare_source(Process& caller, uint64_t address,
-                                                      uint32_t length) {
+Expected<Pieces, Outcome> Kernel::prepare_source(Process& caller, uint64_t address,
+                                                 uint32_t length) {
   return own_pages(caller, address, length, false);
 }
 
@@ -72,19 +72,19 @@ Outcome Kernel::probe_own_buffer(Process& caller) {
   return pieces ? Outcome::prepared() : pieces.error();
 }
 
-std::expected<Pieces, Outcome> Kernel::prepare_own_buffer(Process& caller, uint32_t length) {
+Expected<Pieces, Outcome> Kernel::prepare_own_buffer(Process& caller, uint32_t length) {
   const uint32_t room = std::min(receive_capacity(caller.registers), length);
   return buffer_pages(caller, room, true);
 }
 
-std::expected<Pieces, Outcome> Kernel::prepare_other_buffer(Process& other, uint32_t length) {
+Expected<Pieces, Outcome> Kernel::prepare_other_buffer(Process& other, uint32_t length) {
   const uint32_t room = std::min(receive_capacity(other.registers), length);
   return buffer_pages(other, room, false);
 }
 
 // Pages to write into, each writable for the kernel. `own`: what is not there faults the caller;
 // otherwise it ends the message.
-std::expected<Pieces, Outcome> Kernel::buffer_pages(Process& process, uint32_t length, bool own) {
+Expected<Pieces, Outcome> Kernel::buffer_pages(Process& process, uint32_t length, bool own) {
   Pieces pieces;
   const uint64_t address = process.registers.r14;
   if (own) {

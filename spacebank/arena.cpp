@@ -16,7 +16,7 @@ bool is_aligned(const std::byte* memory) { return reinterpret_cast<uintptr_t>(me
 
 }  // namespace
 
-std::expected<Arena, Result> Arena::initialise(std::span<std::byte> memory, uint64_t frame_count) {
+Expected<Arena, Result> Arena::initialise(std::span<std::byte> memory, uint64_t frame_count) {
   if (frame_count < frames_min || frame_count > frames_max || !is_aligned(memory.data()) ||
       memory.size() != arena_bytes(frame_count)) {
     return std::unexpected(Result::bad_argument);
@@ -43,7 +43,7 @@ std::expected<Arena, Result> Arena::initialise(std::span<std::byte> memory, uint
   return arena;
 }
 
-std::expected<Arena, Result> Arena::open(std::span<std::byte> memory) {
+Expected<Arena, Result> Arena::open(std::span<std::byte> memory) {
   ArenaHeader header;
   if (memory.size() < sizeof(header) || !is_aligned(memory.data())) {
     return std::unexpected(Result::bad_argument);

@@ -21,10 +21,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <expected>
 #include <span>
 
 #include "objects/abi.hpp"
+#include "objects/expected.hpp"
 #include "objects/ids.hpp"
 #include "objects/kinds.hpp"
 
@@ -169,9 +169,9 @@ class Arena {
  public:
   // Memory must be all zero, aligned to 8 and arena_bytes(frame_count) long. The root bank has
   // its record, its limit is all there is; its facets row is bought by BankLogic::found_root.
-  static std::expected<Arena, Result> initialise(std::span<std::byte> memory, uint64_t frame_count);
+  static Expected<Arena, Result> initialise(std::span<std::byte> memory, uint64_t frame_count);
   // Only an arena that initialise() made for memory of this length: else bad_argument.
-  static std::expected<Arena, Result> open(std::span<std::byte> memory);
+  static Expected<Arena, Result> open(std::span<std::byte> memory);
 
   ArenaHeader& header() const { return *reinterpret_cast<ArenaHeader*>(memory_); }
   FrameGroup& at(Group group) const {

@@ -55,7 +55,7 @@ static_assert(3 * 16 <= info(Kind::wrapper).objects_per_frame);
 static_assert((bank_restriction::may_not_allocate | bank_restriction::may_not_free |
                bank_restriction::may_not_destroy) == 7);
 
-std::expected<Facet, Result> BankLogic::found_root() {
+Expected<Facet, Result> BankLogic::found_root() {
   if (arena_.at(Bank::root).facets != Frame::none) return unexpected(Result::in_use);
   if (auto paid = tree_.charge_one(Bank::root, Kind::wrapper); !paid) {
     return unexpected(paid.error());
@@ -69,7 +69,7 @@ std::expected<Facet, Result> BankLogic::found_root() {
 
 // --- buying ------------------------------------------------------------------------------
 
-std::expected<Frame, Result> BankLogic::make_in_free_frame(Bank bank, Kind kind) {
+Expected<Frame, Result> BankLogic::make_in_free_frame(Bank bank, Kind kind) {
   PassedOver passed_over(books_);
   Result made = Result::exhausted;
   for (Frame near = arena_.at(bank).near; passed_over.may_try(); near = Frame::none) {
@@ -83,7 +83,7 @@ std::expected<Frame, Result> BankLogic::make_in_free_frame(Bank bank, Kind kind)
   return unexpected(made);
 }
 
-std::expected<Place, Result> BankLogic::allocate_in_new_frame(Bank bank, Kind kind) {
+Expected<Place, Result> BankLogic::allocate_in_new_frame(Bank bank, Kind kind) {
   if (auto paid = tree_.charge_one(bank, kind); !paid) return unexpected(paid.error());
   const auto frame = make_in_free_frame(bank, kind);
   if (!frame) {
@@ -95,7 +95,7 @@ std::expected<Place, Result> BankLogic::allocate_in_new_frame(Bank bank, Kind ki
   return Place{*frame, 0};
 }
 
-std::expected<Place, Result> BankLogic::allocate_in_row(Bank bank, Frame row) {
+Expected<Place, Result> BankLogic::allocate_in_row(Bank bank, Frame row) {
   const unsigned index = books_.free_place(row);
   const Kind kind = arena_.at(row).kind;
   const Result made = maker_.make(frame_number(row), kind, account_of(bank), index);
@@ -104,7 +104,7 @@ std::expected<Place, Result> BankLogic::allocate_in_row(Bank bank, Frame row) {
   return Place{row, index};
 }
 
-std::expected<Place, Result> BankLogic::allocate(Bank bank, Kind kind) {
+Expected<Place, Result> BankLogic::allocate(Bank bank, Kind kind) {
   if (!can_be_bought(kind)) return unexpected(Result::bad_argument);
   for (;;) {
     const Frame row = is_row(kind) ? books_.row_with_place(bank, kind) : Frame::none;
@@ -116,7 +116,7 @@ std::expected<Place, Result> BankLogic::allocate(Bank bank, Kind kind) {
   }
 }
 
-std::expected<void, Result> BankLogic::allocate(Bank bank, Kind kind, std::span<Place> places) {
+Expected<void, Result> BankLogic::allocate(Bank bank, Kind kind, std::span<Place> places) {
   for (size_t count = 0; count < places.size(); ++count) {
     const auto place = allocate(bank, kind);
     if (place) {
@@ -139,7 +139,7 @@ bool BankLogic::has_sold(Bank bank, Place place, Kind kind) const {
   return !is_row(kind) || books_.is_sold(place.frame, place.index);
 }
 
-std::expected<void, Result> BankLogic::free_frame(Bank bank, Frame frame) {
+Expected<void, Result> BankLogic::free_frame(Bank bank, Frame frame) {
   const Kind kind = arena_.at(frame).kind;
   const auto done = maker_.rescind(frame_number(frame), 1);
   if (!done) return unexpected(done.error());
@@ -149,13 +149,13 @@ std::expected<void, Result> BankLogic::free_frame(Bank bank, Frame frame) {
   return {};
 }
 
-std::expected<void, Result> BankLogic::check_sold(Bank bank, Place place, Kind kind) const {
+Expected<void, Result> BankLogic::check_sold(Bank bank, Place place, Kind kind) const {
   if (tree_.is_ending(bank)) return unexpected(Result::dying);
   if (!has_sold(bank, place, kind)) return unexpected(Result::not_found);
   return {};
 }
 
-std::expected<void, Result> BankLogic::free(Bank bank, Place place, Kind kind) {
+Expected<void, Result> BankLogic::free(Bank bank, Place place, Kind kind) {
   if (auto sold = check_sold(bank, place, kind); !sold) return sold;
   const uint64_t this_place = uint64_t{1} << place.index;
   // The last object of a row goes with its frame.
@@ -171,7 +171,7 @@ std::expected<void, Result> BankLogic::free(Bank bank, Place place, Kind kind) {
 // --- banks -------------------------------------------------------------------------------
 
 // The frame is in no ring: it is found through the record. Nothing is made in it yet.
-std::expected<void, Result> BankLogic::reserve_facets_row(Bank bank, Bank payer) {
+Expected<void, Result> BankLogic::reserve_facets_row(Bank bank, Bank payer) {
   const Frame frame = books_.take(arena_.at(payer).near);
   if (frame == Frame::none) return unexpected(Result::exhausted);
   arena_.at(frame) = {.owner = payer, .kind = Kind::wrapper, .use = FrameUse::facets};
@@ -181,7 +181,7 @@ std::expected<void, Result> BankLogic::reserve_facets_row(Bank bank, Bank payer)
 }
 
 // The parent has paid. A failure leaves no trace but that.
-std::expected<NewBank, Result> BankLogic::add_bank(Bank parent, uint32_t limit) {
+Expected<NewBank, Result> BankLogic::add_bank(Bank parent, uint32_t limit) {
   const auto bank = tree_.add(parent, limit);
   if (!bank) return unexpected(bank.error());
   PassedOver passed_over(books_);
@@ -199,7 +199,7 @@ std::expected<NewBank, Result> BankLogic::add_bank(Bank parent, uint32_t limit) 
   return unexpected(made);
 }
 
-std::expected<NewBank, Result> BankLogic::create_sub_bank(Bank parent, uint64_t limit) {
+Expected<NewBank, Result> BankLogic::create_sub_bank(Bank parent, uint64_t limit) {
   if (limit > bank_unlimited) return unexpected(Result::bad_argument);
   if (auto paid = tree_.charge(parent, cost_of_a_bank()); !paid) return unexpected(paid.error());
   const auto made = add_bank(parent, static_cast<uint32_t>(limit));
@@ -207,7 +207,7 @@ std::expected<NewBank, Result> BankLogic::create_sub_bank(Bank parent, uint64_t 
   return made;
 }
 
-std::expected<Facet, Result> BankLogic::facet(Bank bank, uint64_t restrictions) {
+Expected<Facet, Result> BankLogic::facet(Bank bank, uint64_t restrictions) {
   if (restrictions & ~bank_restriction::all) return unexpected(Result::bad_argument);
   if (tree_.is_ending(bank)) return unexpected(Result::dying);
   const uint64_t complete = complete_restrictions(restrictions);
@@ -227,7 +227,7 @@ std::expected<Facet, Result> BankLogic::facet(Bank bank, uint64_t restrictions) 
   return Facet{place, complete, true};
 }
 
-std::expected<void, Result> BankLogic::set_limit(Bank bank, uint64_t limit) {
+Expected<void, Result> BankLogic::set_limit(Bank bank, uint64_t limit) {
   if (limit > bank_unlimited) return unexpected(Result::bad_argument);
   if (tree_.is_ending(bank)) return unexpected(Result::dying);
   arena_.at(bank).limit = static_cast<uint32_t>(limit);
@@ -248,7 +248,7 @@ uint32_t BankLogic::used_by_kind(Bank bank, Kind kind) const {
   return arena_.at(bank).used_by_kind[static_cast<size_t>(kind)];
 }
 
-std::expected<Bank, Result> BankLogic::payer(Bank top, Frame frame) const {
+Expected<Bank, Result> BankLogic::payer(Bank top, Frame frame) const {
   if (!arena_.has(frame)) return unexpected(Result::not_found);
   const FrameEntry& entry = arena_.at(frame);
   const bool is_paid = entry.use == FrameUse::bought || entry.use == FrameUse::facets;
@@ -256,7 +256,7 @@ std::expected<Bank, Result> BankLogic::payer(Bank top, Frame frame) const {
   return entry.owner;
 }
 
-std::expected<ListedBank, Result> BankLogic::list(Bank top, Bank at, Kind kind) const {
+Expected<ListedBank, Result> BankLogic::list(Bank top, Bank at, Kind kind) const {
   Bank bank = top;
   if (at != Bank::none) {
     if (!arena_.has(at) || !tree_.is_within(top, at)) return unexpected(Result::not_found);

@@ -9,9 +9,9 @@
 #pragma once
 
 #include <cstdint>
-#include <expected>
 #include <span>
 
+#include "objects/expected.hpp"
 #include "spacebank/bank_tree.hpp"
 #include "spacebank/frame_books.hpp"
 #include "spacebank/frame_maker.hpp"
@@ -64,38 +64,38 @@ class BankLogic {
       : arena_(arena), books_(arena), tree_(arena), maker_(maker) {}
 
   // Once in the life of an arena: the root bank buys the row of its facets, and has the first.
-  std::expected<Facet, Result> found_root();
+  Expected<Facet, Result> found_root();
 
   // One object of the kind; as many as there are places to fill, all or nothing. Objects made
   // before one that fails are rescinded again.
-  std::expected<Place, Result> allocate(Bank, Kind);
-  std::expected<void, Result> allocate(Bank, Kind, std::span<Place>);
+  Expected<Place, Result> allocate(Bank, Kind);
+  Expected<void, Result> allocate(Bank, Kind, std::span<Place>);
   // not_found: not a sold object of this kind, or another bank sold it.
-  std::expected<void, Result> free(Bank, Place, Kind);
+  Expected<void, Result> free(Bank, Place, Kind);
 
-  std::expected<NewBank, Result> create_sub_bank(Bank parent, uint64_t limit);
-  std::expected<Facet, Result> facet(Bank, uint64_t restrictions);
+  Expected<NewBank, Result> create_sub_bank(Bank parent, uint64_t limit);
+  Expected<Facet, Result> facet(Bank, uint64_t restrictions);
 
-  std::expected<void, Result> set_limit(Bank, uint64_t limit);
+  Expected<void, Result> set_limit(Bank, uint64_t limit);
   BankStatus status(Bank) const;
   uint32_t used_by_kind(Bank, Kind) const;
   // Which bank, `top` or one below it, paid for what is in the frame?
-  std::expected<Bank, Result> payer(Bank top, Frame) const;
+  Expected<Bank, Result> payer(Bank top, Frame) const;
   // Is that an object of this kind that exactly this bank sold? not_found, or dying.
-  std::expected<void, Result> check_sold(Bank, Place, Kind) const;
+  Expected<void, Result> check_sold(Bank, Place, Kind) const;
   // The bank after `at` (none: the first) in a walk of `top` and all below it. used: of this
   // kind, or (empty) of all.
-  std::expected<ListedBank, Result> list(Bank top, Bank at, Kind = Kind::empty) const;
+  Expected<ListedBank, Result> list(Bank top, Bank at, Kind = Kind::empty) const;
 
   Arena arena() const { return arena_; }
 
  private:
-  std::expected<Frame, Result> make_in_free_frame(Bank, Kind);
-  std::expected<Place, Result> allocate_in_new_frame(Bank, Kind);
-  std::expected<Place, Result> allocate_in_row(Bank, Frame row);
-  std::expected<void, Result> free_frame(Bank, Frame);
-  std::expected<void, Result> reserve_facets_row(Bank, Bank payer);
-  std::expected<NewBank, Result> add_bank(Bank parent, uint32_t limit);
+  Expected<Frame, Result> make_in_free_frame(Bank, Kind);
+  Expected<Place, Result> allocate_in_new_frame(Bank, Kind);
+  Expected<Place, Result> allocate_in_row(Bank, Frame row);
+  Expected<void, Result> free_frame(Bank, Frame);
+  Expected<void, Result> reserve_facets_row(Bank, Bank payer);
+  Expected<NewBank, Result> add_bank(Bank parent, uint32_t limit);
   bool has_sold(Bank, Place, Kind) const;
 
   Arena arena_;

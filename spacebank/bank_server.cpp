@@ -54,7 +54,7 @@ CapabilityType strongest_type(Kind kind) {
   return CapabilityType::void_capability;
 }
 
-Result result_of(const std::expected<void, Result>& done) {
+Result result_of(const Expected<void, Result>& done) {
   return done ? Result::ok : done.error();
 }
 
@@ -171,7 +171,7 @@ std::optional<Result> BankServer::allocate(const BankRequest& request, Message& 
 }
 
 // What it is is asked of the kernel; it is never invoked.
-std::expected<BankServer::GivenObject, Result> BankServer::given_object(bool any) const {
+Expected<BankServer::GivenObject, Result> BankServer::given_object(bool any) const {
   const auto object = range_capability.identify(given);
   if (!object) return unexpected(object.error());
   if (!any && object->type != strongest_type(object->kind)) return unexpected(Result::wrong_type);

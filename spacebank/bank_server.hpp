@@ -101,7 +101,7 @@ class BankServer {
     Place place;
     Kind kind;
   };
-  std::expected<GivenObject, Result> given_object(bool any) const;
+  Expected<GivenObject, Result> given_object(bool any) const;
   // The first steps of what has begun. → is the bank gone?
   bool ends_at_once(Bank);
   std::optional<Result> end_and_answer_caller(const BankRequest&);

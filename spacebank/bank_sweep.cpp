@@ -5,20 +5,20 @@ namespace perdure::bank {
 
 using std::unexpected;
 
-std::expected<void, Result> BankSweep::check_can_end(Bank bank) const {
+Expected<void, Result> BankSweep::check_can_end(Bank bank) const {
   if (bank == Bank::root) return unexpected(Result::in_use);
   if (tree_.is_ending(bank)) return unexpected(Result::dying);
   return {};
 }
 
-std::expected<void, Result> BankSweep::begin(Bank bank) {
+Expected<void, Result> BankSweep::begin(Bank bank) {
   if (auto can = check_can_end(bank); !can) return can;
   stand_in_line(bank, BankRecord::flag_dying);
   return {};
 }
 
 // Its facets go at once: a holder of one must not come between its parts.
-std::expected<void, Result> BankSweep::begin_dissolving(Bank bank) {
+Expected<void, Result> BankSweep::begin_dissolving(Bank bank) {
   if (auto can = check_can_end(bank); !can) return can;
   if (auto done = void_facets(bank); !done) return done;
   stand_in_line(bank, BankRecord::flag_dissolving);
@@ -49,7 +49,7 @@ void BankSweep::start_first_in_line() {
   header.sweep_phase = dissolves ? SweepPhase::banks : SweepPhase::facets;
 }
 
-std::expected<FrameNumber, Result> BankSweep::keep_asker(Bank bank) {
+Expected<FrameNumber, Result> BankSweep::keep_asker(Bank bank) {
   const Frame frame = arena_.at(bank).facets;
   FrameEntry& entry = arena_.at(frame);
   const Result made =
@@ -61,9 +61,9 @@ std::expected<FrameNumber, Result> BankSweep::keep_asker(Bank bank) {
   return frame_number(frame);
 }
 
-std::expected<SweepResult, Result> BankSweep::step() {
+Expected<SweepResult, Result> BankSweep::step() {
   using State = SweepResult::State;
-  std::expected<void, Result> done;
+  Expected<void, Result> done;
   switch (arena_.header().sweep_phase) {
     case SweepPhase::idle: return SweepResult{State::idle, Bank::none};
     case SweepPhase::facets: done = step_facets(); break;
@@ -81,7 +81,7 @@ std::expected<SweepResult, Result> BankSweep::step() {
 
 // The frame stays the bank's until close(): where the asker is kept, and so that nothing else is
 // made in it while the bank dies.
-std::expected<void, Result> BankSweep::void_facets(Bank bank) {
+Expected<void, Result> BankSweep::void_facets(Bank bank) {
   FrameEntry& entry = arena_.at(arena_.at(bank).facets);
   if (entry.kind != Kind::wrapper) return {};
   const auto done = maker_.rescind(frame_number(arena_.at(bank).facets), 1);
@@ -91,7 +91,7 @@ std::expected<void, Result> BankSweep::void_facets(Bank bank) {
   return {};
 }
 
-std::expected<void, Result> BankSweep::step_facets() {
+Expected<void, Result> BankSweep::step_facets() {
   ArenaHeader& header = arena_.header();
   if (auto done = void_facets(header.sweep_at); !done) return done;
   header.sweep_at = tree_.next_parents_first(header.first_dying, header.sweep_at);
@@ -101,7 +101,7 @@ std::expected<void, Result> BankSweep::step_facets() {
   return {};
 }
 
-std::expected<void, Result> BankSweep::step_processes() {
+Expected<void, Result> BankSweep::step_processes() {
   ArenaHeader& header = arena_.header();
   const Bank bank = header.sweep_at;
   const Frame process = arena_.at(bank).first_of_kind[static_cast<size_t>(Kind::process)];
@@ -113,7 +113,7 @@ std::expected<void, Result> BankSweep::step_processes() {
   return {};
 }
 
-std::expected<void, Result> BankSweep::step_rest() {
+Expected<void, Result> BankSweep::step_rest() {
   ArenaHeader& header = arena_.header();
   const Bank bank = header.sweep_at;
   const Frame frame = first_frame(bank);
@@ -150,7 +150,7 @@ BankSweep::Run BankSweep::run_around(Bank bank, Frame within, bool only_its_kind
   return run;
 }
 
-std::expected<void, Result> BankSweep::rescind_run(Bank bank, Run run) {
+Expected<void, Result> BankSweep::rescind_run(Bank bank, Run run) {
   const auto done = maker_.rescind({run.first}, run.count);
   if (!done) return unexpected(done.error());
   release(bank, {run.first, static_cast<uint32_t>(*done < run.count ? *done : run.count)});
@@ -171,7 +171,7 @@ void BankSweep::release(Bank bank, Run run) {
 // --- dissolving ----------------------------------------------------------------------------
 
 // One bank below it for each step: its facets frame gets another payer, it gets another parent.
-std::expected<void, Result> BankSweep::step_banks() {
+Expected<void, Result> BankSweep::step_banks() {
   ArenaHeader& header = arena_.header();
   const BankRecord& dissolving = arena_.at(header.first_dying);
   const Bank child = dissolving.first_child;
@@ -189,7 +189,7 @@ std::expected<void, Result> BankSweep::step_banks() {
   return {};
 }
 
-std::expected<void, Result> BankSweep::step_contents() {
+Expected<void, Result> BankSweep::step_contents() {
   ArenaHeader& header = arena_.header();
   const Bank bank = header.first_dying;
   const Frame frame = first_frame(bank);
@@ -219,7 +219,7 @@ void BankSweep::pass_to_parent(Bank bank, Run run) {
 // --- the end -------------------------------------------------------------------------------
 
 // An empty bank: its facets frame and its record go back to the one above it.
-std::expected<void, Result> BankSweep::close(Bank bank) {
+Expected<void, Result> BankSweep::close(Bank bank) {
   const BankRecord& record = arena_.at(bank);
   if (record.flags & BankRecord::flag_has_asker) {
     const auto done = maker_.rescind(frame_number(record.facets), 1);
@@ -232,7 +232,7 @@ std::expected<void, Result> BankSweep::close(Bank bank) {
   return {};
 }
 
-std::expected<void, Result> BankSweep::finish(Bank bank) {
+Expected<void, Result> BankSweep::finish(Bank bank) {
   ArenaHeader& header = arena_.header();
   const Bank next = arena_.at(bank).next_dying;
   if (auto closed = close(bank); !closed) return closed;

@@ -32,8 +32,8 @@
 #pragma once
 
 #include <cstdint>
-#include <expected>
 
+#include "objects/expected.hpp"
 #include "spacebank/bank_tree.hpp"
 #include "spacebank/frame_books.hpp"
 #include "spacebank/frame_maker.hpp"
@@ -59,39 +59,39 @@ class BankSweep {
 
   // in_use: the root bank. dying: it is being destroyed or dissolved already, or a bank above it
   // destroyed.
-  std::expected<void, Result> begin(Bank);
+  Expected<void, Result> begin(Bank);
   // Likewise; or the kernel's refusal to void its facets, with nothing changed.
-  std::expected<void, Result> begin_dissolving(Bank);
+  Expected<void, Result> begin_dissolving(Bank);
 
   // Makes a capability page out of the dying bank's facets frame, in which who asked can be
   // kept until the end. The bank's own facets are void from then on, as they would be anyway.
-  std::expected<FrameNumber, Result> keep_asker(Bank);
+  Expected<FrameNumber, Result> keep_asker(Bank);
   bool has_asker(Bank bank) const { return arena_.at(bank).flags & BankRecord::flag_has_asker; }
   FrameNumber asker_page(Bank bank) const { return frame_number(arena_.at(bank).facets); }
 
   // One step of the first in line. An error is the kernel's refusal (see FrameMaker::rescind).
-  std::expected<SweepResult, Result> step();
+  Expected<SweepResult, Result> step();
   // Only for the bank of which step() said `empty`. The bank above it has then what it had
   // before this one was created.
-  std::expected<void, Result> finish(Bank);
+  Expected<void, Result> finish(Bank);
 
  private:
-  std::expected<void, Result> check_can_end(Bank) const;
+  Expected<void, Result> check_can_end(Bank) const;
   void stand_in_line(Bank, uint8_t flag);
   void start_first_in_line();
-  std::expected<void, Result> void_facets(Bank);
-  std::expected<void, Result> step_facets();
-  std::expected<void, Result> step_processes();
-  std::expected<void, Result> step_rest();
-  std::expected<void, Result> step_banks();
-  std::expected<void, Result> step_contents();
+  Expected<void, Result> void_facets(Bank);
+  Expected<void, Result> step_facets();
+  Expected<void, Result> step_processes();
+  Expected<void, Result> step_rest();
+  Expected<void, Result> step_banks();
+  Expected<void, Result> step_contents();
   struct Run {
     uint32_t first;
     uint32_t count;
   };
   Run run_around(Bank, Frame within, bool only_its_kind) const;
-  std::expected<void, Result> rescind_run(Bank, Run);
-  std::expected<void, Result> close(Bank);
+  Expected<void, Result> rescind_run(Bank, Run);
+  Expected<void, Result> close(Bank);
   Frame first_frame(Bank) const;
   void release(Bank, Run);
   void pass_to_parent(Bank, Run);

@@ -41,7 +41,7 @@ uint32_t BankTree::effective_limit(Bank bank) const {
   return limit;
 }
 
-std::expected<void, Result> BankTree::can_pay(Bank bank, uint32_t count) const {
+Expected<void, Result> BankTree::can_pay(Bank bank, uint32_t count) const {
   if (arena_.at(bank).flags & BankRecord::flag_dissolving) return std::unexpected(Result::dying);
   bool fits = true;
   for (Bank at = bank; at != Bank::none; at = parent_of(at)) {
@@ -52,7 +52,7 @@ std::expected<void, Result> BankTree::can_pay(Bank bank, uint32_t count) const {
   return {};
 }
 
-std::expected<void, Result> BankTree::charge(Bank bank, const FramesByKind& frames) const {
+Expected<void, Result> BankTree::charge(Bank bank, const FramesByKind& frames) const {
   const uint32_t count = total(frames);
   if (auto paid = can_pay(bank, count); !paid) return paid;
   for (Bank at = bank; at != Bank::none; at = parent_of(at)) {
@@ -84,7 +84,7 @@ void BankTree::move_beside_parent(Bank bank) const {
   pass_up(parent, taken_along);
 }
 
-std::expected<void, Result> BankTree::charge_one(Bank bank, Kind kind) const {
+Expected<void, Result> BankTree::charge_one(Bank bank, Kind kind) const {
   if (auto paid = can_pay(bank, 1); !paid) return paid;
   for (Bank at = bank; at != Bank::none; at = parent_of(at)) {
     BankRecord& record = arena_.at(at);
@@ -113,7 +113,7 @@ Bank BankTree::take_record() const {
   return Bank{header.records_touched++};
 }
 
-std::expected<Bank, Result> BankTree::add(Bank parent, uint32_t limit) const {
+Expected<Bank, Result> BankTree::add(Bank parent, uint32_t limit) const {
   if (depth(parent) == bank_depth_max) return std::unexpected(Result::limit_reached);
   const Bank bank = take_record();
   if (bank == Bank::none) return std::unexpected(Result::exhausted);

@@ -7,8 +7,8 @@
 
 #include <array>
 #include <cstdint>
-#include <expected>
 
+#include "objects/expected.hpp"
 #include "spacebank/arena.hpp"
 
 namespace perdure::bank {
@@ -36,13 +36,13 @@ class BankTree {
   uint32_t effective_limit(Bank) const;
 
   // dying, or limit_reached: nothing is charged. Every allocation passes through here.
-  std::expected<void, Result> charge(Bank, const FramesByKind&) const;
-  std::expected<void, Result> charge_one(Bank, Kind) const;
+  Expected<void, Result> charge(Bank, const FramesByKind&) const;
+  Expected<void, Result> charge_one(Bank, Kind) const;
   void discharge(Bank, const FramesByKind&) const;
   void discharge_one(Bank, Kind) const;
 
   // A record below `parent`; charges nothing. limit_reached: too deep; exhausted: no record.
-  std::expected<Bank, Result> add(Bank parent, uint32_t limit) const;
+  Expected<Bank, Result> add(Bank parent, uint32_t limit) const;
   // A bank without banks below it and without usage.
   void remove(Bank) const;
 
@@ -60,7 +60,7 @@ class BankTree {
 
  private:
   // Is none of them ending, and is there room for so many frames more in each on the path?
-  std::expected<void, Result> can_pay(Bank, uint32_t count) const;
+  Expected<void, Result> can_pay(Bank, uint32_t count) const;
   Bank take_record() const;
   void link_below(Bank parent, Bank) const;
   void unlink(Bank) const;

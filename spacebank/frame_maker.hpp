@@ -6,9 +6,9 @@
 #pragma once
 
 #include <cstdint>
-#include <expected>
 
 #include "objects/abi.hpp"
+#include "objects/expected.hpp"
 #include "objects/ids.hpp"
 #include "objects/kinds.hpp"
 
@@ -25,14 +25,14 @@ class FrameMaker {
   // them is void, also if their contents are damaged. → how many are done, from the first on: at least one.
   // unreadable: the disk cannot say what the first one is, so its versions may come again; any other refusal means
   // that books and kernel disagree.
-  virtual std::expected<uint64_t, Result> rescind(FrameNumber first, uint64_t count) = 0;
+  virtual Expected<uint64_t, Result> rescind(FrameNumber first, uint64_t count) = 0;
 
   // range.rescind_object: one place of a row. Never refuses an object that is there, likewise.
   virtual Result rescind_object(FrameNumber, unsigned index) = 0;
 
   // range.set_account: another bank pays for these frames, in which nothing else changes. → how
   // many are done, from the first on: at least one. Refused only if the first one cannot be read.
-  virtual std::expected<uint64_t, Result> set_account(FrameNumber first, uint64_t count, Account) = 0;
+  virtual Expected<uint64_t, Result> set_account(FrameNumber first, uint64_t count, Account) = 0;
 
  protected:
   ~FrameMaker() = default;

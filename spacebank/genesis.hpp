@@ -14,9 +14,9 @@
 #pragma once
 
 #include <cstdint>
-#include <expected>
 #include <span>
 
+#include "objects/expected.hpp"
 #include "spacebank/bank_logic.hpp"
 #include "spacebank/interface.hpp"
 
@@ -40,8 +40,8 @@ struct GenesisBank {
 class Genesis {
  public:
   // The root bank (Bank::root, account 1) with all frames as its limit, and its first facet.
-  static std::expected<Genesis, Result> begin(std::span<std::byte> memory, uint64_t frame_count,
-                                              FrameMaker& maker) {
+  static Expected<Genesis, Result> begin(std::span<std::byte> memory, uint64_t frame_count,
+                                         FrameMaker& maker) {
     const auto arena = Arena::initialise(memory, frame_count);
     if (!arena) return std::unexpected(arena.error());
     Genesis genesis(*arena, maker);
@@ -53,22 +53,22 @@ class Genesis {
 
   GenesisBank root() const { return {Bank::root, root_facet_}; }
 
-  std::expected<Place, Result> buy(Bank payer, Kind kind) { return logic_.allocate(payer, kind); }
+  Expected<Place, Result> buy(Bank payer, Kind kind) { return logic_.allocate(payer, kind); }
 
-  std::expected<GenesisBank, Result> create_bank(Bank parent, uint64_t limit = bank_unlimited) {
+  Expected<GenesisBank, Result> create_bank(Bank parent, uint64_t limit = bank_unlimited) {
     const auto made = logic_.create_sub_bank(parent, limit);
     if (!made) return std::unexpected(made.error());
     return GenesisBank{made->bank, filled(made->bank, made->facet)};
   }
 
   // A capability to the bank with restrictions.
-  std::expected<GenesisFacet, Result> facet(Bank bank, uint64_t restrictions) {
+  Expected<GenesisFacet, Result> facet(Bank bank, uint64_t restrictions) {
     const auto made = logic_.facet(bank, restrictions);
     if (!made) return std::unexpected(made.error());
     return filled(bank, *made);
   }
 
-  std::expected<void, Result> set_limit(Bank bank, uint64_t limit) {
+  Expected<void, Result> set_limit(Bank bank, uint64_t limit) {
     return logic_.set_limit(bank, limit);
   }
 

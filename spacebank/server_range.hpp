@@ -23,7 +23,7 @@ class ServerRange final : public FrameMaker {
     return Result::ok;
   }
 
-  std::expected<uint64_t, Result> rescind(FrameNumber first, uint64_t count) override {
+  Expected<uint64_t, Result> rescind(FrameNumber first, uint64_t count) override {
     return range_.rescind(first.value, count);
   }
 
@@ -32,8 +32,8 @@ class ServerRange final : public FrameMaker {
     return done ? Result::ok : done.error();
   }
 
-  std::expected<uint64_t, Result> set_account(FrameNumber first, uint64_t count,
-                                              Account account) override {
+  Expected<uint64_t, Result> set_account(FrameNumber first, uint64_t count,
+                                         Account account) override {
     return range_.set_account(first.value, count, account.value);
   }
 

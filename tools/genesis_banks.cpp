@@ -107,7 +107,7 @@ Result GenesisBanks::make(FrameNumber frame, Kind kind, Account account, unsigne
   return Result::ok;
 }
 
-std::expected<uint64_t, Result> GenesisBanks::rescind(FrameNumber first, uint64_t count) {
+Expected<uint64_t, Result> GenesisBanks::rescind(FrameNumber first, uint64_t count) {
   for (uint64_t i = 0; i < count; ++i) {
     perdure::rescind(image_.frame({first.value + i}).identity);
   }
@@ -120,8 +120,8 @@ Result GenesisBanks::rescind_object(FrameNumber frame, unsigned index) {
   return Result::ok;
 }
 
-std::expected<uint64_t, Result> GenesisBanks::set_account(FrameNumber first, uint64_t count,
-                                                          Account account) {
+Expected<uint64_t, Result> GenesisBanks::set_account(FrameNumber first, uint64_t count,
+                                                     Account account) {
   for (uint64_t i = 0; i < count; ++i) {
     FrameIdentity& identity = image_.frame({first.value + i}).identity;
     if (identity.kind != Kind::empty) identity.account = account;

@@ -37,9 +37,9 @@ class GenesisBanks : private bank::FrameMaker {
 
  private:
   Result make(FrameNumber, Kind, Account, unsigned index) override;
-  std::expected<uint64_t, Result> rescind(FrameNumber first, uint64_t count) override;
+  Expected<uint64_t, Result> rescind(FrameNumber first, uint64_t count) override;
   Result rescind_object(FrameNumber, unsigned index) override;
-  std::expected<uint64_t, Result> set_account(FrameNumber first, uint64_t count, Account) override;
+  Expected<uint64_t, Result> set_account(FrameNumber first, uint64_t count, Account) override;
 
   // The wrapper behind a facet, filled in if it was just made. → its control capability.
   Capability complete(const bank::GenesisFacet&);

@@ -7,7 +7,7 @@
 namespace perdure {
 namespace {
 
-void expect_done(const std::expected<void, Result>& done) {
+void expect_done(const Expected<void, Result>& done) {
   if (!done) {
     throw ToolError(ExitStatus::usage,
                     "a page finds no place in its space: " + std::string(name_of(done.error())));
@@ -78,7 +78,7 @@ void GenesisSpaces::add_arena_page(const Capability& arena_root, uint64_t index,
   add_page(arena_root, layout::page_of(layout::arena_start) + index, memory, Growth::up);
 }
 
-std::expected<Occupant<Capability>, Result> GenesisSpaces::look(const Handle& node, unsigned slot) {
+Expected<Occupant<Capability>, Result> GenesisSpaces::look(const Handle& node, unsigned slot) {
   using What = Occupant<Handle>::What;
   const Capability& found = image_.object<Node>(node).slots[slot];
   switch (found.type) {
@@ -91,13 +91,13 @@ std::expected<Occupant<Capability>, Result> GenesisSpaces::look(const Handle& no
   }
 }
 
-std::expected<Capability, Result> GenesisSpaces::new_node(uint8_t slot_size) {
+Expected<Capability, Result> GenesisSpaces::new_node(uint8_t slot_size) {
   const Capability node = buy_(Kind::node);
   image_.object<Node>(node).slot_size = slot_size;
   return node;
 }
 
-std::expected<void, Result> GenesisSpaces::put(const Handle& node, unsigned slot, const Handle& memory,
+Expected<void, Result> GenesisSpaces::put(const Handle& node, unsigned slot, const Handle& memory,
                                               uint64_t guard) {
   Capability guarded = memory;
   guarded.payload = guard;

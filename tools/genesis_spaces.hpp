@@ -34,9 +34,9 @@ class GenesisSpaces {
 
   // The tree as space_tree.hpp wants it; a handle is the memory capability itself.
   using Handle = Capability;
-  std::expected<Occupant<Handle>, Result> look(const Handle& node, unsigned slot);
-  std::expected<Handle, Result> new_node(uint8_t slot_size);
-  std::expected<void, Result> put(const Handle& node, unsigned slot, const Handle& memory, uint64_t guard);
+  Expected<Occupant<Handle>, Result> look(const Handle& node, unsigned slot);
+  Expected<Handle, Result> new_node(uint8_t slot_size);
+  Expected<void, Result> put(const Handle& node, unsigned slot, const Handle& memory, uint64_t guard);
 
  private:
   // Data: not executable. `page`: from address 0 of the space.

@@ -21,19 +21,18 @@ Pieces bytes_of(const void* data, size_t length) {
 // attempt that fails takes its number with it. Who wants to know asks for the status afterwards.
 Outcome answer_and_hold(Request& request) {
   Kernel& kernel = request.kernel;
-  const Commit committed = kernel.commit();
-  request.answer(committed);
+  const Outcome answered = request.answer(kernel.commit());
   kernel.hold_current_until_commit();
-  return Outcome::done();
+  return answered;
 }
 
-Outcome power(Request& request, Kernel::Power power) {
+Outcome power(Request& request, Power power) {
   const uint64_t flags = request.word(1);
   const uint64_t boot_meant = request.word(2);
   if (flags & ~power_flag::cut) return Outcome::refuse(Result::bad_argument);
   if (boot_meant != 0 && boot_meant != request.kernel.boot_epoch) return Outcome::refuse(Result::restarted);
-  if (flags & power_flag::cut) request.kernel.cut_power(power);
-  request.kernel.request_power(power);
+  if (flags & power_flag::cut) request.kernel.checkpoints.cut_power(power);
+  request.kernel.checkpoints.request_power(power);
   return answer_and_hold(request);
 }
 
@@ -65,8 +64,8 @@ Outcome invoke_checkpoint(Request& request) {
     case method::checkpoint_take: return answer_and_hold(request);
     case method::checkpoint_status: return status(request);
     case method::checkpoint_generations: return generations(request);
-    case method::checkpoint_power_off: return power(request, Kernel::Power::off);
-    case method::checkpoint_reboot: return power(request, Kernel::Power::reboot);
+    case method::checkpoint_power_off: return power(request, Power::off);
+    case method::checkpoint_reboot: return power(request, Power::reboot);
     default: return Outcome::refuse(Result::unknown_method);
   }
 }

@@ -24,8 +24,8 @@ Outcome write(Request& request) {
       machine::let_interrupts_in();
     }
   }
-  request.kernel.console_was_written();
-  return request.answer(committed, request.kernel.console_writes());
+  request.kernel.console.was_written();
+  return request.answer(committed, request.kernel.console.writes());
 }
 
 // A reader that shows what is being typed shows it again where others have written: it tells what it knows of.
@@ -33,25 +33,25 @@ Outcome read(Request& request) {
   uint64_t count = 0;
   uint64_t characters = 0;
   while (count < characters_per_read) {
-    const auto character = request.kernel.take_console_input();
+    const auto character = request.kernel.console.take();
     if (!character) break;
     characters |= uint64_t{static_cast<unsigned char>(*character)} << (8 * count++);
   }
-  const uint64_t writes = request.kernel.console_writes();
+  const uint64_t writes = request.kernel.console.writes();
   const bool is_news = request.word(1) != 0 && request.word(1) != writes;
   if (count == 0 && !is_news) return Outcome::wait(WaitChannel::of(WaitChannel::Reason::console_input));
   return request.answer(request.kernel.commit(), count, characters, writes);
 }
 
 Outcome wait_interrupt(Request& request) {
-  if (!request.kernel.has_console_interrupt()) {
+  if (!request.kernel.console.has_interrupt()) {
     return Outcome::wait(WaitChannel::of(WaitChannel::Reason::console_input));
   }
   return request.answer(request.kernel.commit());
 }
 
 Outcome take_interrupt(Request& request) {
-  return request.answer(request.kernel.commit(), request.kernel.take_console_interrupt());
+  return request.answer(request.kernel.commit(), request.kernel.console.take_interrupt());
 }
 
 Operation operation_of(uint64_t method) {

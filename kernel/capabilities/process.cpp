@@ -56,7 +56,7 @@ Outcome store(Request& request) {
 }
 
 // The one that is bound, or, if none is, or it is gone, the given one. Both frames are writable on success.
-std::expected<ActivityRef, Outcome> activity_to_run_by(Request& request) {
+Expected<ActivityRef, Outcome> activity_to_run_by(Request& request) {
   Kernel& kernel = request.kernel;
   Process& process = process_of(request);
   if (!process.control.activity.is_void()) {

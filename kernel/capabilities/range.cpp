@@ -28,7 +28,7 @@ Outcome obstacle(const Absent& absent) {
 
 // The frame with its contents if it has any that must be dealt with, writable and retired:
 // nobody runs, waits or is mapped there any more.
-std::expected<CacheSlot, Outcome> retired(Request& request, FrameNumber frame) {
+Expected<CacheSlot, Outcome> retired(Request& request, FrameNumber frame) {
   Kernel& kernel = request.kernel;
   auto slot = kernel.store.obtain_identity(frame);
   if (!slot) return std::unexpected(obstacle(slot.error()));
@@ -43,7 +43,7 @@ std::expected<CacheSlot, Outcome> retired(Request& request, FrameNumber frame) {
   return *slot;
 }
 
-Outcome answer_fabricated(Request& request, Commit committed, CacheSlot slot, FrameNumber frame, unsigned index) {
+Outcome answer_fabricated(Request& request, const Commit& committed, CacheSlot slot, FrameNumber frame, unsigned index) {
   Store& store = request.kernel.store;
   const FrameIdentity& identity = store.descriptor(slot).identity;
   const std::byte* bytes = is_row(identity.kind) ? store.bytes(slot) : nullptr;
@@ -66,8 +66,8 @@ Outcome make_large(Request& request, FrameNumber frame, Kind kind, Account accou
 }
 
 // The row, writable, with nothing at `index`: formatted anew if the frame held anything else.
-std::expected<CacheSlot, Outcome> prepared_row(Request& request, FrameNumber frame, Kind kind, Account account,
-                                               unsigned index) {
+Expected<CacheSlot, Outcome> prepared_row(Request& request, FrameNumber frame, Kind kind, Account account,
+                                          unsigned index) {
   Kernel& kernel = request.kernel;
   auto slot = kernel.store.obtain_identity(frame);
   if (!slot) return std::unexpected(obstacle(slot.error()));
@@ -95,7 +95,6 @@ std::expected<CacheSlot, Outcome> prepared_row(Request& request, FrameNumber fra
   kernel.store.become_all_zero(*slot);
   format_row(kernel.store.descriptor(*slot).identity, kernel.store.bytes(*slot), kind, account);
   if (kind == Kind::activity) kernel.link_activity_row(committed, *slot, frame);
-  kernel.next_step();
   return *slot;
 }
 
@@ -127,7 +126,7 @@ Outcome make(Request& request) {
 }
 
 // The frame, if it holds an object at this index.
-std::expected<CacheSlot, Outcome> holder_of(Request& request, FrameNumber frame, uint64_t index) {
+Expected<CacheSlot, Outcome> holder_of(Request& request, FrameNumber frame, uint64_t index) {
   const auto slot = request.kernel.store.obtain(frame);
   if (!slot) return std::unexpected(obstacle(slot.error()));
   const FrameIdentity& identity = request.kernel.store.descriptor(*slot).identity;
@@ -163,10 +162,9 @@ Outcome rescind_frames(Request& request) {
     }
     FrameIdentity& identity = kernel.store.descriptor(*slot).identity;
     if (identity.kind == Kind::empty) continue;
-    kernel.commit();
+    const Commit committed = kernel.commit();
     rescind(identity);
     kernel.store.become_all_zero(*slot);
-    kernel.next_step();
   }
   machine::let_interrupts_in();
   return request.answer(kernel.commit(), done);
@@ -189,7 +187,7 @@ Outcome rescind_small(Request& request) {
 }
 
 // The frame with its contents, writable: the account goes to the disk only with the frame.
-std::expected<CacheSlot, Outcome> writable_frame(Request& request, FrameNumber frame) {
+Expected<CacheSlot, Outcome> writable_frame(Request& request, FrameNumber frame) {
   const auto slot = request.kernel.store.obtain(frame);
   if (!slot) return std::unexpected(obstacle(slot.error()));
   if (const Outcome o = request.kernel.prepare_write(*slot, Need::reserve); o.is_obstacle()) return std::unexpected(o);
@@ -213,9 +211,8 @@ Outcome set_account(Request& request) {
     }
     FrameIdentity& identity = kernel.store.descriptor(*slot).identity;
     if (identity.kind == Kind::empty) continue;
-    kernel.commit();
+    const Commit committed = kernel.commit();
     identity.account = {static_cast<uint32_t>(account)};
-    kernel.next_step();
   }
   return request.answer(kernel.commit(), done);
 }

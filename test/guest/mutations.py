@@ -50,10 +50,10 @@ FAULTS = [Fault(*one) for one in (
     ("callers of a destroyed server are not answered", "kernel/destruction.cpp",
      "  if (const Outcome o = answer_all(process.capability_registers, capability_register_count);\n      o.is_obstacle()) {\n    return o;\n  }\n", "",
      ("resume: the destruction of the server",)),
-    ("a stopped caller is not told", "kernel/processes.cpp", "    if (control.fault == FaultCode::none) answer_refusal(process, Result::interrupted);\n", "",
+    ("a stopped caller is not told", "kernel/processes.cpp", "    if (control.fault == FaultCode::none) answer_refusal(committed, process, Result::interrupted);\n", "",
      ("resume: a caller that was stopped",)),
     # --- deadlines
-    ("a deadline in the past is none", INVOCATION, "    if (has_passed(registers.r15)) return Outcome::refuse(Result::timed_out);\n", "",
+    ("a deadline in the past is none", INVOCATION, "    if (time.has_passed(registers.r15)) return Outcome::refuse(Result::timed_out);\n", "",
      ("deadlines: a deadline in the past delivers nothing",)),
     ("nobody looks at the deadline of an accepted call", MESSAGES, "  if (deadline_ns != 0) await_deadline(committed, own, deadline_ns);\n", "",
      ("deadlines: a deadline ends the wait for an answer",)),

@@ -198,7 +198,7 @@ void KernelGuests::begin(unsigned client, Process& p, Operation operation) {
   if (operation == cross_wrapper && blocked) operation = call_server;
   p.registers.rsp = operation;
   const unsigned toy = some(first_toy, toy_count), another = some(first_toy, toy_count);
-  const uint64_t machine_time = world_.kernel().machine_time_ns();
+  const uint64_t machine_time = world_.kernel().time.now_ns();
   const auto slot = [&] { return first_slot_to_map + random_.below(last_slot_to_map - first_slot_to_map + 1); };
   switch (operation) {
     case write: return store_byte(p, Guest::memory + random_.below(2 * frame_bytes), random_.next());
@@ -437,7 +437,7 @@ void KernelGuests::keep_space(Process& p) {
 void KernelGuests::live(Process& p) {
   ++p.registers.rbp;
   if (mode_ != Mode::busy || random_.one_in(3)) {
-    return call(p, clock_register, {method::clock_wait_until, world_.kernel().machine_time_ns() + 5 * ms});
+    return call(p, clock_register, {method::clock_wait_until, world_.kernel().time.now_ns() + 5 * ms});
   }
   call(p, server_register, {serve_method, p.registers.rbp});
 }

@@ -148,7 +148,7 @@ class Run {
     world_.use_fast_path = random_.one_in(2);
     if (random_.one_in(plan_.tick_one_in)) fake_machine().pending.timer = true;
     if (random_.one_in(plan_.look_at_disk_one_in)) fake_machine().pending.disk = true;
-    if (random_.one_in(plan_.declare_one_in)) world_.kernel().request_checkpoint();
+    if (random_.one_in(plan_.declare_one_in)) world_.kernel().checkpoints.request();
     if (random_.one_in(plan_.drop_one_in)) {
       if (const CacheSlot slot = store().random_droppable(random_.next()); slot != no_slot) store().drop(slot);
     }

@@ -226,11 +226,11 @@ FAULTS = [
     ("vector registers not saved", "kernel/processes.cpp", "  machine::fpu_save(current().fpu_area);\n", ""),
     ("a page stays writable over the cut", "kernel/page_tables.cpp", "reached.executable, store_->is_current(reached.slot))", "reached.executable, true)"),
     # ... what is told, ...
-    ("a failed commit told as one", "kernel/kernel.cpp", "    has_told_failure_ = checkpoint_requested_ = true;\n    return;\n", "    has_told_failure_ = checkpoint_requested_ = true;\n"),
+    ("a failed commit told as one", "kernel/checkpoints.cpp", "    has_told_failure_ = is_requested_ = true;\n    return;\n", "    has_told_failure_ = is_requested_ = true;\n"),
     ("who asks for a checkpoint is not held", "kernel/capabilities/checkpoint.cpp", "  kernel.hold_current_until_commit();\n", ""),
-    ("a commit told to those of the next epoch", "kernel/kernel.cpp", "  declared_epoch_ = store.epoch();", "  declared_epoch_ = store.epoch() + 1;"),
+    ("a commit told to those of the next epoch", "kernel/checkpoints.cpp", "  declared_ = store_.epoch();", "  declared_ = store_.epoch() + 1;"),
     ("who is held waits for the commit before", "kernel/processes.cpp", "WaitChannel::Reason::commit, store.epoch()", "WaitChannel::Reason::commit, store.epoch() - 1"),
-    ("nobody is told of a commit", "kernel/kernel.cpp", "    scheduler.wake_all(WaitChannel::of(WaitChannel::Reason::commit, ++committed_epoch_));", "    ++committed_epoch_;"),
+    ("nobody is told of a commit", "kernel/checkpoints.cpp", "scheduler_.wake_all(WaitChannel::of(WaitChannel::Reason::commit, ++committed_));", "++committed_;"),
     ("the status tells the pending generation", "store.cpp", "status.committed_generation = root.newest_generation.value;",
      "status.committed_generation = std::max(root.newest_generation.value, pending_generation().value);"),
     # ... what is gone, and what runs again

@@ -49,7 +49,7 @@ class SimulatedMachine final : public StoreClient {
   SimulatedMachine(SimulatedDisk& disk, std::span<std::byte> memory, Oracle* oracle)
       : disk_(disk), memory_(memory), oracle_(oracle) {}
 
-  std::expected<void, OpenFailure> open(const StoreSettings& settings) {
+  Expected<void, OpenFailure> open(const StoreSettings& settings) {
     return store->open(disk_, memory_, *this, settings, 1'700'000'000);
   }
 

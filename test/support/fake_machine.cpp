@@ -123,8 +123,8 @@ std::optional<FakeMachine::CachedWalk> FakeMachine::walk_to_leaf_table(uint64_t 
   return result;
 }
 
-std::expected<std::byte*, FakePageFault> FakeMachine::access(uint64_t address, bool write,
-                                                             bool execute) {
+Expected<std::byte*, FakePageFault> FakeMachine::access(uint64_t address, bool write,
+                                                        bool execute) {
   if (const auto high = address >> 47; high != 0 && high != 0x1ffff) {
     auto result = fault(address, write, execute, false);
     result.error().non_canonical = true;

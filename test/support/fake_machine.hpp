@@ -19,7 +19,6 @@
 #include <cstdint>
 #include <cstring>
 #include <deque>
-#include <expected>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -32,6 +31,7 @@
 
 #include "checkpoint/disk.hpp"
 #include "kernel/machine.hpp"
+#include "objects/expected.hpp"
 
 namespace perdure {
 
@@ -83,12 +83,12 @@ class FakeMachine {
   std::span<std::byte> take_pages(size_t count);
 
   // --- user mode: one byte accessed; the pointer is good to the end of its page -------------
-  std::expected<std::byte*, FakePageFault> load(uint64_t address) { return access(address, false, false); }
-  std::expected<std::byte*, FakePageFault> store(uint64_t address) { return access(address, true, false); }
-  std::expected<std::byte*, FakePageFault> fetch(uint64_t address) { return access(address, false, true); }
+  Expected<std::byte*, FakePageFault> load(uint64_t address) { return access(address, false, false); }
+  Expected<std::byte*, FakePageFault> store(uint64_t address) { return access(address, true, false); }
+  Expected<std::byte*, FakePageFault> fetch(uint64_t address) { return access(address, false, true); }
   // A value within one page. `Value` is trivially copyable.
   template <typename Value>
-  std::expected<Value, FakePageFault> load_value(uint64_t address) {
+  Expected<Value, FakePageFault> load_value(uint64_t address) {
     const auto byte = load(address);
     if (!byte) return std::unexpected(byte.error());
     Value value;
@@ -96,7 +96,7 @@ class FakeMachine {
     return value;
   }
   template <typename Value>
-  std::expected<void, FakePageFault> store_value(uint64_t address, const Value& value) {
+  Expected<void, FakePageFault> store_value(uint64_t address, const Value& value) {
     const auto byte = store(address);
     if (!byte) return std::unexpected(byte.error());
     std::memcpy(*byte, &value, sizeof(value));
@@ -178,7 +178,7 @@ class FakeMachine {
     void operator()(std::byte* arena) const;
   };
 
-  std::expected<std::byte*, FakePageFault> access(uint64_t address, bool write, bool execute);
+  Expected<std::byte*, FakePageFault> access(uint64_t address, bool write, bool execute);
   std::unexpected<FakePageFault> fault(uint64_t address, bool write, bool execute, bool present);
   std::optional<CachedWalk> walk_to_leaf_table(uint64_t address, bool mark_accessed) const;
   uint64_t* table_at(uint64_t physical) const;

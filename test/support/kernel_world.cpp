@@ -25,7 +25,7 @@ void KernelWorld::open() {
   fake_machine().power_on(size_.machine_bytes);
   fake_machine().step_ns = 100'000;  // an ill disk is waited for
   kernel_ = std::make_unique<Kernel>();
-  const auto opened = kernel_->store.open(*booted_from_, fake_machine().take_pages(size_.store_pages), *kernel_,
+  const auto opened = kernel_->store.open(*booted_from_, fake_machine().take_pages(size_.store_pages), kernel_->store_events,
                                            {.check = options_.check}, 0);
   if (!opened) throw KernelBug(std::string(opened.error().what));
   fake_machine().step_ns = 100;
@@ -377,7 +377,7 @@ void KernelWorld::run(unsigned steps) {
 void KernelWorld::take_checkpoint() {
   while (!kernel_->store.can_declare()) poll();
   const Generation before = kernel_->store.committed_generation();
-  kernel_->request_checkpoint();
+  kernel_->checkpoints.request();
   const auto is_under_way = [this] {
     return kernel_->store.anything_dirty() || kernel_->store.pending_generation().value != 0;
   };

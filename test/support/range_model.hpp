@@ -42,7 +42,7 @@ class RangeModel final : public bank::FrameMaker {
     return Result::ok;
   }
 
-  std::expected<uint64_t, Result> rescind(FrameNumber first, uint64_t count) override {
+  Expected<uint64_t, Result> rescind(FrameNumber first, uint64_t count) override {
     if (refuses_in > 0 && --refuses_in == 0) return std::unexpected(ordered_refusal);
     const uint64_t bound = count < rescind_bound ? count : rescind_bound;
     uint64_t done = 0;
@@ -63,8 +63,8 @@ class RangeModel final : public bank::FrameMaker {
     return Result::ok;
   }
 
-  std::expected<uint64_t, Result> set_account(FrameNumber first, uint64_t count,
-                                              Account account) override {
+  Expected<uint64_t, Result> set_account(FrameNumber first, uint64_t count,
+                                         Account account) override {
     if (refuses_in > 0 && --refuses_in == 0) return std::unexpected(ordered_refusal);
     const uint64_t bound = count < rescind_bound ? count : rescind_bound;
     uint64_t done = 0;

@@ -6,16 +6,16 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <expected>
 #include <span>
 
 #include "objects/abi.hpp"
+#include "objects/expected.hpp"
 #include "userland/runtime/registers.hpp"
 
 namespace perdure {
 
 template <typename T = void>
-using Answer = std::expected<T, Result>;
+using Answer = Expected<T, Result>;
 
 // What the processor's registers hold at the SYSCALL, in the order that invoke.S loads and
 // stores them (objects/abi.hpp says what each means).

@@ -107,7 +107,7 @@ class Starting {
 
 }  // namespace
 
-std::expected<StartedProgram, StartError> start_program(const ProgramStart& start) {
+Expected<StartedProgram, StartError> start_program(const ProgramStart& start) {
   const auto summary = read_recipe(start.recipe, start.entry_into);
   if (!summary) return std::unexpected(StartError{summary.error()});
   if (start.limit < summary->least_limit) {

@@ -49,6 +49,6 @@ struct StartError {
 };
 
 // After an error nothing of the instance is left, and the bank has what it had.
-std::expected<StartedProgram, StartError> start_program(const ProgramStart&);
+Expected<StartedProgram, StartError> start_program(const ProgramStart&);
 
 }  // namespace perdure

@@ -17,9 +17,9 @@
 
 #include <concepts>
 #include <cstdint>
-#include <expected>
 
 #include "objects/abi.hpp"
+#include "objects/expected.hpp"
 #include "objects/rows.hpp"
 
 namespace perdure {
@@ -45,11 +45,11 @@ struct Occupant {
 template <typename Tree>
 concept SpaceTree = requires(Tree tree, typename Tree::Handle handle, unsigned slot) {
   // What stands in a slot of a node. May refuse (then nothing has changed).
-  { tree.look(handle, slot) } -> std::same_as<std::expected<Occupant<typename Tree::Handle>, Result>>;
+  { tree.look(handle, slot) } -> std::same_as<Expected<Occupant<typename Tree::Handle>, Result>>;
   // A node with this slot size and void slots.
-  { tree.new_node(uint8_t{}) } -> std::same_as<std::expected<typename Tree::Handle, Result>>;
+  { tree.new_node(uint8_t{}) } -> std::same_as<Expected<typename Tree::Handle, Result>>;
   // Stores a memory capability with this guard into a slot of a node.
-  { tree.put(handle, slot, handle, uint64_t{}) } -> std::same_as<std::expected<void, Result>>;
+  { tree.put(handle, slot, handle, uint64_t{}) } -> std::same_as<Expected<void, Result>>;
 };
 
 namespace space_tree {
@@ -100,7 +100,7 @@ struct Place {
 // How many nodes insert() will ask for. in_use: a page is there already. bad_argument: something
 // stands there that is neither a page nor a node.
 template <SpaceTree Tree>
-std::expected<unsigned, Result> nodes_needed(Tree& tree, Place<typename Tree::Handle> place) {
+Expected<unsigned, Result> nodes_needed(Tree& tree, Place<typename Tree::Handle> place) {
   using What = typename Occupant<typename Tree::Handle>::What;
   if (place.slot() >= node_slot_count) return std::unexpected(Result::bad_argument);
   while (true) {
@@ -124,13 +124,13 @@ std::expected<unsigned, Result> nodes_needed(Tree& tree, Place<typename Tree::Ha
 }
 
 template <SpaceTree Tree>
-std::expected<void, Result> insert(Tree& tree, Place<typename Tree::Handle> place,
-                                   typename Tree::Handle page);
+Expected<void, Result> insert(Tree& tree, Place<typename Tree::Handle> place,
+                              typename Tree::Handle page);
 
 // Puts `page` into the void slot of `place`, through a chain of new nodes if need be.
 template <SpaceTree Tree>
-std::expected<void, Result> fill_void_slot(Tree& tree, Place<typename Tree::Handle> place,
-                                           typename Tree::Handle page) {
+Expected<void, Result> fill_void_slot(Tree& tree, Place<typename Tree::Handle> place,
+                                      typename Tree::Handle page) {
   const unsigned size = covering_size(place.growth, place.slot_size, 0, place.offset());
   const uint64_t its_guard = guard(place.growth, place.slot_size, size);
   if (size == 0) return tree.put(place.node, place.slot(), page, its_guard);
@@ -144,9 +144,9 @@ std::expected<void, Result> fill_void_slot(Tree& tree, Place<typename Tree::Hand
 // The region outgrows what stands in the slot: nodes above it, until one covers the place. They
 // are complete before the last put() makes them visible.
 template <SpaceTree Tree>
-std::expected<void, Result> grow(Tree& tree, Place<typename Tree::Handle> place,
-                                 Occupant<typename Tree::Handle> occupant,
-                                 typename Tree::Handle page) {
+Expected<void, Result> grow(Tree& tree, Place<typename Tree::Handle> place,
+                            Occupant<typename Tree::Handle> occupant,
+                            typename Tree::Handle page) {
   const unsigned end_slot = place.growth == Growth::up ? 0 : node_slot_count - 1;
   auto top = occupant.handle;
   unsigned size = occupant.size();
@@ -164,8 +164,8 @@ std::expected<void, Result> grow(Tree& tree, Place<typename Tree::Handle> place,
 
 // Puts a page where there is none. Recursion is as deep as the tree: at most 9.
 template <SpaceTree Tree>
-std::expected<void, Result> insert(Tree& tree, Place<typename Tree::Handle> place,
-                                   typename Tree::Handle page) {
+Expected<void, Result> insert(Tree& tree, Place<typename Tree::Handle> place,
+                              typename Tree::Handle page) {
   using What = typename Occupant<typename Tree::Handle>::What;
   if (place.slot() >= node_slot_count) return std::unexpected(Result::bad_argument);
   const auto found = tree.look(place.node, place.slot());

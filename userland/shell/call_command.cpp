@@ -144,7 +144,7 @@ void call_method(Shell& shell, const Described& server, const MethodDescription&
 
 }  // namespace
 
-std::expected<std::string_view, Called> describe_server(Shell& shell, NameTable::Index index) {
+Expected<std::string_view, Called> describe_server(Shell& shell, NameTable::Index index) {
   const CapabilityRegister entry = shell_register::server_entry;
   if (auto done = shell.names.fetch(index, NameTable::Which::entry, entry); !done) {
     return std::unexpected(Called{.result = done.error()});

@@ -68,6 +68,6 @@ std::optional<Result> destroy_for_person(Shell&, BankCapability);
 // Whether the bank of this account has begun to end, and is still there.
 bool is_ending(uint32_t account);
 // What a server says of itself, in the shell's server_text(), printable.
-std::expected<std::string_view, Called> describe_server(Shell&, NameTable::Index);
+Expected<std::string_view, Called> describe_server(Shell&, NameTable::Index);
 
 }  // namespace perdure

@@ -74,8 +74,8 @@ bool is_good_name(std::string_view text) {
   return true;
 }
 
-std::expected<Message, ArgumentError> build_call(const MethodDescription& method,
-                                                 std::span<const std::string_view> arguments) {
+Expected<Message, ArgumentError> build_call(const MethodDescription& method,
+                                            std::span<const std::string_view> arguments) {
   using Why = ArgumentError::Why;
   if (arguments.size() != method.argument_count) return std::unexpected(ArgumentError{Why::count});
   Message message;

@@ -5,11 +5,11 @@
 #pragma once
 
 #include <cstdint>
-#include <expected>
 #include <optional>
 #include <span>
 #include <string_view>
 
+#include "objects/expected.hpp"
 #include "userland/runtime/describe.hpp"
 #include "userland/runtime/format.hpp"
 
@@ -57,8 +57,8 @@ struct ArgumentError {
   Why why = Why::count;
   unsigned argument = 0;  // which; for all but `count`
 };
-std::expected<Message, ArgumentError> build_call(const MethodDescription& method,
-                                                 std::span<const std::string_view> arguments);
+Expected<Message, ArgumentError> build_call(const MethodDescription& method,
+                                            std::span<const std::string_view> arguments);
 
 // "c1 add N:number"
 void write_usage(TextWriter& out, std::string_view server, const MethodDescription& method);

@@ -41,7 +41,7 @@ struct Victim {
     SimulatedMachine machine(disk, memory.all(), &oracle);
     REQUIRE(machine.open({}).has_value());
     for (uint64_t number = 1; number < 25; ++number) {
-      std::expected<CacheSlot, Absent> slot = std::unexpected(Absent{});
+      Expected<CacheSlot, Absent> slot = std::unexpected(Absent{});
       while (!(slot = machine.store->obtain({number * 7}))) machine.poll(1000);
       REQUIRE(machine.store->make_dirty(*slot, Need::reserve).has_value());
       make_whole(machine.store->descriptor(*slot).identity, Kind::page, {1});

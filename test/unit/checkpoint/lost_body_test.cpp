@@ -35,8 +35,8 @@ struct Damaged {
   std::unique_ptr<SmallMachine> machine;
 };
 
-bool is_stalled(const std::expected<CacheSlot, Absent>& asked) { return !asked && asked.error().why == Absent::Why::stall; }
-bool is_unreadable(const std::expected<CacheSlot, Absent>& asked) { return !asked && asked.error().why == Absent::Why::unreadable; }
+bool is_stalled(const Expected<CacheSlot, Absent>& asked) { return !asked && asked.error().why == Absent::Why::stall; }
+bool is_unreadable(const Expected<CacheSlot, Absent>& asked) { return !asked && asked.error().why == Absent::Why::unreadable; }
 
 }  // namespace
 

@@ -26,7 +26,7 @@ Medium committed_image() {
   return machine.disk.keep_everything();
 }
 
-std::expected<FoundRoot, OpenFailure> survey(SimulatedDisk& disk, SmallMachine& client) {
+Expected<FoundRoot, OpenFailure> survey(SimulatedDisk& disk, SmallMachine& client) {
   alignas(sector_bytes) static std::byte buffer[block_bytes];
   return read_roots(disk, &client, buffer);
 }

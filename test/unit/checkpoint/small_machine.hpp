@@ -92,7 +92,7 @@ class SmallMachine final : public StoreClient {
 
   std::unique_ptr<Store> store = std::make_unique<Store>();
   SimulatedDisk disk;
-  std::expected<void, OpenFailure> opened = std::unexpected(OpenFailure{});
+  Expected<void, OpenFailure> opened = std::unexpected(OpenFailure{});
   std::string stopped;  // why; empty: it runs
   uint64_t now_ns = 0;
   std::vector<WaitChannel> wakes;

@@ -26,7 +26,7 @@ struct Example {
     oracle.generations[0] = {};
     boot(fresh_image(geometry, frontier, store_id));
   }
-  std::expected<void, OpenFailure> open(Medium medium, StoreSettings settings = {}) {
+  Expected<void, OpenFailure> open(Medium medium, StoreSettings settings = {}) {
     machine.reset();
     disk = std::make_unique<SimulatedDisk>(std::move(medium), 1);
     machine = std::make_unique<SimulatedMachine>(*disk, memory.all(), &oracle);
@@ -141,7 +141,7 @@ TEST_CASE("identity alone can be had, and the frame made anew without reading it
   example.write_page(5, 'a');
   example.checkpoint();
   CHECK(example.store().drop(example.store().find({5})));
-  std::expected<CacheSlot, Absent> slot = std::unexpected(Absent{});
+  Expected<CacheSlot, Absent> slot = std::unexpected(Absent{});
   while (!(slot = example.store().obtain_identity({5}))) example.machine->poll(1000);
   CHECK(example.store().find({5}) == no_slot);
   CHECK(example.store().descriptor(*slot).identity.source.value == 1);

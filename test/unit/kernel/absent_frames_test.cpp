@@ -354,7 +354,7 @@ TEST_CASE("a message waits for room for what it changes of the other side, which
     const bool other_calls = what == "answer" || what == "line" || what == "interrupt" || what == "deadline";
     const auto call_guest = [&](Process& p) {
       call(5)(p);
-      if (what == "deadline") p.registers.r15 = world.kernel().machine_time_ns() + patience_ns;
+      if (what == "deadline") p.registers.r15 = world.kernel().time.now_ns() + patience_ns;
     };
     const Guest other = world.new_guest(other_calls ? steps({call_guest, [&](Process&) { ++arrived; }})
                                                     : KernelWorld::Program([&](Process&) { ++arrived; }));

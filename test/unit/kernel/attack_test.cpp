@@ -157,7 +157,7 @@ TEST_CASE("calls that are answered at once keep nobody waiting, nor the checkpoi
   world.new_guest([&](Process&) { ++spins; });
   const Guest sleeper = world.new_guest([&](Process& p) {
     ++sleeps;
-    KernelWorld::invoke(p, Invocation::call, 5, {method::clock_wait_until, world.kernel().machine_time_ns() + 10'000'000});
+    KernelWorld::invoke(p, Invocation::call, 5, {method::clock_wait_until, world.kernel().time.now_ns() + 10'000'000});
   }, 2);
   world.process(sleeper).capability_registers[5] = {.type = CapabilityType::clock};
   const Guest reader = world.new_guest([&](Process& p) {
@@ -172,7 +172,7 @@ TEST_CASE("calls that are answered at once keep nobody waiting, nor the checkpoi
   for (unsigned i = 0; i < milliseconds * calls_per_millisecond; ++i) {
     fake_machine().advance(1'000'000 / calls_per_millisecond);
     if (i % 100 == 0) fake_machine().type("x");
-    if (i % 200 == 0) world.kernel().request_checkpoint();
+    if (i % 200 == 0) world.kernel().checkpoints.request();
     REQUIRE(world.step());
   }
   CHECK(calls > 1000);

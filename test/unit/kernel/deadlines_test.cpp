@@ -38,7 +38,7 @@ KernelWorld::Program call_until(KernelWorld& world, unsigned capability_register
                                 std::array<uint64_t, 6> words = {}) {
   return [&world, capability_register, in_ms, words](Process& process) {
     KernelWorld::invoke(process, Invocation::call, capability_register, words);
-    process.registers.r15 = world.kernel().machine_time_ns() + in_ms * ms;
+    process.registers.r15 = world.kernel().time.now_ns() + in_ms * ms;
   };
 }
 
@@ -350,7 +350,7 @@ TEST_CASE("a power-off takes a checkpoint and ends with the clean mark, and nobo
   }}));
   world.process(guest).capability_registers[5] = {.type = CapabilityType::checkpoint};
   world.start();
-  CHECK(fake_machine().run([&] { run_for(world, 1000); }).exit_code == (verdict == 0 ? exit_code_orderly : verdict));
+  CHECK(fake_machine().run([&] { run_for(world, 1000); }).exit_code == (verdict == 0 ? machine::exit_code_orderly : verdict));
   CHECK(ran > 0);
   CHECK(store.committed_generation().value == 1);
   CHECK(store.root().clean == 1);

@@ -344,7 +344,7 @@ TEST_CASE("a store after the cut is not in the generation that was cut") {
     run_checked(world, 37);
     // At the cut the register and the memory agree; steps go on while it is written.
     Kernel& kernel = world.kernel();
-    kernel.request_checkpoint();
+    kernel.checkpoints.request();
     const Generation before = kernel.store.committed_generation();
     while (kernel.store.committed_generation() == before) {
       fake_machine().pending.timer = true;

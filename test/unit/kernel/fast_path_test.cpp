@@ -181,7 +181,7 @@ class Talkers {
       case 7:
       case 8:
         KernelWorld::invoke(p, Invocation::call, 10 + which, {random_(), random_()});
-        p.registers.r15 = world_.kernel().machine_time_ns() + 100'000;
+        p.registers.r15 = world_.kernel().time.now_ns() + 100'000;
         return;
       case 9:
       case 10:

@@ -108,7 +108,7 @@ class ForgedWorld {
                         {methods[random_() % std::size(methods)], random_() % 60, random_() % 12, random_() % 4,
                          random_() % 63, 0},
                         static_cast<uint32_t>(random_() & 0x1f1f1f1f), static_cast<uint32_t>(random_() & 0x1f1f1f1c));
-    if (random_() % 3 == 0) p.registers.r15 = world.kernel().machine_time_ns() + random_() % 5'000'000;
+    if (random_() % 3 == 0) p.registers.r15 = world.kernel().time.now_ns() + random_() % 5'000'000;
   }
 
   std::mt19937_64 random_;

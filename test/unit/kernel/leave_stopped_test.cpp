@@ -128,7 +128,7 @@ TEST_CASE("a deadline that is awaited does not set going what is left stopped") 
   const Guest feared = world.new_guest([&](Process& p) {
     ++feared_steps;
     call(partner, {1})(p);
-    p.registers.r15 = world.kernel().machine_time_ns() + 2 * default_slice_ns;
+    p.registers.r15 = world.kernel().time.now_ns() + 2 * default_slice_ns;
   });
   world.process(feared).capability_registers[partner] = KernelWorld::entry(silent);
   world.start();

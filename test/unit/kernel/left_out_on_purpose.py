@@ -144,8 +144,6 @@ ON_PURPOSE = {
         "the next call disarms it; until then it strikes in vain",
     ("kernel/deadlines.cpp", "call", "forget_place(scheduler.at(*activity));"):
         "the next call that ends forgets it; until then it is only slower",
-    ("kernel/deadlines.cpp", "call", "next_step();"):
-        "whatever comes next begins with a step of its own",
     ("kernel/deadlines.cpp", "check", "if (outcome.is_obstacle()) return stall(ref, outcome.stall.until);"): NOBODY_CURRENT,
     ("kernel/deadlines.cpp", "operand", "else if (!scheduler.is_queued(due)) scheduler.make_ready(due);"): EACH_ALONE,
     ("kernel/deadlines.cpp", "operand", "else if (scheduler.at(due).awaits_deadline) scheduler.make_ready(due);"): EACH_ALONE,
@@ -155,6 +153,13 @@ ON_PURPOSE = {
     ("kernel/table_pool.cpp", "check", "if (number == newest_) return;"): TIME,
     ("kernel/table_pool.cpp", "comparison", "known_[i].newer = i + 1 >= size_ ? no_table : i + 1;"): NEVER_MORE,
     ("kernel/table_pool.cpp", "comparison", "if (key.level >= pte::levels - 1) table.root_identity = next_identity_++;"): NEVER_MORE,
+    # --- console.cpp
+    ("kernel/console.cpp", "comparison", "if (count_ >= 0) read_device();"): "what has come is read a little earlier",
+    # --- checkpoints.cpp
+    ("kernel/checkpoints.cpp", "check", "if (is_only_power_left()) return false;"):
+        "what comes next ends everything; only a checkpoint of nothing would be taken before it",
+    ("kernel/checkpoints.cpp", "call", "machine::take_pending();  // else there would be no sleep"):
+        "the machine would be awake while it waits for the disk",
     # --- disbelief.cpp
     ("kernel/disbelief.cpp", "check", "if (activity.process.value == 0) return true;"): TIME,
     ("kernel/disbelief.cpp", "check",
@@ -216,7 +221,6 @@ ON_PURPOSE = {
     ("kernel/kernel.cpp", "check", "if (!machine::is_timer_pending()) return false;"):
         "it gives way to who is more important, and at the end of its slice, without waiting for the tick",
     ("kernel/kernel.cpp", "comparison", "return lead > 0 || (lead >= 0 && now_ns >= slice_end_ns_) ||"): "the larger ones have been asked for",
-    ("kernel/kernel.cpp", "comparison", "if (console_count_ >= 0) read_console();"): "what has come is read a little earlier",
     ("kernel/kernel.cpp", "operand", "if (store.descriptor(*slot).identity.kind != Kind::process) break;"):
         "the slot of a frame that is not there, which the C++ library's assertion finds in the unit test",
     ("kernel/kernel.cpp", "operand", "if (pending.is_anything() || !has_current()) [[unlikely]] housekeep(pending);"):
@@ -236,12 +240,6 @@ ON_PURPOSE = {
         "it is looked at one tick later",
     ("kernel/kernel.cpp", "check", "if (machine::is_timer_pending()) return false;  // that may wake a more important process"):
         "a long message that has given way to a sleeper does so again, until one is chosen and the timers strike",
-    ("kernel/kernel.cpp", "check", "if (power_ != Power::on && committed_epoch_ >= power_epoch_) return;"):
-        "what comes next ends everything; only a checkpoint of nothing would be taken before it",
-    ("kernel/kernel.cpp", "check", "if (!store.anything_dirty()) return;"):
-        "who asks for a checkpoint has changed itself by asking, and the clock asks for none of nothing",
-    ("kernel/kernel.cpp", "call", "machine::take_pending();  // else there would be no sleep"):
-        "the machine would be awake while it waits for the disk",
     ("kernel/kernel.cpp", "effect", "slow_because_ &= static_cast<uint8_t>(~slow_by_choice);"):
         "only the chaos of a test boot would always take the general path",
     ("kernel/kernel.cpp", "call",

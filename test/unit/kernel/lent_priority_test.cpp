@@ -79,7 +79,7 @@ struct Beside {
   }
 
   void sleep(Process& p, uint64_t length_ns = 200'000) {
-    call(clock_register, {method::clock_wait_until, world.kernel().machine_time_ns() + length_ns})(p);
+    call(clock_register, {method::clock_wait_until, world.kernel().time.now_ns() + length_ns})(p);
   }
 
   void serve(Process& p) {
@@ -219,7 +219,7 @@ TEST_CASE("who is lent a priority has it no longer than the client waits") {
     if (end == End::timed_out) {
       beside.ask = [&](Process& p) {
         call(partner, {1})(p);
-        p.registers.r15 = beside.world.kernel().machine_time_ns() + 10'000'000;
+        p.registers.r15 = beside.world.kernel().time.now_ns() + 10'000'000;
       };
     }
     beside.begin();
@@ -425,7 +425,7 @@ TEST_CASE("the end of a call does not take a page for the server that had it") {
     has_returned = has_called;
     if (std::exchange(has_called, true)) return beside.sleep(p);
     call(another, {1})(p);
-    p.registers.r15 = beside.world.kernel().machine_time_ns() + 10'000'000;
+    p.registers.r15 = beside.world.kernel().time.now_ns() + 10'000'000;
   });
   beside.world.start();
   beside.run(20);

@@ -40,7 +40,7 @@ struct Line {
   // Sleeps until `spins`.
   void add_spinner(uint8_t priority) {
     const Guest spinner = world.new_guest([this](Process& p) {
-      if (!spins) call(6, {method::clock_wait_until, world.kernel().machine_time_ns() + 2 * ms})(p);
+      if (!spins) call(6, {method::clock_wait_until, world.kernel().time.now_ns() + 2 * ms})(p);
     }, priority);
     world.process(spinner).capability_registers[6] = {.type = CapabilityType::clock};
   }

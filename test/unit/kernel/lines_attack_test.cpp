@@ -128,7 +128,7 @@ TEST_CASE("nobody stands in line by a schedule that has been destroyed, not even
   }
   const Guest owner = world.new_guest([&](Process& p) {
     if (spins && !now) return;
-    if (!now) return call(8, {method::clock_wait_until, world.kernel().machine_time_ns() + ms})(p);
+    if (!now) return call(8, {method::clock_wait_until, world.kernel().time.now_ns() + ms})(p);
     now = false;
     call(6, {method::range_rescind_object, frame_of(shared), shared.object.index()})(p);
   }, 12);
@@ -204,7 +204,7 @@ TEST_CASE("who waits for an answer with a deadline is not counted as woken for e
   world.let_receive(silent);
   const Guest caller = world.new_guest([&](Process& p) {
     call(5, {1})(p);
-    p.registers.r15 = world.kernel().machine_time_ns() + 1'000'000 * ms;
+    p.registers.r15 = world.kernel().time.now_ns() + 1'000'000 * ms;
   });
   world.process(caller).capability_registers[5] = KernelWorld::entry(silent);
   world.start();
@@ -291,7 +291,7 @@ TEST_CASE("a long message that is taken gives way to nobody who is less importan
   }
   world.new_guest([](Process&) {}, 1);
   const Guest between = world.new_guest([&](Process& p) {
-    if (!spins) call(6, {method::clock_wait_until, world.kernel().machine_time_ns() + 2 * ms})(p);
+    if (!spins) call(6, {method::clock_wait_until, world.kernel().time.now_ns() + 2 * ms})(p);
   }, 3);
   world.process(between).capability_registers[6] = {.type = CapabilityType::clock};
   world.start();
@@ -325,7 +325,7 @@ TEST_CASE("those who wait for the disk or the cache are woken at ticks, all of t
     std::vector<Guest> waiting;
     for (unsigned i = 0; i < count; ++i) waiting.push_back(world.new_guest([&ran, i](Process&) { ++ran[i]; }, static_cast<uint8_t>(i % 3)));
     const Guest calm = world.new_guest([&](Process& p) {
-      call(6, {method::clock_wait_until, world.kernel().machine_time_ns() + ms})(p);
+      call(6, {method::clock_wait_until, world.kernel().time.now_ns() + ms})(p);
     }, 8);
     world.process(calm).capability_registers[6] = {.type = CapabilityType::clock};
     world.start();
@@ -375,7 +375,7 @@ TEST_CASE("what was handed on through a long row of servers is taken back from a
   std::vector<Guest> members;
   unsigned last_ran = 0, modest_ran = 0;
   bool calls = false, interrupts = false;
-  const auto sleep = [&](Process& p) { call(6, {method::clock_wait_until, world.kernel().machine_time_ns() + 2 * ms})(p); };
+  const auto sleep = [&](Process& p) { call(6, {method::clock_wait_until, world.kernel().time.now_ns() + 2 * ms})(p); };
   for (unsigned i = 0; i + 1 < row; ++i) members.push_back(world.new_guest([](Process& p) { call(5)(p); }));
   members.push_back(world.new_guest([&](Process&) { ++last_ran; }));
   for (unsigned i = 0; i + 1 < row; ++i) world.process(members[i]).capability_registers[5] = KernelWorld::entry(members[i + 1]);

@@ -205,7 +205,7 @@ TEST_CASE("after a restart the important one does not wait until all others have
   unsigned ran = 0;
   const Guest important = world.new_guest([&](Process& p) {
     ++ran;
-    call(5, {method::clock_wait_until, world.kernel().machine_time_ns() + ms, 0})(p);
+    call(5, {method::clock_wait_until, world.kernel().time.now_ns() + ms, 0})(p);
   }, 4);
   world.process(important).capability_registers[5] = {.type = CapabilityType::clock};
   world.start();

@@ -128,7 +128,7 @@ TEST_CASE("a long message gives way to who is more important and whose time come
     offer_buffer(world, receiver, 0, all_bytes);
     const uint64_t wake_ns = fake_machine().now_ns + 50'000'000;
     const Guest sleeper = world.new_guest([&](Process& p) {
-      if (world.kernel().machine_time_ns() >= wake_ns) {
+      if (world.kernel().time.now_ns() >= wake_ns) {
         const std::string received = memory_of(world, receiver), empty(sizeof(uint64_t), '\0');
         turns_in_the_midst += !received.starts_with(empty) && received.ends_with(empty);
         ++turns;

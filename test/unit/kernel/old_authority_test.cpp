@@ -36,7 +36,7 @@ class Scene {
         return;
       }
       call(5)(p);
-      if (deadline_ms != 0) p.registers.r15 = world_.kernel().machine_time_ns() + deadline_ms * 1'000'000;
+      if (deadline_ms != 0) p.registers.r15 = world_.kernel().time.now_ns() + deadline_ms * 1'000'000;
     });
     owner_ = world_.new_guest([this](Process& p) {
       if (const auto act = std::exchange(owner_acts, nullptr)) act(p);

@@ -42,7 +42,7 @@ struct PageTablesFixture {
     world.on_unmap = [this](CacheSlot slot) { tables.unmap(slot); };
   }
 
-  std::expected<std::byte*, FakePageFault> access(uint64_t address, Access how) {
+  Expected<std::byte*, FakePageFault> access(uint64_t address, Access how) {
     if (how.execute) return fake_machine().fetch(address);
     return how.write ? fake_machine().store(address) : fake_machine().load(address);
   }

@@ -47,7 +47,7 @@ TEST_CASE("a starved process that is raised runs: by schedule.set, or by another
     line.world.object<Schedule>(other).priority = 5;
     bool now = false;
     const Guest owner = line.world.new_guest([&](Process& p) {
-      if (!now) return call(8, {method::clock_wait_until, line.world.kernel().machine_time_ns() + 20 * ms})(p);
+      if (!now) return call(8, {method::clock_wait_until, line.world.kernel().time.now_ns() + 20 * ms})(p);
       now = false;
       if (by_set) call(5, {method::schedule_set, 5, 0})(p);
       else call(6, {method::store, process_slot::schedule}, 7)(p);
@@ -108,7 +108,7 @@ TEST_CASE("a receiver that is lowered while it waits does not run at once, on ne
     const Guest client = line.world.new_guest([&](Process& p) {
       if (std::exchange(lowers, false)) call(7, {method::schedule_set, 1, 0})(p);
       else if (std::exchange(calls, false)) call(5)(p);
-      else call(6, {method::clock_wait_until, line.world.kernel().machine_time_ns() + 20 * ms})(p);
+      else call(6, {method::clock_wait_until, line.world.kernel().time.now_ns() + 20 * ms})(p);
     }, 3);
     line.world.process(client).capability_registers[5] = KernelWorld::entry(receiver);
     line.world.process(client).capability_registers[7] = line.world.process(client).schedule;
@@ -168,7 +168,7 @@ TEST_CASE("who has no schedule any more, because it was destroyed, is of the low
       const Capability schedule = world.process(robbed).schedule;
       return call(6, {method::range_rescind_object, frame_of(schedule), schedule.object.index()})(p);
     }
-    call(8, {method::clock_wait_until, world.kernel().machine_time_ns() + 20 * ms})(p);
+    call(8, {method::clock_wait_until, world.kernel().time.now_ns() + 20 * ms})(p);
   }, 4);
   world.process(owner).capability_registers[6] = everything;
   world.process(owner).capability_registers[8] = {.type = CapabilityType::clock};
@@ -217,7 +217,7 @@ TEST_CASE("importance is handed on through a server that stands in line itself")
     line.world.process(middle).capability_registers[5] = KernelWorld::entry(line.busy);
     const Guest client = line.world.new_guest([&](Process& p) {
       if (calls) call(5)(p);
-      else call(6, {method::clock_wait_until, line.world.kernel().machine_time_ns() + 2 * ms})(p);
+      else call(6, {method::clock_wait_until, line.world.kernel().time.now_ns() + 2 * ms})(p);
     }, 6);
     line.world.process(client).capability_registers[5] = KernelWorld::entry(middle);
     line.world.process(client).capability_registers[6] = {.type = CapabilityType::clock};
@@ -252,7 +252,7 @@ TEST_CASE("a server that stands in line for a client loses that one's importance
     });
     line.world.process(server).capability_registers[5] = KernelWorld::entry(line.busy);
     line.world.let_receive(server);
-    const auto sleep = [&](Process& p) { call(7, {method::clock_wait_until, line.world.kernel().machine_time_ns() + 10 * ms})(p); };
+    const auto sleep = [&](Process& p) { call(7, {method::clock_wait_until, line.world.kernel().time.now_ns() + 10 * ms})(p); };
     const Guest client = line.world.new_guest(steps({sleep, sleep, call(5, {1}), call(6)}), 5);
     line.world.process(client).capability_registers[7] = {.type = CapabilityType::clock};
     line.world.process(client).capability_registers[5] = KernelWorld::entry(server);
@@ -296,10 +296,10 @@ TEST_CASE("a caller leaves the line of a server whose activity is on the disk") 
   world.process(server).capability_registers[5] = KernelWorld::entry(silent);
   world.open_new_rows();
   // More important, so that the server's place changes with it.
-  const auto at_first = [&](Process& p) { call(6, {method::clock_wait_until, world.kernel().machine_time_ns() + 10 * ms})(p); };
+  const auto at_first = [&](Process& p) { call(6, {method::clock_wait_until, world.kernel().time.now_ns() + 10 * ms})(p); };
   const Guest caller = world.new_guest(steps({at_first, [&](Process& p) {
     call(5)(p);
-    p.registers.r15 = world.kernel().machine_time_ns() + 1000 * ms;
+    p.registers.r15 = world.kernel().time.now_ns() + 1000 * ms;
   }, note(told)}), 3);
   world.process(caller).capability_registers[6] = {.type = CapabilityType::clock};
   world.process(caller).capability_registers[5] = KernelWorld::entry(server);

@@ -92,7 +92,7 @@ class RandomGuests {
                         with_bytes ? static_cast<uint32_t>(random_() % 5000) : 0, Guest::memory + random_() % 8192);
     if (random_() % 200 == 0) p.registers.rbx = random_();
     if (random_() % 8 == 0) p.registers.rbx |= random_() & 0x8080'8080;
-    if (random_() % 4 == 0) p.registers.r15 = world_.kernel().machine_time_ns() + random_() % 20'000'000;
+    if (random_() % 4 == 0) p.registers.r15 = world_.kernel().time.now_ns() + random_() % 20'000'000;
   }
 
   uint64_t word() {

@@ -106,12 +106,12 @@ class RandomLines {
       case 10: call(controls + one, {pick(3) ? method::wrapper_unblock : method::wrapper_block})(p); break;
       case 11: renew(p, one); break;
       case 12: p.registers.rdi = 0x7000'0000 + pick(4096), p.registers.rip = rip_of_store; break;
-      case 13: call(clock_register, {method::clock_wait_until, world_.kernel().machine_time_ns() + pick(8) * ms})(p); break;
+      case 13: call(clock_register, {method::clock_wait_until, world_.kernel().time.now_ns() + pick(8) * ms})(p); break;
       case 14: call(endpoints + another, {method::endpoint_set_receiver}, own_process)(p); break;
       default: break;  // it spins
     }
     const bool may_be_late = p.registers.rip == rip_of_call && invocation_kind(p.registers) == Invocation::call;
-    if (may_be_late && pick(4) == 0) p.registers.r15 = world_.kernel().machine_time_ns() + pick(30) * ms;
+    if (may_be_late && pick(4) == 0) p.registers.r15 = world_.kernel().time.now_ns() + pick(30) * ms;
   }
 
   // One that was bought again has the ceiling 0, until it derives from another.

@@ -52,7 +52,7 @@ TEST_CASE("only a call has a deadline") {
     trial.held(tried) = number_capability(1);
     CHECK(trial.result_of([&](Process& process) {
       KernelWorld::invoke(process, kind, tried, {method::type});
-      process.registers.r15 = trial.world.kernel().machine_time_ns() + 1'000'000'000;
+      process.registers.r15 = trial.world.kernel().time.now_ns() + 1'000'000'000;
     }) == Result::unsupported);
   }
 }

@@ -132,7 +132,7 @@ TEST_CASE("banks nest to a depth of 32 and no further") {
 TEST_CASE("records do not run out before frames do, under a limit of what there is") {
   BankFixture store(store_frames);
   uint32_t created = 0;
-  std::expected<NewBank, Result> made;
+  Expected<NewBank, Result> made;
   while ((made = store.logic.create_sub_bank(Bank::root, 0))) ++created;
   CHECK(made.error() == Result::limit_reached);
   CHECK(created == (store_frames - 2) / 2);
@@ -142,7 +142,7 @@ TEST_CASE("records do not run out before frames do, under a limit of what there 
 TEST_CASE("records that do run out, under a limit beyond what there is, are a refusal") {
   BankFixture store(store_frames);
   REQUIRE(store.logic.set_limit(Bank::root, bank_unlimited));
-  std::expected<NewBank, Result> made;
+  Expected<NewBank, Result> made;
   while ((made = store.logic.create_sub_bank(Bank::root, 0))) {
   }
   CHECK(made.error() == Result::exhausted);

@@ -10,11 +10,11 @@ namespace {
 // Frames without bytes: only how often each operation was asked for.
 struct CountingRange final : FrameMaker {
   Result make(FrameNumber, Kind, Account, unsigned) override { return ++made, Result::ok; }
-  std::expected<uint64_t, Result> rescind(FrameNumber, uint64_t count) override {
+  Expected<uint64_t, Result> rescind(FrameNumber, uint64_t count) override {
     return ++rescinded, count;
   }
   Result rescind_object(FrameNumber, unsigned) override { return ++rescinded, Result::ok; }
-  std::expected<uint64_t, Result> set_account(FrameNumber, uint64_t count, Account) override {
+  Expected<uint64_t, Result> set_account(FrameNumber, uint64_t count, Account) override {
     return count;
   }
   uint64_t made = 0;

@@ -38,18 +38,18 @@ struct FakeTree {
   FakeMemory* node(uint8_t slot_size) {
     return &all.emplace_back(FakeMemory{.is_node = true, .slot_size = slot_size});
   }
-  std::expected<Occupant<Handle>, Result> look(Handle node, unsigned slot) {
+  Expected<Occupant<Handle>, Result> look(Handle node, unsigned slot) {
     using What = Occupant<Handle>::What;
     const FakeMemory* found = node->slots[slot].memory;
     if (found == nullptr) return Occupant<Handle>{};
     const What what = found->is_foreign ? What::foreign : found->is_node ? What::node : What::page;
     return Occupant<Handle>{what, found->slot_size, const_cast<FakeMemory*>(found)};
   }
-  std::expected<Handle, Result> new_node(uint8_t slot_size) {
+  Expected<Handle, Result> new_node(uint8_t slot_size) {
     ++nodes_made;
     return node(slot_size);
   }
-  std::expected<void, Result> put(Handle node, unsigned slot, Handle memory, uint64_t guard) {
+  Expected<void, Result> put(Handle node, unsigned slot, Handle memory, uint64_t guard) {
     ++puts;
     node->slots[slot] = {memory, guard};
     return {};

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+//
+// A value, or why there is none. As std::expected, but who drops one is told by the compiler: in GCC 12's it is not
+// [[nodiscard]], and a stall that is not looked at is an operation that went on without what it needs.
+#pragma once
+
+#include <expected>
+
+namespace perdure {
+
+template <typename Value, typename Error>
+class [[nodiscard]] Expected : public std::expected<Value, Error> {
+ public:
+  using std::expected<Value, Error>::expected;
+};
+
+}  // namespace perdure

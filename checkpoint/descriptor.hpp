@@ -35,7 +35,7 @@ enum class FrameState : uint8_t {
   fetching = 1,    // the tag or the body is on its way from the disk
   clean = 2,       // same as on the disk (log or home)
   dirty = 3,       // changed since; frozen if its epoch is not the store's
-  unreadable = 4,  // its only copy could not be read; told to the attempts of a moment, then read again if asked for
+  unreadable = 4,  // its only copy could not be read; told for a second, then read again if asked for
 };
 
 struct FrameDescriptor {

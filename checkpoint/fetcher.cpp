@@ -84,9 +84,7 @@ Expected<CacheSlot, Absent> Fetcher::resident(StoreParts& parts, CacheSlot slot,
   // Others may ask for its contents again and again: they are told from memory, or it would be read each time
   // that its taker comes back, and never be gone.
   if (wanted != Wanted::contents) descriptor.flags |= leaving;
-  if (wanted == Wanted::contents && descriptor.state == FrameState::clean && is_lost && descriptor.flags & leaving) {
-    return std::unexpected(Absent{Absent::Why::unreadable, {}});
-  }
+  else if (descriptor.state == FrameState::clean && is_lost && descriptor.flags & leaving) descriptor.state = FrameState::unreadable;
   const bool is_enough = wanted == Wanted::identity || (wanted == Wanted::what_is_left && is_lost);
   if (descriptor.state == FrameState::clean && descriptor.flags & body_absent && !is_enough) {
     if (fetching_ >= fetches_max || !begin(parts, slot, wanted)) {
@@ -110,11 +108,23 @@ Expected<CacheSlot, Absent> Fetcher::resident(StoreParts& parts, CacheSlot slot,
   }
 }
 
-// What is known of a lost one stays, for the process that takes it away may have waited for this, too.
-bool Fetcher::forget_told_step(StoreParts& parts) {
+// What is known of a lost one stays, for the process that takes it away may have waited for this, too. If that does not
+// come back, the frame is like any other.
+bool Fetcher::forget_told_step(StoreParts& parts, uint64_t now_ns) {
   const CacheSlot slot = told_.first;
-  if (slot == no_slot) return false;
+  if (slot == no_slot) {
+    forget_at_ns_ = forgets_left_ = 0;
+    return false;
+  }
+  if (forgets_left_ == 0) {
+    if (forget_at_ns_ == 0) forget_at_ns_ = now_ns + told_ns;
+    if (now_ns < forget_at_ns_) return false;
+    forgets_left_ = told_.count;
+    forget_at_ns_ = 0;
+  }
+  --forgets_left_;
   leave_told(parts, slot);
+  clear(parts.cache[slot], leaving);
   if (parts.cache[slot].flags & body_lost) parts.cache[slot].state = FrameState::clean;
   else evict(parts, slot);
   return true;

@@ -74,7 +74,7 @@ bool Store::poll(uint64_t now_ns) {
   // A commit or the end of a failure makes frames clean.
   if (stepped && (committed_epoch != parts_.committed_epoch || can_declare())) fetcher_.may_have_room();
   const bool looking = fetcher_.make_room_step(parts_);
-  const bool forgotten = fetcher_.forget_told_step(parts_);
+  const bool forgotten = fetcher_.forget_told_step(parts_, now_ns);
   return taken || stepped || looking || forgotten;
 }
 

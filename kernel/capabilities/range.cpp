@@ -88,7 +88,8 @@ Expected<CacheSlot, Outcome> prepared_row(Request& request, FrameNumber frame, K
   const auto emptied = retired(request, frame);
   if (!emptied) return std::unexpected(emptied.error());
   slot = *emptied;
-  if (kind == Kind::activity) {
+  // Not if the first one was here, and was lost: its frame is to be written, and must not be asked for its contents.
+  if (kind == Kind::activity && kernel.store.system().first_activity_row != frame) {
     if (const Outcome o = kernel.prepare_activity_list(); o.is_obstacle()) return std::unexpected(o);
   }
   const Commit committed = kernel.commit();

@@ -116,7 +116,10 @@ TEST_CASE("an attempt that asks for two lost frames, and for each in two roles, 
   for (unsigned times = 0; times < 3; ++times) {
     REQUIRE_FALSE(attempt());  // it is read, each time anew
     REQUIRE(machine.poll_until(attempt));
-    for (unsigned i = 0; i < 10; ++i) machine.poll();
+    for (unsigned i = 0; i < 100; ++i) machine.poll();
+    CHECK_FALSE(store.poll(machine.now_ns));  // nothing is to be done in the meantime: the machine may sleep
+    CHECK(attempt());
+    for (unsigned i = 0; i < 2'000; ++i) machine.poll();  // two seconds
   }
 }
 
@@ -130,7 +133,7 @@ TEST_CASE("a lost frame that has been told, and leaves memory before that is for
   REQUIRE(store.drop(slot));
   constexpr FrameNumber never_used{frame.value + tags_per_frame};
   REQUIRE(store.obtain(never_used) == slot);
-  for (unsigned i = 0; i < 10; ++i) damaged.machine->poll();
+  for (unsigned i = 0; i < 2'000; ++i) damaged.machine->poll();
   CHECK(store.slot_of(never_used) == slot);
 }
 
@@ -149,6 +152,20 @@ TEST_CASE("asking what a damaged frame is does not keep it from being read again
   CHECK(store.obtain_what_is_left(frame).has_value() == is_to_leave);
   CHECK(is_unreadable(store.obtain(frame)) == is_to_leave);  // then told from memory
   if (!is_to_leave) CHECK(damaged.machine->read_page(frame.value) == 'a');
+}
+
+TEST_CASE("a frame that was to be taken away, and is not after all, is there again when the disk gives it") {
+  Damaged damaged;
+  Store& store = *damaged.machine->store;
+  REQUIRE(damaged.machine->obtain(frame.value, true) != no_slot);
+  REQUIRE(is_stalled(store.obtain_what_is_left(frame)));
+  damaged.await_disk();
+  REQUIRE(store.obtain_what_is_left(frame));  // and then its taker gives up
+  CHECK(is_unreadable(store.obtain(frame)));
+  damaged.machine->disk.damage(SmallMachine::geometry().home_block(frame).value, 100, 1);  // the bit turns back
+  CHECK(is_unreadable(store.obtain(frame)));
+  damaged.forget();
+  CHECK(damaged.machine->read_page(frame.value) == 'a');
 }
 
 TEST_CASE("a body at home that comes wrongly three times is read once more") {

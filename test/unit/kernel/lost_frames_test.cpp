@@ -262,6 +262,7 @@ TEST_CASE("a process that is stopped while its activity cannot be read is starte
   REQUIRE(ask(stopped, method::process_stop) == Result::ok);
   CHECK(was_told("a frame is damaged"));
   owner.turn_bits(stopped.activity.object.frame());
+  forget_what_was_told(owner.world);
   REQUIRE(ask(stopped, method::process_start) == Result::ok);
   run_checked(owner.world, 60);
   CHECK(owner.world.process(stopped).control.state == ProcessState::receiving);

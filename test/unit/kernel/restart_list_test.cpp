@@ -274,6 +274,20 @@ TEST_CASE("a row of activities is made in place of what names one that cannot be
   }
 }
 
+TEST_CASE("a row of another account is made in place of the first one, which cannot be read") {
+  Rows rows(3);
+  constexpr FrameNumber lost_one{first_free + 1};
+  REQUIRE(rows.make_row(lost_one.value) == Result::ok);
+  REQUIRE(rows.world.kernel().store.system().first_activity_row == lost_one);
+  rows.world.page_out({});
+  rows.damage(lost_one);
+  rows.world.cut_and_boot();
+  REQUIRE(was_told(lost));
+  const uint64_t kind = static_cast<uint64_t>(Kind::activity), account = 2;
+  CHECK(rows.ask(call(range_register, {method::range_make, lost_one.value, kind, account, 0}, 0, bought)) == Result::ok);
+  CHECK(rows.who_runs() == all_but(3, {}));
+}
+
 TEST_CASE("a process whose row was lost at the start, and destroyed, is in order") {
   Rows rows(3);
   rows.damage(rows.row(1));

@@ -61,4 +61,10 @@ inline void run_checked(KernelWorld& world, unsigned count = 200) {
   }
 }
 
+// What could not be read is told from memory for a second; then it is read again.
+inline void forget_what_was_told(KernelWorld& world) {
+  fake_machine().now_ns += 2'000'000'000;
+  run_checked(world, 20);
+}
+
 }  // namespace perdure

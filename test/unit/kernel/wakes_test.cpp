@@ -143,6 +143,7 @@ TEST_CASE("processes that could not be read go on when they can be, each for its
     run_checked(world, 100);
     REQUIRE(ran[0] + ran[1] == 0);
     *world.disk().block(geometry.home_block(guests[repaired].process.object.frame())) = kept[repaired];
+    forget_what_was_told(world);
     asks = true;
     run_checked(world, 300);
     CHECK(ran[repaired] > 0);
@@ -173,7 +174,7 @@ TEST_CASE("what owed its priority to a schedule that is destroyed is answered in
     world.process(guest).schedule = shared;
   }
   const auto sleep = [&](Process& p) {
-    call(8, {method::clock_wait_until, world.kernel().machine_time_ns() + 2 * ms})(p);
+    call(8, {method::clock_wait_until, world.kernel().time.now_ns() + 2 * ms})(p);
   };
   const Guest busy = world.new_guest([&](Process& p) {
     ++ran;

@@ -90,13 +90,11 @@ void Kernel::look_again(CacheSlot receiver) {
 // The turn of a process that waits open has come: it takes the first caller that can be taken.
 void Kernel::look_at_line(ActivityRef ref, CacheSlot slot) {
   const ObjectId receiver = ObjectId::of(store.descriptor(slot).number);
-  const Version version = store.descriptor(slot).identity.source;
   const Version row = scheduler.at(ref).version;
   scheduler.forget_wake(ref);
   store.pin(slot);
-  const auto waits_open = [&] {  // whatever an attempt has done
-    return store.descriptor(slot).identity.source == version && process_at(slot).control.state == ProcessState::receiving;
-  };
+  // Whatever an attempt has done: what has been made in place of a receiver that it destroyed is all zero.
+  const auto waits_open = [&] { return process_at(slot).control.state == ProcessState::receiving; };
   WaitChannel obstacle;
   unsigned passed = 0;
   for (unsigned tried = 0; tried < tried_max && waits_open() && !has_current(); ++tried) {

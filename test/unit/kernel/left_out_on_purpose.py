@@ -57,6 +57,7 @@ ON_PURPOSE = {
     ("kernel/lines.cpp", "call", "scheduler.forget_wake(ref);"):
         WOKEN,
     # --- processes.cpp
+    ("kernel/processes.cpp", "operand", "if (schedule.error().why == Failure::Why::stall) return schedule.error().stall;"): NO_ERROR,
     ("kernel/processes.cpp", "check", "if (store.is_current(slot)) [[likely]] return Outcome::prepared();"): TIME,
     ("kernel/processes.cpp", "call", "store.keep(no_slot, no_slot);"):
         "the frames of who ran last stay in memory a little longer",
@@ -93,6 +94,8 @@ ON_PURPOSE = {
     ("kernel/scheduler.cpp", "comparison", "if (++count % steps_between_interrupts >= 0) machine::let_interrupts_in();"):
         OFTENER,
     # --- priorities.cpp
+    ("kernel/priorities.cpp", "operand", "return frame.identity.kind == Kind::process;"):
+        "an old hint may name a frame that is being read: what is noted there goes with what comes, or the frame is read once more",
     ("kernel/priorities.cpp", "call", "now.is_lent(highest_of(control.callers_map));"): LOOKED_AT,
     ("kernel/priorities.cpp", "effect", "now.is_known &= its.is_known;"): LOOKED_AT,
     ("kernel/priorities.cpp", "check", "if (bound.is_void()) return {};"):
@@ -227,6 +230,7 @@ ON_PURPOSE = {
         "the chaos of a test boot then comes with interrupts only",
     ("kernel/kernel.cpp", "operand", "if (process.control.lost_schedule_stamp != scheduler.stamp()) {"):
         "a schedule that is none is found to be none, with which the process is of the lowest priority, too",
+    ("kernel/kernel.cpp", "operand", "if (schedule.error().why == Failure::Why::stall) return std::unexpected(schedule.error());"): NO_ERROR,
     ("kernel/kernel.cpp", "operand", "if (!make_current_writable()) return false;"): TIME,
     ("kernel/kernel.cpp", "call", "machine::set_boot_mark(static_cast<uint32_t>(boot_epoch));"):
         "a register of the processor, which the fake machine has not",

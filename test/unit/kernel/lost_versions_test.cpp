@@ -13,9 +13,9 @@ using namespace perdure;
 // Both writes of its tags were acknowledged and never made; that its body belongs to no such tag is all that tells. Of a
 // page not even that is looked at.
 TEST_CASE("no version of a frame comes again although the tag that is left is older than it was destroyed and sold") {
-  const bool is_passed_over_lost = GENERATE(false, true);  // the tag that stays has a source that was itself passed over to
+  const bool is_later_tag_kept = GENERATE(false, true);  // the tag that stays is that of the first one made behind a loss
   for (const Kind kind : {Kind::page, Kind::process, Kind::capability_page, Kind::node}) {
-    CAPTURE(info(kind).name, is_passed_over_lost);
+    CAPTURE(info(kind).name, is_later_tag_kept);
     Owner owner;
     owner.world.start();
     const FrameNumber frame{tried_frame};
@@ -48,7 +48,7 @@ TEST_CASE("no version of a frame comes again although the tag that is left is ol
         const Capability made = make();
         for (const Capability& gone : kept) REQUIRE_FALSE(owner.world.is_alive(gone));
         kept.push_back(made);
-        if (loss == 1 && i == 0 && is_passed_over_lost) owner.keep_tags(frame);
+        if (loss == 1 && i == 0 && is_later_tag_kept) owner.keep_tags(frame);
         REQUIRE(owner.rescind(frame) == Result::ok);
       }
     }

@@ -75,10 +75,10 @@ void Kernel::look_at_deadline(ActivityRef ref, CacheSlot slot) {
   scheduler.forget_wake(ref);
   if (!time.has_passed(deadline_ns)) return timers.arm(ref, time.clock_at(deadline_ns));
   const auto activity = prepare_activity(process);
-  const Outcome outcome = activity ? prepare_write(slot, Need::reserve) : activity.error();
+  const Outcome outcome = activity ? attempt.prepare_write(slot, Need::reserve) : activity.error();
   // Nothing is refused: is_to_run has looked at it.
   if (outcome.is_obstacle()) return stall(ref, outcome.stall.until);
-  const Commit committed = commit();
+  const Commit committed = attempt.commit();
   end_call(committed, process, ref, Result::timed_out);
   make_ready(committed, slot, ref);
 }
@@ -97,8 +97,8 @@ Expected<bool, Outcome> Kernel::interrupt_process(CacheSlot slot, Process& proce
   const auto activity = prepare_activity(process);
   if (!activity) return std::unexpected(activity.error());
   if (!is_unanswered && !may_never_end(scheduler.stalled_call(*activity))) return false;
-  if (const Outcome o = prepare_write(slot, Need::reserve); o.is_obstacle()) return std::unexpected(o);
-  const Commit committed = commit();
+  if (const Outcome o = attempt.prepare_write(slot, Need::reserve); o.is_obstacle()) return std::unexpected(o);
+  const Commit committed = attempt.commit();
   if (is_unanswered) {
     end_call(committed, process, *activity, Result::interrupted);
   } else {

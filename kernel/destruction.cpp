@@ -25,7 +25,7 @@ Outcome Kernel::answer_all(Capability* capabilities, size_t count) {
   for (size_t i = 0; i < count; ++i) {
     if (capabilities[i].type != CapabilityType::resume) continue;
     if (const Outcome o = answer_caller(capabilities[i], Result::destroyed); o.is_obstacle()) return o;
-    const Commit committed = commit();
+    const Commit committed = attempt.commit();
     capabilities[i] = {};
     machine::let_interrupts_in();
   }
@@ -35,7 +35,7 @@ Outcome Kernel::answer_all(Capability* capabilities, size_t count) {
 // A process that destroys itself is stopped last: until then it is there to wait for what is on the disk.
 Outcome Kernel::retire_process(CacheSlot slot) {
   Process& process = process_at(slot);
-  if (slot != current_slot_) {
+  if (slot != processor.slot()) {
     if (const Outcome o = stop_process(slot, process); o.is_obstacle()) return o;
   }
   if (const Outcome o = answer_all(process.capability_registers, capability_register_count);
@@ -46,7 +46,7 @@ Outcome Kernel::retire_process(CacheSlot slot) {
   if (!process.control.activity.is_void()) {
     const auto activity = prepare_activity(process);
     if (!activity && activity.error().what == Outcome::What::stalled) return activity.error();
-    const Commit committed = commit();
+    const Commit committed = attempt.commit();
     if (activity) {
       Activity& bound = scheduler.at(*activity);
       bound.process = {};
@@ -64,18 +64,18 @@ Outcome Kernel::retire_activity(ActivityRef ref) {
   Capability bound = process_of(activity);
   if (activity.process.value == 0) {
     // Bought and never bound.
-  } else if (const auto found = find(bound)) {
+  } else if (const auto found = attempt.find(bound)) {
     Process& process = process_at(found->slot);
     if (is_bound(process, ref)) {
       if (const Outcome o = stop_process(found->slot, process); o.is_obstacle()) return o;
-      if (const Outcome o = prepare_write(found->slot, Need::reserve); o.is_obstacle()) return o;
-      const Commit committed = commit();
+      if (const Outcome o = attempt.prepare_write(found->slot, Need::reserve); o.is_obstacle()) return o;
+      const Commit committed = attempt.commit();
       process.control.activity = {};
     }
   } else if (found.error().what == Outcome::What::stalled) {
     return found.error();
   }
-  const Commit committed = commit();
+  const Commit committed = attempt.commit();
   forget_deadline(ref);
   scheduler.remove(ref);
   forget_place(activity);
@@ -89,7 +89,7 @@ Outcome Kernel::retire_activity(ActivityRef ref) {
 // asked for this comes when nothing can stall any more.
 Outcome Kernel::retire_activity_row(CacheSlot slot) {
   const uint64_t allocated = reinterpret_cast<const RowHeader*>(store.bytes(slot))->allocated;
-  const ActivityRef own = current_activity_;
+  const ActivityRef own = processor.ref();
   for (unsigned index = 0; index < info(Kind::activity).objects_per_frame; ++index) {
     const ActivityRef ref = ActivityRef::of(slot, index);
     if (!(allocated >> index & 1) || ref == own) continue;
@@ -100,7 +100,7 @@ Outcome Kernel::retire_activity_row(CacheSlot slot) {
   if (own.slot() == slot) {
     if (const Outcome o = retire_activity(own); o.is_obstacle()) return o;
   }
-  unlink_activity_row(commit(), slot, *neighbours);
+  unlink_activity_row(attempt.commit(), slot, *neighbours);
   return Outcome::prepared();
 }
 

@@ -49,7 +49,7 @@ Expected<bool, Outcome> Kernel::is_unbound(ActivityRef ref) {
   const Activity& activity = scheduler.at(ref);
   if (activity.process.value == 0) return true;
   Capability bound = process_of(activity);
-  const auto found = find(bound);
+  const auto found = attempt.find(bound);
   if (found) return !is_bound(process_at(found->slot), ref);
   if (found.error().what == Outcome::What::stalled) return std::unexpected(found.error());
   return found.error().result == Result::void_capability;

@@ -108,21 +108,17 @@ struct Kernel::Partner {
   // In no line (so nobody is in line for it, if it receives: LINE-IS-LOOKED-AT), and not timed; and nobody more important would have to run instead.
   const ProcessControl& control = partner.process->control;
   return partner.line->queue_flags == 0 && control.priority_stamp == scheduler.stamp() &&
-         scheduler.may_run_at_once(control.priority, slice_is_over_);
+         scheduler.may_run_at_once(control.priority, processor.is_overdue());
 }
 
 // The current process leaves the processor to its partner.
 [[gnu::always_inline]] inline Registers* Kernel::change_over(Process& from, ProcessState state, const Partner& to) {
   from.control.state = state;  // it ran: it leaves no wait
-  current_line_->runnable = 0;
+  processor.activity().runnable = 0;
   ProcessControl& control = to.process->control;
   to.line->runnable = 1;
-  store.keep(to.slot, to.activity.slot());
-  current_slot_ = to.slot;
-  current_process_ = to.process;
-  current_activity_ = to.activity;
-  current_line_ = to.line;
-  if (!tables.load_hinted(control.root_hint, control.root_identity)) [[unlikely]] load_space(*to.process);
+  processor.change_over(to.slot, *to.process, to.activity, *to.line);
+  if (!tables.load_hinted(control.root_hint, control.root_identity)) [[unlikely]] processor.load_space(*to.process);
   return &to.process->registers;
 }
 
@@ -166,9 +162,9 @@ Registers* Kernel::call_fast(Process& caller, const Capability& invoked) {
   Registers& told = process.registers;
   told.r14 = entry->payload;
   if (passes_capabilities(asked, told)) pass_capabilities(caller, process);
-  const FrameDescriptor& own = store.descriptor(current_slot_);
+  const FrameDescriptor& own = store.descriptor(processor.slot());
   process.capability_registers[resume_register] = {.type = CapabilityType::resume,
-                                                   .hint = current_slot_,
+                                                   .hint = processor.slot(),
                                                    .version = own.identity.source,
                                                    .object = ObjectId::of(own.number),
                                                    .payload = caller.control.call_count};
@@ -211,8 +207,8 @@ Registers* Kernel::reply_fast(Process& server, const Capability& resume) {
 }
 
 Registers* Kernel::fast_path() {
-  if ((slow_because_ | current_line_->queue_flags) != 0) return nullptr;
-  Process& caller = current();
+  if ((processor.slow_because() | processor.activity().queue_flags) != 0) return nullptr;
+  Process& caller = processor.process();
   const Registers& registers = caller.registers;
   if (!is_words_only(registers) || invoked_register(registers) >= capability_register_count) return nullptr;
   const Capability& invoked = invoked_slot(caller);

@@ -41,13 +41,13 @@ void note_refusal(ProcessControl& control, uint64_t address) {
 }  // namespace
 
 void Kernel::page_fault(const Trap& trap) {
-  Process& process = current();
+  Process& process = processor.process();
   if (trap.address >= user_address_end) {
     tell_keeper({.code = FaultCode::protection}, trap.address, trap.write, trap.execute);
     return;
   }
   PageReached known;  // most often the first write behind a snapshot
-  if (trap.write && is_space_loaded(process) && tables.allows_write(trap.address, known)) {
+  if (trap.write && processor.is_space_loaded(process) && tables.allows_write(trap.address, known)) {
     enter_translation(process, trap, known);
     return;
   }
@@ -69,12 +69,12 @@ void Kernel::enter_translation(Process& process, const Trap& trap, const PageRea
       return;
     }
   }
-  if (!is_space_loaded(process)) [[unlikely]] load_space(process);
+  if (!processor.is_space_loaded(process)) [[unlikely]] processor.load_space(process);
   tables.map(tables.loaded_root(), trap.address, page);
 }
 
 void Kernel::exception(const Trap& trap) {
-  if (is_trap(trap.vector)) current().control.untold_trap = trap.vector;
+  if (is_trap(trap.vector)) processor.process().control.untold_trap = trap.vector;
   const FaultCode code = fault_of_vector(trap.vector);
   tell_keeper({.code = code}, code == FaultCode::other_exception ? trap.vector : trap.error_code, false,
               false);
@@ -83,11 +83,11 @@ void Kernel::exception(const Trap& trap) {
 // Calls the keeper that is responsible. Obstacles are the process's: it waits, its program counter
 // where it was, and runs into the same fault again.
 void Kernel::tell_keeper(const MemoryFault& fault, uint64_t address, bool write, bool execute) {
-  Process& process = current();
+  Process& process = processor.process();
   const uint32_t detail = (write ? detail_write : 0) | (execute ? detail_execute : 0);
   const bool by_space = fault.has_keeper &&
                         !has_refused(process.control, address);
-  trace.add(TraceEntry::Event::fault, store.descriptor(current_slot_).number.value, address,
+  trace.add(TraceEntry::Event::fault, store.descriptor(processor.slot()).number.value, address,
             static_cast<uint64_t>(fault.code));
   Outgoing message;
   message.words[0] = method::keeper_fault;
@@ -130,12 +130,12 @@ void Kernel::stop_faulted(Process& process, const MemoryFault& fault, uint64_t a
     if (activity.error().what == Outcome::What::stalled) stall_current(activity.error().stall.until);
     return;
   }
-  const Commit committed = commit();
+  const Commit committed = attempt.commit();
   process.control.untold_trap = 0;
   process.control.fault = fault.code;
   process.control.fault_address = address;
   process.control.fault_detail = detail;
-  leave_current();
+  processor.leave_current();
   set_not_running(committed, process, *activity, ProcessState::stopped);
 }
 

@@ -41,7 +41,7 @@ bool is_well_formed(const Registers& registers) {
 }
 
 Outcome answer_type(Request& request) {
-  const Commit committed = request.kernel.commit();
+  const Commit committed = request.kernel.attempt.commit();
   return request.answer(committed, static_cast<uint64_t>(request.capability.type),
                         request.capability.restrictions);
 }
@@ -67,7 +67,7 @@ Outcome Kernel::invoke(Process& caller) {
   const CapabilityType type = request.capability.type;
   if (names_object(type)) {
     // The hint is kept where the capability stands, so that the next use finds the object at once.
-    const auto found = find(request.capability);
+    const auto found = attempt.find(request.capability);
     if (!found) return found.error();
     request.stored->hint = request.capability.hint;
     request.object = *found;
@@ -85,7 +85,7 @@ Outcome Kernel::invoke(Process& caller) {
   uint8_t restrictions = 0;
   for (unsigned depth = 0; capability->type == CapabilityType::wrapped; ++depth) {
     if (depth == wrapper_depth_max) return Outcome::refuse(Result::malformed);
-    const auto found = find(*capability);
+    const auto found = attempt.find(*capability);
     if (!found) return found.error();
     Wrapper& wrapper = *row_object<Wrapper>(store.bytes(found->slot), found->index);
     if (wrapper.flags & Wrapper::flag_blocked) {
@@ -126,7 +126,7 @@ void Request::take_moved_once() {
 
 Outcome Request::answer(const Commit&, uint64_t w1, uint64_t w2, uint64_t w3, uint64_t w4, uint64_t w5,
                         uint32_t byte_count) {
-  if (!kernel.is_current(caller)) return Outcome::done();  // it destroyed or stopped itself
+  if (!kernel.processor.is_current(caller)) return Outcome::done();  // it destroyed or stopped itself
   Registers& registers = caller.registers;
   take_moved_once();
   if (kind == Invocation::send) {
@@ -144,7 +144,7 @@ Outcome Request::answer(const Commit&, uint64_t w1, uint64_t w2, uint64_t w3, ui
 }
 
 void Request::answer_capability(const Commit&, unsigned i, const Capability& answer) {
-  if (!kernel.is_current(caller) || kind == Invocation::send) return;
+  if (!kernel.processor.is_current(caller) || kind == Invocation::send) return;
   take_moved_once();
   const unsigned number = receiving_register(caller.registers, i);
   if (number != 0) caller.capability_registers[number] = answer;
@@ -167,18 +167,18 @@ void Kernel::answer_refusal(const Commit&, Process& caller, Result result) {
 }
 
 void Kernel::system_call() {
-  Process& caller = current();
-  const ActivityRef activity = current_activity_;
+  Process& caller = processor.process();
+  const ActivityRef activity = processor.ref();
   attempt_is_call_ = true;
-  trace.add(TraceEntry::Event::invocation, store.descriptor(current_slot_).number.value,
+  trace.add(TraceEntry::Event::invocation, store.descriptor(processor.slot()).number.value,
             caller.registers.rax, caller.registers.rdi);
   const uint64_t deadline_ns = caller.registers.r15;
   const Outcome outcome = invoke(caller);
   if (outcome.what != Outcome::What::done) settle(outcome);
-  else if (is_current(caller)) forget_place(*current_line_);
+  else if (processor.is_current(caller)) forget_place(processor.activity());
   if (outcome.what != Outcome::What::stalled) {
-    if (is_current(caller) && current_line_->queue_flags != 0) timers.disarm(activity);
-  } else if (!has_current()) {
+    if (processor.is_current(caller) && processor.activity().queue_flags != 0) timers.disarm(activity);
+  } else if (!processor.has_current()) {
     arm_for_stall(activity, deadline_ns, outcome.wake_at_ns());
   }
   attempt_is_call_ = false;
@@ -188,26 +188,26 @@ void Kernel::system_call() {
 // has changed but that the program counter stands at the call again. (A caller that destroys itself, with other things,
 // comes last, when nothing can stall any more: retire_activity_row.)
 void Kernel::settle(const Outcome& outcome) {
-  assert_that(has_current(), "a caller that meets an obstacle is still there");
+  assert_that(processor.has_current(), "a caller that meets an obstacle is still there");
   switch (outcome.what) {
     case Outcome::What::prepared:
     case Outcome::What::done:
       return;
     case Outcome::What::refused:
-      forget_place(*current_line_);
-      answer_refusal(commit(), current(), outcome.result);
+      forget_place(processor.activity());
+      answer_refusal(attempt.commit(), processor.process(), outcome.result);
       return;
     case Outcome::What::stalled:
-      current().registers.rip -= system_call_instruction_bytes;
+      processor.process().registers.rip -= system_call_instruction_bytes;
       stall_current(outcome.stall.until);
       return;
     case Outcome::What::preempted:
-      current().registers.rip -= system_call_instruction_bytes;
+      processor.process().registers.rip -= system_call_instruction_bytes;
       give_way();
       return;
     case Outcome::What::faulted:
-      current().registers.rip -= system_call_instruction_bytes;
-      tell_keeper(caller_fault, caller_fault_address, caller_fault_write, false);
+      processor.process().registers.rip -= system_call_instruction_bytes;
+      page_fault({.reason = Trap::Reason::page_fault, .address = outcome.address, .write = outcome.is_write});
       return;
   }
 }

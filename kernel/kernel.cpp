@@ -19,7 +19,7 @@ constexpr unsigned steps_per_housekeeping = 32;
 void Kernel::start(const KernelOptions& chosen, std::span<std::byte> table_memory) {
   options = chosen;
   random_state_ = options.chaos_seed;
-  slow_because_ = options.slow ? slow_by_choice : 0;
+  if (options.slow) processor.become_slow(Processor::slow_by_choice);
   SystemStatus status;
   store.fill_status(status);
   boot_epoch = status.boot_epoch;
@@ -49,18 +49,18 @@ void Kernel::leave_stopped(FrameNumber frame) {
 }
 
 void Kernel::entered(const Trap& trap) {
-  if (current_line_->queue_flags != 0) [[unlikely]] scheduler.forget_wake(current_activity_);
-  attempt(trap);
-  if (options.check) [[unlikely]] clear_stalls(current_activity_);
+  if (processor.activity().queue_flags != 0) [[unlikely]] scheduler.forget_wake(processor.ref());
+  carry_out(trap);
+  if (options.check) [[unlikely]] clear_stalls(processor.ref());
 }
 
-void Kernel::attempt(const Trap& trap) {
+void Kernel::carry_out(const Trap& trap) {
   attempt_trap_ = &trap;
   switch (trap.reason) {
     case Trap::Reason::system_call: system_call(); break;
     case Trap::Reason::page_fault: page_fault(trap); break;
     case Trap::Reason::exception: exception(trap); break;
-    case Trap::Reason::fpu_absent: give_fpu(); break;
+    case Trap::Reason::fpu_absent: processor.give_fpu(); break;
     case Trap::Reason::interrupt: break;
   }
   attempt_trap_ = nullptr;
@@ -68,16 +68,10 @@ void Kernel::attempt(const Trap& trap) {
 
 // In the middle of a long message. One that was taken out of a line keeps its place there.
 void Kernel::give_way() {
-  const ActivityRef activity = current_activity_;
-  leave_current();
+  const ActivityRef activity = processor.ref();
+  processor.leave_current();
   if (activity == taken_) taken_stalled_ = WaitChannel::of(WaitChannel::Reason::time);
   else scheduler.make_ready(activity);
-}
-
-void Kernel::give_fpu() {
-  Process& process = current();
-  machine::fpu_initial_state(process.fpu_area);
-  process.control.flags |= ProcessControl::flag_fpu;
 }
 
 Registers& Kernel::next() {
@@ -90,11 +84,11 @@ Registers& Kernel::next() {
 
 Registers* Kernel::try_next() {
   const Pending pending = machine::take_pending();
-  if (pending.is_anything() || !has_current() || options.chaos_seed != 0) [[unlikely]] housekeep(pending);
-  while (has_current() || choose()) {
+  if (pending.is_anything() || !processor.has_current() || options.chaos_seed != 0) [[unlikely]] housekeep(pending);
+  while (processor.has_current() || choose()) {
     if (!ready_to_resume()) continue;
-    const uint32_t trap = current().control.untold_trap;
-    if (trap == 0) [[likely]] return &current().registers;
+    const uint32_t trap = processor.process().control.untold_trap;
+    if (trap == 0) [[likely]] return &processor.process().registers;
     entered({.reason = Trap::Reason::exception, .vector = static_cast<uint8_t>(trap)});
   }
   return nullptr;
@@ -109,7 +103,7 @@ Registers* Kernel::try_next() {
     store.pin(ref.slot());
     attend(ref, was_known);
     store.unpin(ref.slot());
-    if (has_current()) return true;
+    if (processor.has_current()) return true;
     machine::let_interrupts_in();
     if (machine::is_timer_pending()) return false;  // that may wake a more important process
   }
@@ -126,10 +120,8 @@ void Kernel::attend(ActivityRef ref, bool was_known) {
   if (activity.is_awaited) [[unlikely]] return attempt_out_of_turn(ref, *process);
   // Among its equals one that had to be looked at first is the last.
   if (scheduler.highest_ready() >= looked_at_.priority + was_known) return scheduler.make_ready(ref, looked_at_);
-  become_current(*process, ref);
-  slice_ns_ = looked_at_slice_ns_ != 0 ? looked_at_slice_ns_ : default_slice_ns;
-  slice_end_ns_ = machine::now_ns() + slice_ns_;
-  slice_is_over_ = false;
+  processor.become_current(*process, ref);
+  processor.begin_slice(looked_at_slice_ns_ != 0 ? looked_at_slice_ns_ : default_slice_ns);
   trace.add(TraceEntry::Event::run, activity.process.frame().value);
 }
 
@@ -168,12 +160,11 @@ Expected<CacheSlot, Failure> Kernel::prepare_to_run(ActivityRef ref) {
 
 // One that others have to wait for since the restart: its own turn may not come for long.
 void Kernel::attempt_out_of_turn(ActivityRef ref, CacheSlot process) {
-  if (has_current()) give_way();
-  become_current(process, ref);
-  slice_ns_ = default_slice_ns;
-  slice_end_ns_ = machine::now_ns() + slice_ns_;
+  if (processor.has_current()) give_way();
+  processor.become_current(process, ref);
+  processor.begin_slice(default_slice_ns);
   attempt_after_restart();
-  if (current_activity_ == ref) give_way();
+  if (processor.ref() == ref) give_way();
 }
 
 // A process that is ready and has not been looked at may be more important than it was: a few are
@@ -195,20 +186,14 @@ void Kernel::look_around() {
 
 // CURRENT-WHILE-RUNNING, and the space is loaded. False: it had to stall.
 bool Kernel::ready_to_resume() {
-  const bool is_writable = store.is_current(current_slot_) && store.is_current(current_activity_.slot());
+  const bool is_writable = store.is_current(processor.slot()) && store.is_current(processor.ref().slot());
   if (!is_writable && !make_current_writable()) return false;
-  Process& process = current();
-  if (!is_space_loaded(process)) [[unlikely]] load_space(process);
-  if ((process.control.flags & ProcessControl::flag_fpu) && !is_fpu_loaded()) {
-    machine::fpu_enable();
-    machine::fpu_load(process.fpu_area);
-    slow_because_ |= slow_by_fpu;
-  }
+  processor.load_current();
   return true;
 }
 
 [[gnu::noinline]] bool Kernel::make_current_writable() {
-  for (const CacheSlot slot : {current_slot_, current_activity_.slot()}) {
+  for (const CacheSlot slot : {processor.slot(), processor.ref().slot()}) {
     if (store.is_current(slot)) continue;
     if (const auto dirty = store.make_dirty(slot, Need::reserve); !dirty) {
       stall_current(dirty.error().until);
@@ -219,19 +204,10 @@ bool Kernel::ready_to_resume() {
   return true;
 }
 
-// Its root table, found anew, is remembered: the frame is writable.
-[[gnu::noinline]] void Kernel::load_space(Process& process) {
-  ProcessControl& control = process.control;
-  if (tables.load_hinted(control.root_hint, control.root_identity)) return;
-  tables.load(process.space);
-  control.root_hint = tables.loaded();
-  control.root_identity = tables.loaded_identity();
-}
-
 // --- between programs ---------------------------------------------------------------------------------
 
 [[gnu::noinline]] void Kernel::housekeep(Pending pending) {
-  const bool is_store_looked_after = pending.timer || pending.disk || !has_current();
+  const bool is_store_looked_after = pending.timer || pending.disk || !processor.has_current();
   if (is_store_looked_after) {
     // Before the first step, too: what came before may have been long itself.
     machine::let_interrupts_in();
@@ -244,7 +220,7 @@ bool Kernel::ready_to_resume() {
   if (pending.timer) {
     strike_timers();
     scheduler.wake_some_for_store();
-    if (has_current()) look_around();
+    if (processor.has_current()) look_around();
     tick();
   }
   if (is_store_looked_after) {
@@ -260,25 +236,24 @@ bool Kernel::ready_to_resume() {
 bool Kernel::must_give_way() {
   if (!machine::is_timer_pending()) return false;
   // One that is taken out of a line is as important as its receiver, which waits for it.
-  const int own = scheduler.running_priority(taker_ != no_slot ? taker_ : current_slot_);
+  const int own = scheduler.running_priority(taker_ != no_slot ? taker_ : processor.slot());
   const int lead = scheduler.highest_ready() - own;
   const uint64_t now_ns = machine::now_ns();
-  return lead > 0 || (lead == 0 && now_ns >= slice_end_ns_) ||
+  return lead > 0 || (lead == 0 && processor.has_slice_ended(now_ns)) ||
          timers.is_any_due(now_ns, [&](ActivityRef due) { return scheduler.running_priority(due) > own; });
 }
 
 void Kernel::tick() {
-  if (!has_current()) return;
+  if (!processor.has_current()) return;
   // An equal waits for the end of the slice, a more important process does not.
-  const int lead = scheduler.highest_ready() - int{scheduler.running_priority(current_slot_)};
-  if (lead <= 0 && machine::now_ns() < slice_end_ns_) return;
+  const int lead = scheduler.highest_ready() - int{scheduler.running_priority(processor.slot())};
+  if (lead <= 0 && !processor.has_slice_ended(machine::now_ns())) return;
   if (lead < 0) {  // nobody it could give way to: whom it hands over to will
-    slice_is_over_ = true;
+    processor.note_overdue();
     return;
   }
-  slice_end_ns_ = machine::now_ns() + slice_ns_;
-  const ActivityRef activity = current_activity_;
-  leave_current();
+  const ActivityRef activity = processor.ref();
+  processor.leave_current();
   scheduler.make_ready(activity);
 }
 
@@ -286,7 +261,7 @@ void Kernel::tick() {
 void Kernel::maybe_declare() {
   const uint64_t begin = machine::now_ns();
   if (!checkpoints.may_declare(begin)) return;
-  release_fpu();
+  processor.release_fpu();
   if (options.check) [[unlikely]] check_if_asked();
   checkpoints.declare(begin, time);
 }
@@ -309,13 +284,13 @@ uint64_t Kernel::random() {
 
 void Kernel::make_chaos() {
   const uint64_t dice = random();
-  slow_because_ &= static_cast<uint8_t>(~slow_by_choice);
-  if (options.slow || dice & 1) slow_because_ |= slow_by_choice;
+  processor.no_longer_slow(Processor::slow_by_choice);
+  if (options.slow || dice & 1) processor.become_slow(Processor::slow_by_choice);
   if (dice % 16 == 0) tables.drop_random(random());
   if (dice % 61 == 0) tables.forget_all();
   // A wrong hint costs a look into the hash table.
-  if (has_current()) {
-    current().capability_registers[random() % capability_register_count].hint = static_cast<uint32_t>(random());
+  if (processor.has_current()) {
+    processor.process().capability_registers[random() % capability_register_count].hint = static_cast<uint32_t>(random());
   }
   // A frame fetched for a process stays until that one has tried (progress).
   if (dice % 8 == 1 && scheduler.woken_count() == 0) {

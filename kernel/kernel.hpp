@@ -17,7 +17,7 @@
 //                         for a moment that of one which awaits a deadline (deadlines.cpp), or
 //                         whose line is to be looked at (lines.cpp).
 //                         Established by set_running and set_not_running.
-//  PREPARE-BEFORE-COMMIT  see outcome.hpp.
+//  PREPARE-BEFORE-COMMIT  see attempt/outcome.hpp.
 //  PROGRESS               a process that stalls for memory, log or disk gets on after finitely many tries.
 //                         Counted and limited in --check boots.
 //  VOLATILE-WAKES         interrupts, commits and completions change queues, never objects.
@@ -33,14 +33,14 @@
 #include "checkpoint/store.hpp"
 #include "kernel/announcements.hpp"
 #include "kernel/assertion.hpp"
+#include "kernel/attempt/attempt.hpp"
 #include "kernel/checkpoints.hpp"
 #include "kernel/console.hpp"
-#include "kernel/lookup.hpp"
 #include "kernel/machine.hpp"
 #include "kernel/machine_time.hpp"
-#include "kernel/outcome.hpp"
 #include "kernel/page_tables.hpp"
 #include "kernel/request.hpp"
+#include "kernel/run/processor.hpp"
 #include "kernel/scheduler.hpp"
 #include "kernel/space_walk.hpp"
 #include "kernel/store_events.hpp"
@@ -117,7 +117,9 @@ class Kernel {
   Registers* try_next();
 
   Store store;
+  Attempt attempt{store};
   PageTables tables;
+  Processor processor{store, tables};
   Scheduler scheduler;
   Timers timers;
   Trace trace;
@@ -130,8 +132,6 @@ class Kernel {
   uint64_t boot_epoch = 0;
 
   // --- prepare (may stall or refuse; changes nothing) --------------------------------------
-  Expected<Lookup, Outcome> find(Capability&);  // refuses void and unreadable
-  Outcome prepare_write(CacheSlot, Need = Need::ordinary);
   // It names this process, which is in memory.
   bool is_activity_of(const Activity& activity, const Process& process) {
     const auto from_first = reinterpret_cast<uintptr_t>(&process) - reinterpret_cast<uintptr_t>(store.body(0));
@@ -153,7 +153,6 @@ class Kernel {
   Expected<Pieces, Outcome> prepare_other_buffer(Process&, uint32_t length);
 
   // --- commit --------------------------------------------------------------------------------
-  Commit commit();
   void set_running(const Commit&, Process&, ActivityRef);
   void set_not_running(const Commit&, Process&, ActivityRef, ProcessState);
   // To the end of its line.
@@ -193,20 +192,10 @@ class Kernel {
   void fill_status(SystemStatus&) const;
   void hold_current_until_commit();  // it has its answer, and waits until that is durable
   Process& process_at(CacheSlot slot) { return *reinterpret_cast<Process*>(store.bytes(slot)); }
-  CacheSlot current_slot() const { return current_slot_; }
-  ActivityRef current_activity() const { return current_activity_; }
-  Process& current() { return *current_process_; }
-  bool is_current(const Process& process) const { return &process == current_process_; }
-  bool has_current() const { return current_slot_ != no_slot; }
 
   // The invariants between the objects in memory, and of the page tables; nullopt if all hold.
   // Loops over the whole cache: for --check boots and tests (state_check.cpp).
   std::optional<StateMismatch> check_state();
-
-  // The caller's own memory was not there (Outcome::caller_faulted).
-  MemoryFault caller_fault;
-  uint64_t caller_fault_address = 0;
-  bool caller_fault_write = false;
 
  private:
   void system_call();
@@ -293,7 +282,7 @@ class Kernel {
   bool finish_call(const Commit&, const Waiting&, const Outgoing&);
   void deliver_notices(const Commit&, Process&);
   void give_way();
-  void attempt(const Trap&);
+  void carry_out(const Trap&);
 
   // lines.cpp
   void join_line(ObjectId receiver);
@@ -318,16 +307,9 @@ class Kernel {
 
   void stall_current(WaitChannel);
   void stall(ActivityRef, WaitChannel);
-  void leave_current();  // saves what is not yet in its frame; it is no longer current
-  void become_current(CacheSlot, ActivityRef);
-  void release_fpu();
   bool choose();
   bool ready_to_resume();
   bool make_current_writable();
-  bool is_space_loaded(const Process& process) const {
-    return tables.is_loaded(process.control.root_hint, process.control.root_identity);
-  }
-  void load_space(Process&);
   void attend(ActivityRef, bool was_known);
   Expected<CacheSlot, Failure> prepare_to_run(ActivityRef);
   std::optional<Stall> fetch_clients(CacheSlot server);
@@ -339,7 +321,6 @@ class Kernel {
   void stall_unchosen(ActivityRef, const Failure&);
   void look_around();
   void attempt_out_of_turn(ActivityRef, CacheSlot);
-  void give_fpu();
   void housekeep(Pending);
   void tick();
   void maybe_declare();
@@ -347,10 +328,6 @@ class Kernel {
   void leave_stopped(FrameNumber);
   uint64_t random();
 
-  CacheSlot current_slot_ = no_slot;
-  Process* current_process_ = nullptr;  // the same
-  ActivityRef current_activity_;
-  Activity* current_line_ = nullptr;  // the same
   const Trap* attempt_trap_ = nullptr;  // what the present attempt began with
   bool attempt_is_call_ = false;        // it is a system call
   // While a receiver takes a caller out of its line: who that is, and for whom; and what it stalled
@@ -363,19 +340,8 @@ class Kernel {
   static constexpr size_t awaited_lines = 256;
   uint32_t awaited_[awaited_lines][priority_count] = {};
   uint32_t awaited_count_ = 0;
-  bool committed_ = false;  // a Commit lives
-  // Why the fast path is not to be taken now; 0: it may be.
-  static constexpr uint8_t slow_by_choice = 1 << 0;  // the option, or chaos
-  static constexpr uint8_t slow_by_fpu = 1 << 1;     // its registers are loaded, and have to be saved
-  static constexpr uint8_t slow_by_place = 1 << 3;   // the current process has stood in a line (Activity::stood_in)
-  static constexpr uint8_t slow_by_restart = 1 << 2; // who stood in a line has not come back to it
-  uint8_t slow_because_ = 0;
-  bool is_fpu_loaded() const { return slow_because_ & slow_by_fpu; }
   uint64_t looked_at_slice_ns_ = 0;   // of who was prepared to run last
   Standing looked_at_;                // the same
-  uint64_t slice_ns_ = default_slice_ns;  // of who was chosen last
-  uint64_t slice_end_ns_ = 0;
-  bool slice_is_over_ = false;  // at a tick that found a process more important than all who are ready
 
   uint64_t random_state_ = 0;
   uint64_t ticks_ = 0;

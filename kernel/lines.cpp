@@ -68,14 +68,14 @@ Trap kept_trap(const ProcessControl& control) {
 
 // The current process, before a receiver that is busy, or is free with others first.
 void Kernel::join_line(ObjectId receiver) {
-  Activity& activity = *current_line_;
-  if (!attempt_is_call_) keep_trap(current().control, *attempt_trap_);
+  Activity& activity = processor.activity();
+  if (!attempt_is_call_) keep_trap(processor.process().control, *attempt_trap_);
   if (activity.stood_in != mark_of(receiver)) {
     no_longer_awaited(activity);
     activity.ticket = store.system().next_ticket++ & ticket_mask;
     activity.stood_in = mark_of(receiver) & 0x7fff;
   }
-  stall(current_activity_, line_of(receiver));
+  stall(processor.ref(), line_of(receiver));
   const CacheSlot slot = store.find(receiver.frame());
   if (process_at(slot).control.state == ProcessState::receiving) look_again(slot);
 }
@@ -97,7 +97,7 @@ void Kernel::look_at_line(ActivityRef ref, CacheSlot slot) {
   const auto waits_open = [&] { return process_at(slot).control.state == ProcessState::receiving; };
   WaitChannel obstacle;
   unsigned passed = 0;
-  for (unsigned tried = 0; tried < tried_max && waits_open() && !has_current(); ++tried) {
+  for (unsigned tried = 0; tried < tried_max && waits_open() && !processor.has_current(); ++tried) {
     const auto [caller, priority] = scheduler.caller(process_at(slot), passed);
     if (caller.is_none()) break;
     if (is_line_closed(receiver, priority)) {
@@ -144,12 +144,11 @@ WaitChannel Kernel::attempt_for(ActivityRef caller, CacheSlot receiver) {
   taken_ = caller;
   taker_ = receiver;
   taken_stalled_ = {};
-  become_current(*slot, caller);
-  slice_end_ns_ = machine::now_ns() + default_slice_ns;  // enough for any message
-  slice_is_over_ = false;
+  processor.become_current(*slot, caller);
+  processor.begin_slice(default_slice_ns);  // enough for any message
   attempt_again();
-  const bool runs_on = current_activity_ == caller;
-  if (runs_on) leave_current();
+  const bool runs_on = processor.ref() == caller;
+  if (runs_on) processor.leave_current();
   taken_ = {};
   taker_ = no_slot;
   const bool gives_way = taken_stalled_.reason() == WaitChannel::Reason::time;
@@ -164,17 +163,17 @@ WaitChannel Kernel::attempt_for(ActivityRef caller, CacheSlot receiver) {
 
 // Of the current process, which stands in line.
 void Kernel::attempt_again() {
-  if (scheduler.waits_in_call(current_activity_)) {
-    current().registers.rip += system_call_instruction_bytes;
-    attempt({.reason = Trap::Reason::system_call});
+  if (scheduler.waits_in_call(processor.ref())) {
+    processor.process().registers.rip += system_call_instruction_bytes;
+    carry_out({.reason = Trap::Reason::system_call});
   } else {
-    attempt(kept_trap(current().control));
+    carry_out(kept_trap(processor.process().control));
   }
 }
 
 // Others are before the current process, and no less important.
 bool Kernel::has_to_wait(ObjectId receiver, const Process& process) {
-  const uint8_t priority = scheduler.running_priority(current_slot_);
+  const uint8_t priority = scheduler.running_priority(processor.slot());
   return process.control.callers_map >> priority != 0 || is_line_closed(receiver, priority);
 }
 
@@ -201,13 +200,13 @@ void Kernel::await_after_restart(Activity& activity) {
   activity.is_awaited = 1;
   ++awaited_[activity.stood_in % awaited_lines][first_look_priority(activity)];
   ++awaited_count_;
-  slow_because_ |= slow_by_restart;
+  processor.become_slow(Processor::slow_by_restart);
 }
 
 void Kernel::no_longer_awaited(Activity& activity) {
   if (!activity.is_awaited) return;
   activity.is_awaited = 0;
-  if (--awaited_count_ == 0) slow_because_ &= static_cast<uint8_t>(~slow_by_restart);
+  if (--awaited_count_ == 0) processor.no_longer_slow(Processor::slow_by_restart);
   if (--awaited_[activity.stood_in % awaited_lines][first_look_priority(activity)] == 0) {
     scheduler.wake_all(WaitChannel::of(WaitChannel::Reason::restart));
   }
@@ -218,18 +217,18 @@ void Kernel::forget_place(Activity& activity) {
   if (activity.stood_in == 0) return;
   no_longer_awaited(activity);
   activity.stood_in = 0;
-  if (&activity == current_line_) slow_because_ &= static_cast<uint8_t>(~slow_by_place);
+  if (processor.is_current(activity)) processor.no_longer_slow(Processor::slow_by_place);
 }
 
 // The current process stood in a line before the restart, with its program counter at the call: the
 // call is made for it at once, lest it keep others waiting until its own turn comes. (One that stood
 // there with a fault, or was on its way out, has to run into it again.)
 void Kernel::attempt_after_restart() {
-  const ActivityRef ref = current_activity_;
+  const ActivityRef ref = processor.ref();
   if (!make_current_writable()) return;
-  if (!current().registers.entered_by_system_call) return no_longer_awaited(*current_line_);
-  current().registers.rip += system_call_instruction_bytes;
-  attempt({.reason = Trap::Reason::system_call});
+  if (!processor.process().registers.entered_by_system_call) return no_longer_awaited(processor.activity());
+  processor.process().registers.rip += system_call_instruction_bytes;
+  carry_out({.reason = Trap::Reason::system_call});
   // If it has been accepted or answered, it has forgotten its place.
   const bool waits_elsewhere = scheduler.stalled_call(ref) > WaitChannel::Reason::disk_queue;
   if (waits_elsewhere) no_longer_awaited(scheduler.at(ref));

@@ -41,7 +41,7 @@ Capability resume_capability(const Process& caller, CacheSlot slot, ObjectId id,
 
 // A process that can receive: waiting open, writable, with room for `length` bytes in its buffer.
 Expected<Kernel::Receiver, Outcome> Kernel::prepare_receiver(Capability& entry, uint32_t length) {
-  const auto found = find(entry);
+  const auto found = attempt.find(entry);
   if (!found) return std::unexpected(found.error());
   Endpoint& endpoint = *row_object<Endpoint>(store.bytes(found->slot), found->index);
   if (endpoint.receiver.is_void()) {
@@ -51,19 +51,19 @@ Expected<Kernel::Receiver, Outcome> Kernel::prepare_receiver(Capability& entry, 
     return std::unexpected(
         Outcome::wait(WaitChannel::of(WaitChannel::Reason::endpoint, entry.object.value)));
   }
-  const auto at = find(endpoint.receiver);
+  const auto at = attempt.find(endpoint.receiver);
   if (!at) return std::unexpected(at.error());
   Process& process = process_at(at->slot);
   const ObjectId receiver = endpoint.receiver.object;
   const bool is_receiving = process.control.state == ProcessState::receiving;
   if (!is_receiving || (at->slot != taker_ && has_to_wait(receiver, process))) {
-    if (at->slot == current_slot_) return std::unexpected(Outcome::refuse(Result::in_use));
+    if (at->slot == processor.slot()) return std::unexpected(Outcome::refuse(Result::in_use));
     if (is_receiving) {  // LINE-IS-LOOKED-AT
-      if (const auto row = find(process.control.activity); !row) return std::unexpected(row.error());
+      if (const auto row = attempt.find(process.control.activity); !row) return std::unexpected(row.error());
     }
     return std::unexpected(Outcome::wait(WaitChannel::of(WaitChannel::Reason::receiver, receiver.value)));
   }
-  if (const Outcome o = prepare_write(at->slot, Need::reserve); o.is_obstacle()) return std::unexpected(o);
+  if (const Outcome o = attempt.prepare_write(at->slot, Need::reserve); o.is_obstacle()) return std::unexpected(o);
   const auto activity = prepare_activity(process);
   if (!activity) return std::unexpected(activity.error());
   const auto room = prepare_other_buffer(process, length);
@@ -99,12 +99,12 @@ Outcome Kernel::call_through(Process& caller, Capability& entry, const Outgoing&
   const auto receiver = prepare_receiver(entry, message.bytes.length());
   if (!receiver) return receiver.error();
   if (const Outcome o = transfer(message.bytes, receiver->room); o.is_obstacle()) return o;
-  const Commit committed = commit();
-  const ActivityRef own = current_activity_;
-  const FrameDescriptor& frame = store.descriptor(current_slot_);
+  const Commit committed = attempt.commit();
+  const ActivityRef own = processor.ref();
+  const FrameDescriptor& frame = store.descriptor(processor.slot());
   const Capability resume =
-      resume_capability(caller, current_slot_, ObjectId::of(frame.number), frame.identity.source);
-  leave_current();
+      resume_capability(caller, processor.slot(), ObjectId::of(frame.number), frame.identity.source);
+  processor.leave_current();
   set_not_running(committed, caller, own, ProcessState::waiting);
   if (deadline_ns != 0) await_deadline(committed, own, deadline_ns);
   deliver(committed, *receiver, Delivery::call, message, resume, request);
@@ -117,7 +117,7 @@ Outcome Kernel::send_through(Process& caller, Capability& entry, const Outgoing&
   const auto receiver = prepare_receiver(entry, message.bytes.length());
   if (!receiver) return receiver.error();
   if (const Outcome o = transfer(message.bytes, receiver->room); o.is_obstacle()) return o;
-  const Commit committed = commit();
+  const Commit committed = attempt.commit();
   deliver(committed, *receiver, Delivery::send, message, {}, request);
   make_ready(committed, receiver->slot, receiver->activity);
   caller.registers.rax = static_cast<uint64_t>(Delivery::none);
@@ -160,7 +160,7 @@ Expected<Outgoing, Outcome> Kernel::outgoing(Process& caller) {
 Expected<std::optional<Kernel::Waiting>, Outcome> Kernel::prepare_waiting(Capability& resume,
                                                                           uint32_t length) {
   if (resume.type != CapabilityType::resume) return std::nullopt;
-  const auto found = find(resume);
+  const auto found = attempt.find(resume);
   if (!found) {
     if (found.error().what == Outcome::What::refused) return std::nullopt;
     return std::unexpected(found.error());
@@ -168,7 +168,7 @@ Expected<std::optional<Kernel::Waiting>, Outcome> Kernel::prepare_waiting(Capabi
   Process& process = process_at(found->slot);
   const ProcessControl& control = process.control;
   if (control.state != ProcessState::waiting || control.call_count != resume.payload) return std::nullopt;
-  if (const Outcome o = prepare_write(found->slot, Need::reserve); o.is_obstacle()) return std::unexpected(o);
+  if (const Outcome o = attempt.prepare_write(found->slot, Need::reserve); o.is_obstacle()) return std::unexpected(o);
   const auto activity = prepare_activity(process);
   if (!activity && activity.error().what == Outcome::What::refused) return std::nullopt;
   if (!activity) return std::unexpected(activity.error());
@@ -222,7 +222,7 @@ Outcome Kernel::invoke_resume(Request& request) {
   if (!waiting) return waiting.error();
   if (!*waiting) return Outcome::refuse(Result::void_capability);
   if (const Outcome o = transfer(message->bytes, (*waiting)->room); o.is_obstacle()) return o;
-  const Commit committed = commit();
+  const Commit committed = attempt.commit();
   if (finish_call(committed, **waiting, *message)) {
     make_ready(committed, (*waiting)->slot, (*waiting)->activity);
   }
@@ -235,7 +235,7 @@ Outcome Kernel::answer_caller(Capability& resume, Result result) {
   if (!*waiting) return Outcome::prepared();
   Outgoing message;
   message.words[0] = static_cast<uint64_t>(result);
-  const Commit committed = commit();
+  const Commit committed = attempt.commit();
   if (finish_call(committed, **waiting, message)) {
     make_ready(committed, (*waiting)->slot, (*waiting)->activity);
   }
@@ -255,7 +255,7 @@ Outcome Kernel::reply_and_wait(Process& caller) {
     if (const Outcome o = transfer(message->bytes, (*waiting)->room); o.is_obstacle()) return o;
   }
 
-  const Commit committed = commit();
+  const Commit committed = attempt.commit();
   const bool caller_runs = *waiting && finish_call(committed, **waiting, *message);
   if (*waiting) take_moved(caller);
   if (caller.control.pending_notices != 0) {
@@ -263,8 +263,8 @@ Outcome Kernel::reply_and_wait(Process& caller) {
     if (caller_runs) make_ready(committed, (*waiting)->slot, (*waiting)->activity);
     return Outcome::done();
   }
-  const ActivityRef own = current_activity_;
-  leave_current();
+  const ActivityRef own = processor.ref();
+  processor.leave_current();
   set_not_running(committed, caller, own, ProcessState::receiving);
   if (caller.control.callers_map != 0) scheduler.make_ready(own);  // LINE-IS-LOOKED-AT
   if (caller_runs) hand_over_to(committed, (*waiting)->slot, (*waiting)->activity);
@@ -283,18 +283,18 @@ void Kernel::deliver_notices(const Commit&, Process& process) {
 
 // Sets bits in a process's pending word, and lets it run if it waits open. Waits for nobody.
 Outcome Kernel::post_notice(Request& request, Capability& receiver, uint64_t bits) {
-  const auto found = find(receiver);
+  const auto found = attempt.find(receiver);
   if (!found) return found.error();
   Process& process = process_at(found->slot);
-  if (const Outcome o = prepare_write(found->slot, Need::reserve); o.is_obstacle()) return o;
+  if (const Outcome o = attempt.prepare_write(found->slot, Need::reserve); o.is_obstacle()) return o;
   if (process.control.state != ProcessState::receiving) {
-    const Commit committed = commit();
+    const Commit committed = attempt.commit();
     process.control.pending_notices |= bits;
     return request.answer(committed);
   }
   const auto activity = prepare_activity(process);
   if (!activity) return activity.error();
-  const Commit committed = commit();
+  const Commit committed = attempt.commit();
   process.control.pending_notices |= bits;
   deliver_notices(committed, process);
   set_running(committed, process, *activity);

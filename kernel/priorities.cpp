@@ -6,7 +6,7 @@
 #include <bit>
 #include <utility>
 
-#include "kernel/lookup.hpp"
+#include "kernel/attempt/lookup.hpp"
 #include "kernel/machine.hpp"
 #include "kernel/scheduler.hpp"
 

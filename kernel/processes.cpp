@@ -5,39 +5,15 @@
 
 namespace perdure {
 
-Expected<Lookup, Outcome> Kernel::find(Capability& capability) {
-  assert_that(!committed_, "PREPARE-BEFORE-COMMIT");
-  const auto found = look_up(store, capability);
-  if (found) [[likely]] return *found;
-  switch (found.error().why) {
-    case Failure::Why::stall: return std::unexpected(Outcome::wait(found.error().stall));
-    case Failure::Why::unreadable: return std::unexpected(Outcome::refuse(Result::unreadable));
-    case Failure::Why::void_capability: break;
-  }
-  return std::unexpected(Outcome::refuse(Result::void_capability));
-}
-
-Outcome Kernel::prepare_write(CacheSlot slot, Need need) {
-  assert_that(!committed_, "PREPARE-BEFORE-COMMIT");
-  if (store.is_current(slot)) [[likely]] return Outcome::prepared();
-  if (const auto dirty = store.make_dirty(slot, need); !dirty) return Outcome::wait(dirty.error());
-  return Outcome::prepared();
-}
-
 Expected<ActivityRef, Outcome> Kernel::prepare_activity(Process& process) {
-  const auto found = find(process.control.activity);
+  const auto found = attempt.find(process.control.activity);
   if (!found) return std::unexpected(found.error());
-  if (const Outcome o = prepare_write(found->slot, Need::reserve); o.is_obstacle()) {
+  if (const Outcome o = attempt.prepare_write(found->slot, Need::reserve); o.is_obstacle()) {
     return std::unexpected(o);
   }
   const auto activity = ActivityRef::of(found->slot, found->index);
   if (!is_activity_of(scheduler.at(activity), process)) return std::unexpected(Outcome::refuse(Result::void_capability));
   return activity;
-}
-
-Commit Kernel::commit() {
-  assert_that(!committed_, "PREPARE-BEFORE-COMMIT");
-  return Commit(committed_);
 }
 
 void Kernel::set_running(const Commit&, Process& process, ActivityRef activity) {
@@ -64,11 +40,11 @@ void Kernel::hand_over_to(const Commit& commit, CacheSlot slot, ActivityRef acti
   // Legal only if nothing of higher priority is ready. With the slice over nobody equal may be ready either: else a client of a more
   // important server, in which the tick happens to find it, would keep its equals waiting for ever.
   const Standing standing = scheduler.standing(process_at(slot));
-  if (!standing.is_known || !scheduler.may_run_at_once(standing.priority, slice_is_over_)) {
+  if (!standing.is_known || !scheduler.may_run_at_once(standing.priority, processor.is_overdue())) {
     make_ready(commit, slot, activity);
     return;
   }
-  become_current(slot, activity);
+  processor.become_current(slot, activity);
 }
 
 // What a server is lent is known only with its clients in memory. One that cannot be read lends nothing, and is
@@ -95,37 +71,16 @@ std::optional<Stall> Kernel::fetch_clients(CacheSlot server) {
   return std::nullopt;
 }
 
-void Kernel::become_current(CacheSlot slot, ActivityRef activity) {
-  assert_that(!has_current(), "ONE-CURRENT: none is current when one becomes so");
-  store.keep(slot, activity.slot());
-  current_slot_ = slot;
-  current_process_ = &process_at(slot);
-  current_activity_ = activity;
-  current_line_ = &scheduler.at(activity);
-  if (current_line_->stood_in != 0) [[unlikely]] slow_because_ |= slow_by_place;
-}
-
-void Kernel::leave_current() {
-  release_fpu();
-  store.keep(no_slot, no_slot);
-  store.may_have_room();
-  slow_because_ &= static_cast<uint8_t>(~slow_by_place);
-  current_slot_ = no_slot;
-  current_process_ = nullptr;
-  current_activity_ = {};
-  current_line_ = nullptr;
-}
-
 void Kernel::stall_current(WaitChannel channel) {
-  trace.add(TraceEntry::Event::stall, scheduler.at(current_activity_).process.frame().value, channel.value);
+  trace.add(TraceEntry::Event::stall, scheduler.at(processor.ref()).process.frame().value, channel.value);
   if (options.check) [[unlikely]] check_progress(channel);
   note_priority();
   if (channel.reason() == WaitChannel::Reason::receiver) {
     join_line(ObjectId{channel.key()});
   } else {
-    stall(current_activity_, channel);
+    stall(processor.ref(), channel);
   }
-  leave_current();
+  processor.leave_current();
 }
 
 // One that was taken out of a line, and waits for the store, keeps its place there.
@@ -140,24 +95,17 @@ void Kernel::stall(ActivityRef activity, WaitChannel channel) {
 
 // What the first look after a restart goes by. Its row is written anyway.
 void Kernel::note_priority() {
-  if (!store.is_current(current_activity_.slot()) || current_line_->is_awaited) return;
-  const ProcessControl& control = current().control;
-  if (control.priority_stamp != scheduler.stamp()) scheduler.standing(current());
-  current_line_->priority = static_cast<uint8_t>(control.priority + 1);
+  if (!store.is_current(processor.ref().slot()) || processor.activity().is_awaited) return;
+  const ProcessControl& control = processor.process().control;
+  if (control.priority_stamp != scheduler.stamp()) scheduler.standing(processor.process());
+  processor.activity().priority = static_cast<uint8_t>(control.priority + 1);
 }
 
 // Only the commit lets it go on: not the deadline of the call, for which its timer may still be armed.
 void Kernel::hold_current_until_commit() {
-  timers.disarm(current_activity_);
+  timers.disarm(processor.ref());
   stall_current(WaitChannel::of(WaitChannel::Reason::commit, store.epoch()));
   checkpoints.request();
-}
-
-void Kernel::release_fpu() {
-  if (!is_fpu_loaded()) return;
-  machine::fpu_save(current().fpu_area);
-  machine::fpu_disable();
-  slow_because_ &= static_cast<uint8_t>(~slow_by_fpu);
 }
 
 // A running one stops where it is. One that waits open will wait again when it is continued. One
@@ -166,18 +114,18 @@ void Kernel::release_fpu() {
 Outcome Kernel::stop_process(CacheSlot slot, Process& process) {
   ProcessControl& control = process.control;
   if (control.state == ProcessState::stopped) return Outcome::prepared();
-  if (const Outcome o = prepare_write(slot, Need::reserve); o.is_obstacle()) return o;
+  if (const Outcome o = attempt.prepare_write(slot, Need::reserve); o.is_obstacle()) return o;
   const auto activity = prepare_activity(process);
   if (!activity && activity.error().what == Outcome::What::stalled) return activity.error();
-  const Commit committed = commit();
+  const Commit committed = attempt.commit();
   if (control.state == ProcessState::receiving) {
     process.registers.rip -= system_call_instruction_bytes;
   } else if (control.state == ProcessState::waiting) {
     if (control.fault == FaultCode::none) answer_refusal(committed, process, Result::interrupted);
   }
-  if (slot == current_slot_) {
+  if (slot == processor.slot()) {
     answer_refusal(committed, process, Result::interrupted);
-    leave_current();
+    processor.leave_current();
   }
   if (activity) {
     set_not_running(committed, process, *activity, ProcessState::stopped);

@@ -12,7 +12,7 @@ bool write_report(Kernel& kernel, std::string_view message, uint64_t instruction
   report.instruction_pointer = instruction_pointer;
   report.boot_epoch = kernel.boot_epoch;
   report.committed_generation = kernel.store.committed_generation().value;
-  report.current_process = kernel.has_current() ? kernel.store.descriptor(kernel.current_slot()).number.value : 0;
+  report.current_process = kernel.processor.has_current() ? kernel.store.descriptor(kernel.processor.slot()).number.value : 0;
   report.wall_seconds = machine::wall_clock_seconds();
   report.message_length = std::min(message.size(), sizeof(report.message));
   std::copy_n(message.data(), report.message_length, report.message);

@@ -7,8 +7,8 @@
 #include <cstdint>
 #include <span>
 
-#include "kernel/lookup.hpp"
-#include "kernel/outcome.hpp"
+#include "kernel/attempt/lookup.hpp"
+#include "kernel/attempt/outcome.hpp"
 #include "objects/abi.hpp"
 #include "objects/process.hpp"
 

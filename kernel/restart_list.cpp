@@ -126,7 +126,7 @@ Expected<RowHeader*, Stall> Kernel::prepare_row_header(FrameNumber frame) {
   const auto slot = store.obtain(frame);
   if (!slot && slot.error().why == Absent::Why::stall) return std::unexpected(slot.error().stall);
   if (!slot || store.descriptor(*slot).identity.kind != Kind::activity) return nullptr;
-  if (const Outcome o = prepare_write(*slot, Need::reserve); o.is_obstacle()) return std::unexpected(o.stall);
+  if (const Outcome o = attempt.prepare_write(*slot, Need::reserve); o.is_obstacle()) return std::unexpected(o.stall);
   return reinterpret_cast<RowHeader*>(store.bytes(*slot));
 }
 

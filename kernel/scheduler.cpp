@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "kernel/assertion.hpp"
-#include "kernel/lookup.hpp"
+#include "kernel/attempt/lookup.hpp"
 #include "kernel/machine.hpp"
 
 namespace perdure {

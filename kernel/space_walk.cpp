@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/space_walk.hpp"
 
-#include "kernel/lookup.hpp"
+#include "kernel/attempt/lookup.hpp"
 #include "objects/abi.hpp"
 #include "objects/rows.hpp"
 

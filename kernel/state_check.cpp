@@ -13,14 +13,14 @@ std::string_view Kernel::check_process(CacheSlot slot) {
   const ProcessControl& control = process.control;
   const bool runs = control.state == ProcessState::running;
   if (control.state > ProcessState::waiting) return "a process is in no state that exists";
-  if (slot == current_slot_ && !runs) return "ONE-ACTIVITY: the current process is not running";
+  if (slot == processor.slot() && !runs) return "ONE-ACTIVITY: the current process is not running";
   Capability bound = control.activity;
   if (bound.is_void()) return runs ? "ONE-ACTIVITY: a running process has no activity" : "";
   if (store.find(bound.object.frame()) == no_slot) return "";  // not in memory: cannot be checked
   const auto found = look_up(store, bound);
   // It may be bound to one that the disk has lost, and that was destroyed: if it was not in line, or could not be when the
   // machine started.
-  if (!found) return slot == current_slot_ ? "ONE-ACTIVITY: a process is bound to an activity that does not exist" : "";
+  if (!found) return slot == processor.slot() ? "ONE-ACTIVITY: a process is bound to an activity that does not exist" : "";
   const Activity& activity = scheduler.at(ActivityRef::of(found->slot, found->index));
   if (activity.process != ObjectId::of(store.descriptor(slot).number) ||
       activity.process_version != store.descriptor(slot).identity.source) {
@@ -45,9 +45,9 @@ std::string_view Kernel::check_activities(CacheSlot slot) {
     const ActivityRef ref = ActivityRef::of(slot, index);
     const Activity& activity = scheduler.at(ref);
     // A row that the start could not read may be read later; what stood in it does not run.
-    const bool has_place = ref == current_activity_ || scheduler.is_queued(ref) || is_row_missing_;
+    const bool has_place = ref == processor.ref() || scheduler.is_queued(ref) || is_row_missing_;
     if (activity.runnable && !has_place) return "ONE-ACTIVITY: a runnable activity is lost";
-    if (ref == current_activity_ && !activity.runnable) return "ONE-ACTIVITY: an activity that is not runnable runs";
+    if (ref == processor.ref() && !activity.runnable) return "ONE-ACTIVITY: an activity that is not runnable runs";
     if (activity.runnable && activity.process.value == 0) return "ONE-ACTIVITY: an activity of nobody is runnable";
     if (activity.awaits_deadline && !has_place && !timers.is_armed(ref)) return "a deadline is awaited without a timer";
   }
@@ -84,11 +84,11 @@ void Kernel::clear_stalls(ActivityRef ref) {
 // PROGRESS. Other programs and devices may be waited for as long as they please.
 void Kernel::check_progress(WaitChannel channel) {
   constexpr uint32_t stalls_max = 1'000;
-  if (channel.reason() > WaitChannel::Reason::disk_queue) return clear_stalls(current_activity_);
-  StallCount& stalls = stalls_[current_activity_.value % stall_counts];
-  if (stalls.who != current_activity_) stalls = {current_activity_, 0};
+  if (channel.reason() > WaitChannel::Reason::disk_queue) return clear_stalls(processor.ref());
+  StallCount& stalls = stalls_[processor.ref().value % stall_counts];
+  if (stalls.who != processor.ref()) stalls = {processor.ref(), 0};
   if (++stalls.count > stalls_max) {
-    store_events.bug("PROGRESS: a process tries again and again without getting on", store.descriptor(current_slot_).number);
+    store_events.bug("PROGRESS: a process tries again and again without getting on", store.descriptor(processor.slot()).number);
   }
 }
 

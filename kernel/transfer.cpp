@@ -28,16 +28,11 @@ bool is_user_range(uint64_t address, uint32_t length) {
 
 }  // namespace
 
-// One page of a process's own buffer. Faults are recorded as the caller's.
+// One page of the caller's own buffer.
 Expected<std::byte*, Outcome> Kernel::own_page(Process& caller, uint64_t address, bool write) {
-  caller_fault_address = address;
-  caller_fault_write = write;
   const WalkOutcome walked = walk(store, caller.space, address, {.write = write});
   if (walked.is_stall()) return std::unexpected(Outcome::wait(walked.stall));
-  if (walked.is_fault()) {
-    caller_fault = walked.fault;
-    return std::unexpected(Outcome::caller_faulted());
-  }
+  if (walked.is_fault()) return std::unexpected(Outcome::caller_faulted(address, write));
   return store.bytes(walked.page.slot) + address % frame_bytes;
 }
 
@@ -46,10 +41,7 @@ Expected<Pieces, Outcome> Kernel::own_pages(Process& caller, uint64_t address, u
   Pieces pieces;
   if (length == 0) return pieces;
   if (!is_user_range(address, length)) {
-    caller_fault_address = address;
-    caller_fault_write = write;
-    caller_fault = {.code = FaultCode::protection};
-    return std::unexpected(Outcome::caller_faulted());
+    return std::unexpected(Outcome::caller_faulted(std::max(address, user_address_end), write));
   }
   while (pieces.length() < length) {
     if (pieces.length() > 0) machine::let_interrupts_in();
@@ -99,7 +91,7 @@ Expected<Pieces, Outcome> Kernel::buffer_pages(Process& process, uint32_t length
     if (walked.is_stall()) return std::unexpected(Outcome::wait(walked.stall));
     if (walked.is_fault()) break;
     const CacheSlot slot = walked.page.slot;
-    if (const Outcome o = prepare_write(slot); o.is_obstacle()) return std::unexpected(o);
+    if (const Outcome o = attempt.prepare_write(slot); o.is_obstacle()) return std::unexpected(o);
     pieces.add(store.bytes(slot) + at % frame_bytes, first_part(at, length - pieces.length()));
   }
   return pieces;

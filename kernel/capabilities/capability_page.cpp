@@ -15,7 +15,7 @@ Outcome invoke_capability_page(Request& request) {
   auto* slots = reinterpret_cast<Capability*>(kernel.store.bytes(request.object.slot));
   if (!is_store) return fetch_slot(request, slots[index]);
   if (const Outcome o = prepare_slot_change(request); o.is_obstacle()) return o;
-  const Commit committed = kernel.commit();
+  const Commit committed = kernel.attempt.commit();
   slots[index] = request.sent(0);
   return request.answer(committed);
 }

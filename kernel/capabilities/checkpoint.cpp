@@ -21,7 +21,7 @@ Pieces bytes_of(const void* data, size_t length) {
 // attempt that fails takes its number with it. Who wants to know asks for the status afterwards.
 Outcome answer_and_hold(Request& request) {
   Kernel& kernel = request.kernel;
-  const Outcome answered = request.answer(kernel.commit());
+  const Outcome answered = request.answer(kernel.attempt.commit());
   kernel.hold_current_until_commit();
   return answered;
 }
@@ -41,7 +41,7 @@ Outcome status(Request& request) {
   if (!room) return room.error();
   SystemStatus status;
   request.kernel.fill_status(status);
-  const Commit committed = request.kernel.commit();
+  const Commit committed = request.kernel.attempt.commit();
   copy_pieces(bytes_of(&status, sizeof(status)), *room);
   return request.answer(committed, 0, 0, 0, 0, 0, room->length());
 }
@@ -52,7 +52,7 @@ Outcome generations(Request& request) {
   const auto room = request.kernel.prepare_own_buffer(request.caller,
                                                       static_cast<uint32_t>(count * sizeof(list[0])));
   if (!room) return room.error();
-  const Commit committed = request.kernel.commit();
+  const Commit committed = request.kernel.attempt.commit();
   copy_pieces(bytes_of(list, count * sizeof(list[0])), *room);
   return request.answer(committed, count, 0, 0, 0, 0, room->length());
 }

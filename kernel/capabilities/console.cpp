@@ -15,7 +15,7 @@ Outcome write(Request& request) {
   const auto source = request.kernel.prepare_source(request.caller, request.caller.registers.r13,
                                                     request.send_length());
   if (!source) return source.error();
-  const Commit committed = request.kernel.commit();
+  const Commit committed = request.kernel.attempt.commit();
   for (const Pieces::Piece& piece : source->pieces()) {
     for (uint32_t done = 0; done < piece.length; done += machine::console_burst_bytes) {
       machine::console_await();
@@ -40,18 +40,18 @@ Outcome read(Request& request) {
   const uint64_t writes = request.kernel.console.writes();
   const bool is_news = request.word(1) != 0 && request.word(1) != writes;
   if (count == 0 && !is_news) return Outcome::wait(WaitChannel::of(WaitChannel::Reason::console_input));
-  return request.answer(request.kernel.commit(), count, characters, writes);
+  return request.answer(request.kernel.attempt.commit(), count, characters, writes);
 }
 
 Outcome wait_interrupt(Request& request) {
   if (!request.kernel.console.has_interrupt()) {
     return Outcome::wait(WaitChannel::of(WaitChannel::Reason::console_input));
   }
-  return request.answer(request.kernel.commit());
+  return request.answer(request.kernel.attempt.commit());
 }
 
 Outcome take_interrupt(Request& request) {
-  return request.answer(request.kernel.commit(), request.kernel.console.take_interrupt());
+  return request.answer(request.kernel.attempt.commit(), request.kernel.console.take_interrupt());
 }
 
 Operation operation_of(uint64_t method) {

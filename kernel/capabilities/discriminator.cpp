@@ -12,13 +12,13 @@ Outcome classify(Request& request) {
   Capability& asked = request.sent(0);
   CapabilityType type = asked.type;
   if (names_object(type)) {
-    const auto found = request.kernel.find(asked);
+    const auto found = request.kernel.attempt.find(asked);
     if (!found) {
       if (found.error().what == Outcome::What::stalled) return found.error();
       type = CapabilityType::void_capability;
     }
   }
-  const Commit committed = request.kernel.commit();
+  const Commit committed = request.kernel.attempt.commit();
   return request.answer(committed, static_cast<uint64_t>(type),
                         type == CapabilityType::void_capability ? 0 : asked.restrictions);
 }
@@ -29,7 +29,7 @@ Outcome invoke_discriminator(Request& request) {
   switch (request.method()) {
     case method::discriminator_classify: return classify(request);
     case method::discriminator_same:
-      return request.answer(request.kernel.commit(), same_authority(request.sent(0), request.sent(1)));
+      return request.answer(request.kernel.attempt.commit(), same_authority(request.sent(0), request.sent(1)));
     default: return Outcome::refuse(Result::unknown_method);
   }
 }

@@ -15,8 +15,8 @@ Outcome set_receiver(Request& request) {
   Kernel& kernel = request.kernel;
   const Capability& receiver = request.sent(0);
   if (!is_allowed(TypedSlot::endpoint_receiver, receiver)) return Outcome::refuse(Result::wrong_type);
-  if (const Outcome o = kernel.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;
-  const Commit committed = kernel.commit();
+  if (const Outcome o = kernel.attempt.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;
+  const Commit committed = kernel.attempt.commit();
   Endpoint& endpoint = endpoint_of(request);
   const Capability before = endpoint.receiver;
   endpoint.receiver = receiver;
@@ -28,14 +28,14 @@ Outcome set_receiver(Request& request) {
 }
 
 Outcome set_id(Request& request) {
-  if (const Outcome o = request.kernel.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;
-  const Commit committed = request.kernel.commit();
+  if (const Outcome o = request.kernel.attempt.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;
+  const Commit committed = request.kernel.attempt.commit();
   endpoint_of(request).id = request.word(1);
   return request.answer(committed);
 }
 
 Outcome make_entry(Request& request) {
-  const Commit committed = request.kernel.commit();
+  const Commit committed = request.kernel.attempt.commit();
   request.answer_capability(committed, 0,
                             {.type = CapabilityType::entry,
                              .hint = request.capability.hint,
@@ -51,21 +51,21 @@ bool is_own_entry(const Request& request, const Capability& capability) {
 }
 
 Outcome not_mine(Request& request) {
-  return request.answer(request.kernel.commit(), static_cast<uint64_t>(Identified::not_mine));
+  return request.answer(request.kernel.attempt.commit(), static_cast<uint64_t>(Identified::not_mine));
 }
 
 // Believed are only the entry itself and one wrapper around it. The capability is never invoked.
 Outcome identify(Request& request) {
   Capability& asked = request.sent(0);
   if (is_own_entry(request, asked)) {
-    return request.answer(request.kernel.commit(), static_cast<uint64_t>(Identified::direct), asked.payload);
+    return request.answer(request.kernel.attempt.commit(), static_cast<uint64_t>(Identified::direct), asked.payload);
   }
   if (asked.type != CapabilityType::wrapped || (asked.restrictions & restriction::weak)) return not_mine(request);
-  const auto found = request.kernel.find(asked);
+  const auto found = request.kernel.attempt.find(asked);
   if (!found) return found.error().what == Outcome::What::refused ? not_mine(request) : found.error();
   const Wrapper& wrapper = *row_object<Wrapper>(request.kernel.store.bytes(found->slot), found->index);
   if (!is_own_entry(request, wrapper.target)) return not_mine(request);
-  return request.answer(request.kernel.commit(), static_cast<uint64_t>(Identified::through_one_wrapper),
+  return request.answer(request.kernel.attempt.commit(), static_cast<uint64_t>(Identified::through_one_wrapper),
                         wrapper.target.payload, asked.object.value, wrapper.payload, asked.version.value);
 }
 

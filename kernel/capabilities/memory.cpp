@@ -13,7 +13,7 @@ Outcome invoke_memory_reduce(Request& request) {
   Capability reduced = request.invoked();
   reduced.restrictions |= static_cast<uint8_t>(restrictions);
   reduced.payload = request.word(2);
-  const Commit committed = request.kernel.commit();
+  const Commit committed = request.kernel.attempt.commit();
   request.answer_capability(committed, 0, reduced);
   return request.answer(committed);
 }

@@ -18,7 +18,7 @@ Node& node_of(Request& request) {
 Outcome store_slot(Request& request, uint64_t index) {
   const Capability& stored = request.sent(0);
   if (const Outcome o = prepare_slot_change(request); o.is_obstacle()) return o;
-  const Commit committed = request.kernel.commit();
+  const Commit committed = request.kernel.attempt.commit();
   Capability& slot = node_of(request).slots[index];
   request.kernel.change_slot(committed, slot, stored, request.capability.object);
   return request.answer(committed);
@@ -31,7 +31,7 @@ Outcome set(Request& request) {
     return Outcome::refuse(Result::bad_argument);
   }
   if (const Outcome o = prepare_slot_change(request); o.is_obstacle()) return o;
-  const Commit committed = request.kernel.commit();
+  const Commit committed = request.kernel.attempt.commit();
   request.kernel.forget_mappings(committed, request.capability.object);
   node_of(request).slot_size = static_cast<uint8_t>(slot_size);
   node_of(request).flags = static_cast<uint8_t>(flags);
@@ -42,7 +42,7 @@ Outcome get(Request& request) {
   if (request.capability.restrictions & restriction::opaque) return Outcome::refuse(Result::missing_right);
   const bool weak = request.capability.restrictions & restriction::weak;
   const Node& node = node_of(request);
-  const Commit committed = request.kernel.commit();
+  const Commit committed = request.kernel.attempt.commit();
   request.answer_capability(committed, 0, weak ? weaken(node.keeper) : node.keeper);
   return request.answer(committed, node.slot_size, node.flags);
 }
@@ -50,7 +50,7 @@ Outcome get(Request& request) {
 Outcome set_keeper(Request& request) {
   if (!is_allowed(TypedSlot::node_keeper, request.sent(0))) return Outcome::refuse(Result::wrong_type);
   if (const Outcome o = prepare_slot_change(request); o.is_obstacle()) return o;
-  const Commit committed = request.kernel.commit();
+  const Commit committed = request.kernel.attempt.commit();
   node_of(request).keeper = request.sent(0);
   return request.answer(committed);
 }

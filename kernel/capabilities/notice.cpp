@@ -17,8 +17,8 @@ Outcome set(Request& request) {
   const Capability& receiver = request.sent(0);
   if (!is_allowed(TypedSlot::notice_receiver, receiver)) return Outcome::refuse(Result::wrong_type);
   if (request.capability.restrictions & post_only) return Outcome::refuse(Result::missing_right);
-  if (const Outcome o = request.kernel.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;
-  const Commit committed = request.kernel.commit();
+  if (const Outcome o = request.kernel.attempt.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;
+  const Commit committed = request.kernel.attempt.commit();
   notice_of(request).bits = request.word(1);
   notice_of(request).receiver = receiver;
   return request.answer(committed);
@@ -28,7 +28,7 @@ Outcome set(Request& request) {
 Outcome reduce(Request& request) {
   Capability reduced = request.invoked();
   reduced.restrictions |= post_only;
-  const Commit committed = request.kernel.commit();
+  const Commit committed = request.kernel.attempt.commit();
   request.answer_capability(committed, 0, reduced);
   return request.answer(committed);
 }

@@ -7,7 +7,7 @@ namespace perdure {
 
 Outcome invoke_number(Request& request) {
   if (request.method() != method::number_get) return Outcome::refuse(Result::unknown_method);
-  return request.answer(request.kernel.commit(), request.capability.payload);
+  return request.answer(request.kernel.attempt.commit(), request.capability.payload);
 }
 
 }  // namespace perdure

@@ -17,10 +17,10 @@ Outcome copy_from(Request& request) {
     return Outcome::refuse(Result::missing_right);
   }
   Kernel& kernel = request.kernel;
-  const auto from = kernel.find(source);
+  const auto from = kernel.attempt.find(source);
   if (!from) return from.error();
-  if (const Outcome o = kernel.prepare_write(request.object.slot); o.is_obstacle()) return o;
-  const Commit committed = kernel.commit();
+  if (const Outcome o = kernel.attempt.prepare_write(request.object.slot); o.is_obstacle()) return o;
+  const Commit committed = kernel.attempt.commit();
   std::memmove(kernel.store.bytes(request.object.slot), kernel.store.bytes(from->slot), frame_bytes);
   return request.answer(committed);
 }

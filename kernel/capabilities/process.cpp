@@ -37,7 +37,7 @@ Outcome fetch(Request& request) {
   const Capability* slot = slot_of(process_of(request), request.word(1));
   if (slot == nullptr) return Outcome::refuse(Result::bad_argument);
   if (request.word(1) == process_slot::schedule) return Outcome::refuse(Result::missing_right);
-  const Commit committed = request.kernel.commit();
+  const Commit committed = request.kernel.attempt.commit();
   request.answer_capability(committed, 0, *slot);
   return request.answer(committed);
 }
@@ -47,8 +47,8 @@ Outcome store(Request& request) {
   Capability* slot = slot_of(process_of(request), index);
   if (!is_allowed_in(index, request.sent(0))) return Outcome::refuse(Result::wrong_type);
   if (slot == nullptr || index == 0) return Outcome::refuse(Result::bad_argument);
-  if (const Outcome o = request.kernel.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;
-  const Commit committed = request.kernel.commit();
+  if (const Outcome o = request.kernel.attempt.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;
+  const Commit committed = request.kernel.attempt.commit();
   *slot = request.sent(0);
   if (index == process_slot::space) process_of(request).control.root_identity = 0;
   if (index == process_slot::schedule) request.kernel.scheduler.process_changed(process_of(request));
@@ -65,13 +65,13 @@ Expected<ActivityRef, Outcome> activity_to_run_by(Request& request) {
   }
   Capability& given = request.sent(0);
   if (!is_allowed(TypedSlot::process_activity, given)) return std::unexpected(Outcome::refuse(Result::wrong_type));
-  const auto found = kernel.find(given);
+  const auto found = kernel.attempt.find(given);
   if (!found) return std::unexpected(found.error());
   const ActivityRef ref = ActivityRef::of(found->slot, found->index);
   const auto unbound = kernel.is_unbound(ref);
   if (!unbound) return std::unexpected(unbound.error());
   if (!*unbound) return std::unexpected(Outcome::refuse(Result::in_use));
-  if (const Outcome o = kernel.prepare_write(found->slot, Need::reserve); o.is_obstacle()) {
+  if (const Outcome o = kernel.attempt.prepare_write(found->slot, Need::reserve); o.is_obstacle()) {
     return std::unexpected(o);
   }
   return ref;
@@ -81,10 +81,10 @@ Outcome start(Request& request) {
   Kernel& kernel = request.kernel;
   Process& process = process_of(request);
   if (process.control.state != ProcessState::stopped) return Outcome::refuse(Result::in_use);
-  if (const Outcome o = kernel.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;
+  if (const Outcome o = kernel.attempt.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;
   const auto activity = activity_to_run_by(request);
   if (!activity) return activity.error();
-  const Commit committed = kernel.commit();
+  const Commit committed = kernel.attempt.commit();
   Activity& bound = kernel.scheduler.at(*activity);
   if (!kernel.is_activity_of(bound, process) || kernel.scheduler.activity_of(process) != *activity) {
     process.control.activity = request.sent(0);
@@ -103,20 +103,20 @@ Outcome stop(Request& request) {
   if (const Outcome o = request.kernel.stop_process(request.object.slot, process_of(request)); o.is_obstacle()) {
     return o;
   }
-  return request.answer(request.kernel.commit());
+  return request.answer(request.kernel.attempt.commit());
 }
 
 Outcome interrupt(Request& request) {
   Kernel& kernel = request.kernel;
   const auto ended = kernel.interrupt_process(request.object.slot, process_of(request));
   if (!ended) return ended.error();
-  return request.answer(kernel.commit(), *ended);
+  return request.answer(kernel.attempt.commit(), *ended);
 }
 
 Outcome status(Request& request) {
   const Process& process = process_of(request);
   const ProcessControl& control = process.control;
-  return request.answer(request.kernel.commit(), static_cast<uint64_t>(control.state),
+  return request.answer(request.kernel.attempt.commit(), static_cast<uint64_t>(control.state),
                         static_cast<uint64_t>(control.fault), control.fault_address, control.fault_detail,
                         process.registers.rip);
 }
@@ -125,7 +125,7 @@ Outcome get_registers(Request& request) {
   const auto room = request.kernel.prepare_own_buffer(request.caller, sizeof(Registers));
   if (!room) return room.error();
   Registers& registers = process_of(request).registers;
-  const Commit committed = request.kernel.commit();
+  const Commit committed = request.kernel.attempt.commit();
   const Pieces from(reinterpret_cast<std::byte*>(&registers), sizeof(Registers));
   copy_pieces(from, *room);
   return request.answer(committed, 0, 0, 0, 0, 0, room->length());
@@ -139,8 +139,8 @@ Outcome set_registers(Request& request) {
   if (process.control.state != ProcessState::stopped) return Outcome::refuse(Result::in_use);
   const auto source = kernel.prepare_source(request.caller, request.caller.registers.r13, sizeof(Registers));
   if (!source) return source.error();
-  if (const Outcome o = kernel.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;
-  const Commit committed = kernel.commit();
+  if (const Outcome o = kernel.attempt.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;
+  const Commit committed = kernel.attempt.commit();
   const Pieces to(reinterpret_cast<std::byte*>(&process.registers), sizeof(Registers));
   copy_pieces(*source, to);
   process.registers.entered_by_system_call = 0;

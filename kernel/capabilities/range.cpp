@@ -37,7 +37,7 @@ Expected<CacheSlot, Outcome> retired(Request& request, FrameNumber frame) {
   if (has_contents) slot = kernel.store.obtain_what_is_left(frame);
   if (!slot) return std::unexpected(obstacle(slot.error()));
   const bool is_lost = has_contents && kernel.store.descriptor(*slot).flags & FrameDescriptor::flag_body_lost;
-  if (const Outcome o = kernel.prepare_write(*slot, Need::reserve); o.is_obstacle()) return std::unexpected(o);
+  if (const Outcome o = kernel.attempt.prepare_write(*slot, Need::reserve); o.is_obstacle()) return std::unexpected(o);
   if (is_lost) kernel.retire_lost_frame(*slot, frame);
   else if (const Outcome o = kernel.retire_frame(*slot, frame); o.is_obstacle()) return std::unexpected(o);
   return *slot;
@@ -56,7 +56,7 @@ Outcome answer_fabricated(Request& request, const Commit& committed, CacheSlot s
 Outcome make_large(Request& request, FrameNumber frame, Kind kind, Account account) {
   const auto slot = retired(request, frame);
   if (!slot) return slot.error();
-  const Commit committed = request.kernel.commit();
+  const Commit committed = request.kernel.attempt.commit();
   Store& store = request.kernel.store;
   FrameIdentity& identity = store.descriptor(*slot).identity;
   begin_generation(identity, store.next_generation(), store.system().version_overrun);
@@ -79,7 +79,7 @@ Expected<CacheSlot, Outcome> prepared_row(Request& request, FrameNumber frame, K
     const bool is_lost = kernel.store.descriptor(*slot).flags & FrameDescriptor::flag_body_lost;
     kernel.store.let_stay(*slot);
     if (is_lost) return std::unexpected(Outcome::refuse(Result::unreadable));
-    if (const Outcome o = kernel.prepare_write(*slot, Need::reserve); o.is_obstacle()) return std::unexpected(o);
+    if (const Outcome o = kernel.attempt.prepare_write(*slot, Need::reserve); o.is_obstacle()) return std::unexpected(o);
     const auto& header = *reinterpret_cast<const RowHeader*>(kernel.store.bytes(*slot));
     if (!(header.allocated >> index & 1)) return *slot;
     if (const Outcome o = kernel.retire_object(*slot, index, frame); o.is_obstacle()) return std::unexpected(o);
@@ -92,7 +92,7 @@ Expected<CacheSlot, Outcome> prepared_row(Request& request, FrameNumber frame, K
   if (kind == Kind::activity && kernel.store.system().first_activity_row != frame) {
     if (const Outcome o = kernel.prepare_activity_list(); o.is_obstacle()) return std::unexpected(o);
   }
-  const Commit committed = kernel.commit();
+  const Commit committed = kernel.attempt.commit();
   kernel.store.become_all_zero(*slot);
   format_row(kernel.store.descriptor(*slot).identity, kernel.store.bytes(*slot), kind, account);
   if (kind == Kind::activity) kernel.link_activity_row(committed, *slot, frame);
@@ -102,7 +102,7 @@ Expected<CacheSlot, Outcome> prepared_row(Request& request, FrameNumber frame, K
 Outcome make_small(Request& request, FrameNumber frame, Kind kind, Account account, unsigned index) {
   const auto slot = prepared_row(request, frame, kind, account, index);
   if (!slot) return slot.error();
-  const Commit committed = request.kernel.commit();
+  const Commit committed = request.kernel.attempt.commit();
   Store& store = request.kernel.store;
   FrameIdentity& identity = store.descriptor(*slot).identity;
   begin_generation(identity, store.next_generation(), store.system().version_overrun);
@@ -143,7 +143,7 @@ Outcome recap(Request& request) {
   const FrameNumber frame = frame_of(request, request.word(1));
   const auto slot = holder_of(request, frame, request.word(2));
   if (!slot) return slot.error();
-  return answer_fabricated(request, request.kernel.commit(), *slot, frame, static_cast<unsigned>(request.word(2)));
+  return answer_fabricated(request, request.kernel.attempt.commit(), *slot, frame, static_cast<unsigned>(request.word(2)));
 }
 
 Outcome rescind_frames(Request& request) {
@@ -163,12 +163,12 @@ Outcome rescind_frames(Request& request) {
     }
     FrameIdentity& identity = kernel.store.descriptor(*slot).identity;
     if (identity.kind == Kind::empty) continue;
-    const Commit committed = kernel.commit();
+    const Commit committed = kernel.attempt.commit();
     rescind(identity);
     kernel.store.become_all_zero(*slot);
   }
   machine::let_interrupts_in();
-  return request.answer(kernel.commit(), done);
+  return request.answer(kernel.attempt.commit(), done);
 }
 
 Outcome rescind_small(Request& request) {
@@ -180,9 +180,9 @@ Outcome rescind_small(Request& request) {
   const auto index = static_cast<unsigned>(request.word(2));
   FrameIdentity& identity = kernel.store.descriptor(*slot).identity;
   if (!is_row(identity.kind)) return Outcome::refuse(Result::bad_argument);
-  if (const Outcome o = kernel.prepare_write(*slot, Need::reserve); o.is_obstacle()) return o;
+  if (const Outcome o = kernel.attempt.prepare_write(*slot, Need::reserve); o.is_obstacle()) return o;
   if (const Outcome o = kernel.retire_object(*slot, index, frame); o.is_obstacle()) return o;
-  const Commit committed = kernel.commit();
+  const Commit committed = kernel.attempt.commit();
   destroy_in_row(identity, kernel.store.bytes(*slot), index);
   return request.answer(committed);
 }
@@ -191,7 +191,7 @@ Outcome rescind_small(Request& request) {
 Expected<CacheSlot, Outcome> writable_frame(Request& request, FrameNumber frame) {
   const auto slot = request.kernel.store.obtain(frame);
   if (!slot) return std::unexpected(obstacle(slot.error()));
-  if (const Outcome o = request.kernel.prepare_write(*slot, Need::reserve); o.is_obstacle()) return std::unexpected(o);
+  if (const Outcome o = request.kernel.attempt.prepare_write(*slot, Need::reserve); o.is_obstacle()) return std::unexpected(o);
   return *slot;
 }
 
@@ -212,10 +212,10 @@ Outcome set_account(Request& request) {
     }
     FrameIdentity& identity = kernel.store.descriptor(*slot).identity;
     if (identity.kind == Kind::empty) continue;
-    const Commit committed = kernel.commit();
+    const Commit committed = kernel.attempt.commit();
     identity.account = {static_cast<uint32_t>(account)};
   }
-  return request.answer(kernel.commit(), done);
+  return request.answer(kernel.attempt.commit(), done);
 }
 
 Outcome identify(Request& request) {
@@ -225,10 +225,10 @@ Outcome identify(Request& request) {
   if (!names_object(asked.type) || frame < first || frame - first >= frames_in(request)) {
     return Outcome::refuse(Result::not_found);
   }
-  const auto found = request.kernel.find(asked);
+  const auto found = request.kernel.attempt.find(asked);
   if (!found) return found.error();
   const Kind kind = info(asked.type).object_kind;
-  return request.answer(request.kernel.commit(), frame - first, asked.object.index(), static_cast<uint64_t>(kind),
+  return request.answer(request.kernel.attempt.commit(), frame - first, asked.object.index(), static_cast<uint64_t>(kind),
                         asked.version.value, static_cast<uint64_t>(asked.type));
 }
 
@@ -238,7 +238,7 @@ Outcome sub_range(Request& request) {
   if (first > frames_in(request) || count > frames_in(request) - first) {
     return Outcome::refuse(Result::bad_argument);
   }
-  const Commit committed = request.kernel.commit();
+  const Commit committed = request.kernel.attempt.commit();
   request.answer_capability(committed, 0,
                             {.type = CapabilityType::range,
                              .object = ObjectId::of(frame_of(request, first)),
@@ -250,7 +250,7 @@ Outcome sub_range(Request& request) {
 
 Outcome invoke_range(Request& request) {
   switch (request.method()) {
-    case method::range_size: return request.answer(request.kernel.commit(), frames_in(request));
+    case method::range_size: return request.answer(request.kernel.attempt.commit(), frames_in(request));
     case method::range_make: return make(request);
     case method::range_recap: return recap(request);
     case method::range_rescind: return rescind_frames(request);

@@ -19,8 +19,8 @@ Outcome set(Request& request) {
   const uint64_t slice_ns = request.word(2);
   if (priority > priority_max || slice_ns > slice_ns_max) return Outcome::refuse(Result::bad_argument);
   if (priority > schedule_of(request).ceiling) return Outcome::refuse(Result::limit_reached);
-  if (const Outcome o = request.kernel.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;
-  const Commit committed = request.kernel.commit();
+  if (const Outcome o = request.kernel.attempt.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;
+  const Commit committed = request.kernel.attempt.commit();
   const uint8_t before = schedule_of(request).priority;
   schedule_of(request).priority = static_cast<uint8_t>(priority);
   schedule_of(request).slice_ns = slice_ns;
@@ -34,10 +34,10 @@ Outcome derive(Request& request) {
   if (given.type != CapabilityType::schedule) return Outcome::refuse(Result::wrong_type);
   if (request.word(1) > priority_max) return Outcome::refuse(Result::bad_argument);
   Kernel& kernel = request.kernel;
-  const auto found = kernel.find(given);
+  const auto found = kernel.attempt.find(given);
   if (!found) return found.error();
-  if (const Outcome o = kernel.prepare_write(found->slot, Need::reserve); o.is_obstacle()) return o;
-  const Commit committed = kernel.commit();
+  if (const Outcome o = kernel.attempt.prepare_write(found->slot, Need::reserve); o.is_obstacle()) return o;
+  const Commit committed = kernel.attempt.commit();
   uint8_t& ceiling = row_object<Schedule>(kernel.store.bytes(found->slot), found->index)->ceiling;
   const uint8_t before = ceiling;
   ceiling = std::max(before, std::min(static_cast<uint8_t>(request.word(1)), schedule_of(request).ceiling));
@@ -53,7 +53,7 @@ Outcome invoke_schedule(Request& request) {
     case method::schedule_set: return set(request);
     case method::schedule_get: {
       const Schedule& schedule = schedule_of(request);
-      return request.answer(request.kernel.commit(), schedule.priority, schedule.slice_ns, schedule.ceiling);
+      return request.answer(request.kernel.attempt.commit(), schedule.priority, schedule.slice_ns, schedule.ceiling);
     }
     case method::schedule_derive: return derive(request);
     default: return Outcome::refuse(Result::unknown_method);

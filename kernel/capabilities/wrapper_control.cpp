@@ -14,15 +14,15 @@ Wrapper& wrapper_of(Request& request) {
 template <typename Change>
 Outcome change_wrapper(Request& request, Change change) {
   Kernel& kernel = request.kernel;
-  if (const Outcome o = kernel.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;
-  const Commit committed = kernel.commit();
+  if (const Outcome o = kernel.attempt.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;
+  const Commit committed = kernel.attempt.commit();
   change(wrapper_of(request));
   kernel.scheduler.wake_all(WaitChannel::of(WaitChannel::Reason::wrapper, request.capability.object.value));
   return request.answer(committed);
 }
 
 Outcome client(Request& request) {
-  const Commit committed = request.kernel.commit();
+  const Commit committed = request.kernel.attempt.commit();
   request.answer_capability(committed, 0,
                             {.type = CapabilityType::wrapped,
                              .hint = request.capability.hint,
@@ -33,7 +33,7 @@ Outcome client(Request& request) {
 
 Outcome get(Request& request) {
   const Wrapper& wrapper = wrapper_of(request);
-  const Commit committed = request.kernel.commit();
+  const Commit committed = request.kernel.attempt.commit();
   request.answer_capability(committed, 0, wrapper.target);
   return request.answer(committed, wrapper.payload, wrapper.flags);
 }

@@ -35,7 +35,7 @@ FAULTS = [Fault(*one) for one in (
      ("messages: six words go there",)),
     ("the fast path leaves what is moved", FAST, "  if (moves_anything(sender.registers)) take_moved(sender);\n", "",
      ("messages: what is moved is gone, and only that: first",)),
-    ("a process may call itself", MESSAGES, "    if (at->slot == current_slot_) return std::unexpected(Outcome::refuse(Result::in_use));\n", "",
+    ("a process may call itself", MESSAGES, "    if (at->slot == processor.slot()) return std::unexpected(Outcome::refuse(Result::in_use));\n", "",
      ("messages: a process cannot call",)),
     ("a refused call leaves what was to be received", INVOCATION,
      "      if (number != 0) caller.capability_registers[number] = {};\n    }\n  }\n  registers.rax", "    }\n  }\n  registers.rax",
@@ -134,8 +134,8 @@ FAULTS = [Fault(*one) for one in (
      ("address_spaces: a keeper's refusal is passed on",)),
     # --- processes
     ("a process that runs can be started", CAPABILITIES + "process.cpp",
-     "  if (process.control.state != ProcessState::stopped) return Outcome::refuse(Result::in_use);\n  if (const Outcome o = kernel.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;\n  const auto activity",
-     "  if (const Outcome o = kernel.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;\n  const auto activity",
+     "  if (process.control.state != ProcessState::stopped) return Outcome::refuse(Result::in_use);\n  if (const Outcome o = kernel.attempt.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;\n  const auto activity",
+     "  if (const Outcome o = kernel.attempt.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;\n  const auto activity",
      ("processes: a process that runs cannot be started",)),
     ("two processes have one activity", CAPABILITIES + "process.cpp",
      "  if (!*unbound) return std::unexpected(Outcome::refuse(Result::in_use));\n", "",
@@ -157,7 +157,7 @@ FAULTS = [Fault(*one) for one in (
     ("an activity is of two processes", "kernel/disbelief.cpp", "  if (found) return !is_bound(process_at(found->slot), ref);\n", "  if (found) return true;\n",
      ("processes: an activity is of one process",)),
     # --- registers
-    ("vector registers are not saved", "kernel/processes.cpp", "  machine::fpu_save(current().fpu_area);\n", "",
+    ("vector registers are not saved", "kernel/run/processor.cpp", "  machine::fpu_save(process_->fpu_area);\n", "",
      ("registers: two processes each have their own, and a third has none of them: vectors",)),
     ("the direction flag is lost", "kernel/arch/x86_64/entry.S", "andl $(0x244cd5 |", "andl $(0x2448d5 |",
      ("registers: the flags of a program outlast the end of its turn",)),

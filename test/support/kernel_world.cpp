@@ -246,7 +246,7 @@ void KernelWorld::compute(Registers& registers) {
 
 bool KernelWorld::faults_first(const Registers& registers) {
   if (!tables_are_emptied || registers.rip != rip_of_call) return false;
-  bool& has_faulted = has_faulted_[kernel_->store.descriptor(kernel_->current_slot()).number];
+  bool& has_faulted = has_faulted_[kernel_->store.descriptor(kernel_->processor.slot()).number];
   has_faulted = !has_faulted;
   if (has_faulted) kernel_->entered({.reason = Trap::Reason::page_fault, .address = Guest::memory});
   return has_faulted;
@@ -256,7 +256,7 @@ void KernelWorld::enter(Process& process, Registers& registers) {
   const bool is_done = registers.rip != rip_of_call && registers.rip != rip_of_load && registers.rip != rip_of_store &&
                        registers.rip != rip_of_trap && registers.rip != rip_of_jump && registers.rip != rip_of_fpu;
   if (is_done) {
-    Program& program = programs_[kernel_->store.descriptor(kernel_->current_slot()).number];
+    Program& program = programs_[kernel_->store.descriptor(kernel_->processor.slot()).number];
     if (program) program(process);
   }
   if (faults_first(registers)) return;
@@ -358,10 +358,10 @@ bool KernelWorld::step() {
       if (const auto stale = fake_machine().stale_translation()) {
         throw KernelBug("the processor may use a translation that no longer holds");
       }
-      for (const CacheSlot slot : {kernel_->current_slot(), kernel_->current_activity().slot()}) {
+      for (const CacheSlot slot : {kernel_->processor.slot(), kernel_->processor.ref().slot()}) {
         if (!kernel_->store.is_current(slot)) throw KernelBug("CURRENT-WHILE-RUNNING");
       }
-      enter(kernel_->current(), *registers);
+      enter(kernel_->processor.process(), *registers);
       return true;
     }
     if (!kernel_->store.poll(fake_machine().now_ns += 1000) && !kernel_->scheduler.anything_ready()) return false;

@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: MIT
 """The lists of faults (`scripts/test mutations`) are kept with the code: the text of each fault stands in its file,
-once, and each demonstration and each hostile program has a fault that it has to notice."""
+once, and each demonstration and each hostile program has a fault that it has to notice. So are the changes that
+leave_out.py need not miss."""
 
 import pathlib
+import sys
 import unittest
 
 from perdure_host import changed_tree
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
+sys.path.append(str(ROOT / "test/unit/kernel"))
+from left_out_on_purpose import ON_PURPOSE  # noqa: E402
+from line_changes import KINDS, changes_of  # noqa: E402
 
 
 def list_of(folder):
@@ -32,6 +37,12 @@ class ListsOfFaults(unittest.TestCase):
         simulation = list_of("simulation")
         for name, files, old, new in simulation.FAULTS:
             self.expect_kept(name, simulation.with_folder(files.split()[0]), old, new, simulation.NOTHING)
+
+    def test_each_change_that_may_stay_is_one_of_its_file(self):
+        files = {file for file, _, _ in ON_PURPOSE}
+        possible = {change.key() for file in files if (ROOT / file).is_file()
+                    for change in changes_of(file, (ROOT / file).read_text(), KINDS)}
+        self.assertEqual(sorted(set(ON_PURPOSE) - possible), [])
 
     def test_each_demonstration_and_each_attack_has_a_fault(self):
         demonstrations = list_of("demonstrations")

@@ -38,7 +38,7 @@ ON_PURPOSE = {
     # --- lines.cpp
     ("kernel/lines.cpp", "operand", "activity.ticket = store.system().next_ticket++;"): FIELD,
     ("kernel/lines.cpp", "operand", "activity.stood_in = mark_of(receiver);"): FIELD,
-    ("kernel/lines.cpp", "operand", "for (unsigned tried = 0; waits_open() && !has_current(); ++tried) {"):
+    ("kernel/lines.cpp", "operand", "for (unsigned tried = 0; waits_open() && !processor.has_current(); ++tried) {"):
         "bounds how long one look at a line takes",
     ("kernel/lines.cpp", "comparison", "if (obstacle.value >= 0) obstacle = WaitChannel::of(WaitChannel::Reason::restart);"):
         OTHER_OBSTACLE,
@@ -58,10 +58,10 @@ ON_PURPOSE = {
         WOKEN,
     # --- processes.cpp
     ("kernel/processes.cpp", "operand", "if (schedule.error().why == Failure::Why::stall) return schedule.error().stall;"): NO_ERROR,
-    ("kernel/processes.cpp", "check", "if (store.is_current(slot)) [[likely]] return Outcome::prepared();"): TIME,
-    ("kernel/processes.cpp", "call", "store.keep(no_slot, no_slot);"):
+    ("kernel/attempt/attempt.cpp", "check", "if (store.is_current(slot)) [[likely]] return Outcome::prepared();"): TIME,
+    ("kernel/run/processor.cpp", "call", "store_.keep(no_slot, no_slot);"):
         "the frames of who ran last stay in memory a little longer",
-    ("kernel/processes.cpp", "call", "store.may_have_room();"):
+    ("kernel/run/processor.cpp", "call", "store_.may_have_room();"):
         "who waits for a frame of the cache is woken at the next tick anyway",
     ("kernel/processes.cpp", "check", "if (control.state == ProcessState::stopped) return Outcome::prepared();"):
         "one that is stopped is stopped again, which changes nothing",
@@ -121,14 +121,12 @@ ON_PURPOSE = {
         NO_ERROR,
     ("kernel/restart_list.cpp", "operand", "if (store.descriptor(*slot).identity.kind != Kind::activity) return nullptr;"):
         "where there is no slot stands the reason, a small number: that slot holds no row of activities",
-    ("kernel/lines.cpp", "comparison", "if (&activity >= current_line_) slow_because_ &= static_cast<uint8_t>(~slow_by_place);"):
-        "who forgets another one's place is in a call of its own, at whose end it forgets its own",
     ("kernel/processes.cpp", "check", "if (process.control.call_count != answer.payload) break;"): IN_VAIN,
     ("kernel/processes.cpp", "operand", "if (!is_unreadable(process.schedule)) {"): IN_VAIN,
     ("kernel/processes.cpp", "operand", "if (answer.type != CapabilityType::resume) break;"): IN_VAIN,
     ("kernel/processes.cpp", "call", "note_priority();"):
         "the first look after a restart then goes by an older priority, and corrects it",
-    ("kernel/processes.cpp", "operand", "if (!store.is_current(current_activity_.slot())) return;"):
+    ("kernel/processes.cpp", "operand", "if (!store.is_current(processor.ref().slot())) return;"):
         "the counts of a line may be wrong then, until the last one has come back",
     # --- messages.cpp
     ("kernel/messages.cpp", "operand", "if (endpoint.flags) {"): ONE_FLAG,
@@ -139,8 +137,8 @@ ON_PURPOSE = {
     ("kernel/invocation.cpp", "operand", "if (!(written)) caller.capability_registers[into & 31] = {};  // register 0 is void as it is"):
         "no object of the kernel answers a second capability without a first",
     ("kernel/invocation.cpp", "operand", "if (has_taken_moved) return;"): TIME,
-    ("kernel/invocation.cpp", "operand", "if (is_current(caller)) timers.disarm(activity);"): TIME,
-    ("kernel/invocation.cpp", "call", "forget_place(*current_line_);"):
+    ("kernel/invocation.cpp", "operand", "if (processor.is_current(caller)) timers.disarm(activity);"): TIME,
+    ("kernel/invocation.cpp", "call", "forget_place(processor.activity());"):
         "the next call that ends forgets it; until then it is only slower",
     # --- deadlines.cpp
     ("kernel/deadlines.cpp", "call", "timers.disarm(*activity);"):
@@ -210,11 +208,11 @@ ON_PURPOSE = {
     ("kernel/fast_path.cpp", "operand", "if (process.control.flags) return nullptr;"): SLOWER,
     ("kernel/fast_path.cpp", "operand", "if (control.fault != FaultCode::none || control.flags) return nullptr;"): SLOWER,
     ("kernel/fast_path.cpp", "operand", "if (wrapper->flags) [[unlikely]] {"): ONE_FLAG,
-    ("kernel/fast_path.cpp", "call", "store.keep(to.slot, to.activity.slot());"):
+    ("kernel/run/processor.hpp", "call", "store_.keep(slot, ref.slot());"):
         "both frames are dirty in this epoch (CURRENT-WHILE-RUNNING), which keeps them in memory, too",
     # --- kernel.cpp
-    ("kernel/kernel.cpp", "operand", "if (dice & 1) slow_because_ |= slow_by_choice;"): CHAOS,
-    ("kernel/kernel.cpp", "operand", "if (options.slow || dice) slow_because_ |= slow_by_choice;"): CHAOS,
+    ("kernel/kernel.cpp", "operand", "if (dice & 1) processor.become_slow(Processor::slow_by_choice);"): CHAOS,
+    ("kernel/kernel.cpp", "operand", "if (options.slow || dice) processor.become_slow(Processor::slow_by_choice);"): CHAOS,
     ("kernel/kernel.cpp", "comparison", "if (dice % 16 >= 0) tables.drop_random(random());"): CHAOS,
     ("kernel/kernel.cpp", "comparison", "if (dice % 8 >= 1 && scheduler.woken_count() == 0) {"): CHAOS,
     ("kernel/kernel.cpp", "operand", "if (dice % 8 == 1) {"): CHAOS,
@@ -223,10 +221,10 @@ ON_PURPOSE = {
     ("kernel/kernel.cpp", "operand", "if (pending.timer && ++ticks_ % ticks_per_check == 0) [[unlikely]] check_if_asked();"): MORE_CHECKS,
     ("kernel/kernel.cpp", "check", "if (!machine::is_timer_pending()) return false;"):
         "it gives way to who is more important, and at the end of its slice, without waiting for the tick",
-    ("kernel/kernel.cpp", "comparison", "return lead > 0 || (lead >= 0 && now_ns >= slice_end_ns_) ||"): "the larger ones have been asked for",
+    ("kernel/kernel.cpp", "comparison", "return lead > 0 || (lead >= 0 && processor.has_slice_ended(now_ns)) ||"): "the larger ones have been asked for",
     ("kernel/kernel.cpp", "operand", "if (store.descriptor(*slot).identity.kind != Kind::process) break;"):
         "the slot of a frame that is not there, which the C++ library's assertion finds in the unit test",
-    ("kernel/kernel.cpp", "operand", "if (pending.is_anything() || !has_current()) [[unlikely]] housekeep(pending);"):
+    ("kernel/kernel.cpp", "operand", "if (pending.is_anything() || !processor.has_current()) [[unlikely]] housekeep(pending);"):
         "the chaos of a test boot then comes with interrupts only",
     ("kernel/kernel.cpp", "operand", "if (process.control.lost_schedule_stamp != scheduler.stamp()) {"):
         "a schedule that is none is found to be none, with which the process is of the lowest priority, too",
@@ -239,15 +237,15 @@ ON_PURPOSE = {
     ("kernel/kernel.cpp", "check", "if (store.is_current(slot)) continue;"): TIME,
     ("kernel/kernel.cpp", "call", "note_priority();"):
         "the first look after a restart then goes by an older priority, and corrects it",
-    ("kernel/kernel.cpp", "check", "if (tables.load_hinted(control.root_hint, control.root_identity)) return;"): TIME,
+    ("kernel/run/processor.cpp", "check", "if (tables_.load_hinted(control.root_hint, control.root_identity)) return;"): TIME,
     ("kernel/kernel.cpp", "call", "pending.add(machine::take_pending());  // a tick among them does not wait for the next one"):
         "it is looked at one tick later",
     ("kernel/kernel.cpp", "check", "if (machine::is_timer_pending()) return false;  // that may wake a more important process"):
         "a long message that has given way to a sleeper does so again, until one is chosen and the timers strike",
-    ("kernel/kernel.cpp", "effect", "slow_because_ &= static_cast<uint8_t>(~slow_by_choice);"):
+    ("kernel/kernel.cpp", "call", "processor.no_longer_slow(Processor::slow_by_choice);"):
         "only the chaos of a test boot would always take the general path",
     ("kernel/kernel.cpp", "call",
-     "current().capability_registers[random() % capability_register_count].hint = static_cast<uint32_t>(random());"):
+     "processor.process().capability_registers[random() % capability_register_count].hint = static_cast<uint32_t>(random());"):
         "part of the chaos of a test boot: it tries the kernel, and nothing goes by it",
     # --- capabilities/
     ("kernel/capabilities/notice.cpp", "operand", "if (request.capability.restrictions) return Outcome::refuse(Result::missing_right);"):
@@ -270,7 +268,7 @@ ON_PURPOSE = {
         "what is not there has nobody that would have to be dealt with",
     ("kernel/capabilities/range.cpp", "check", "if (identity.kind == Kind::empty) continue;"):
         "an empty frame would be emptied again",
-    ("kernel/capabilities/checkpoint.cpp", "operand", "if (flags) request.kernel.cut_power(power);"):
+    ("kernel/capabilities/checkpoint.cpp", "operand", "if (flags) request.kernel.checkpoints.cut_power(power);"):
         "there is only this flag: any other has been refused",
     ("kernel/capabilities/console.cpp", "call", "machine::console_await();"):
         "the fake machine's console takes everything at once",

@@ -149,7 +149,7 @@ TEST_CASE("nobody stands in line by a schedule that has been destroyed, not even
   }
   spins = true;
   // The callers come to stand behind the server in the list of peers.
-  for (unsigned i = 0; i < 40 && world.kernel().current_activity() != activity_of(world, owner); ++i) {
+  for (unsigned i = 0; i < 40 && world.kernel().processor.ref() != activity_of(world, owner); ++i) {
     fake_machine().now_ns += ms;
     fake_machine().pending.timer = true;
     world.step();
@@ -304,7 +304,7 @@ TEST_CASE("a long message that is taken gives way to nobody who is less importan
   world.kernel().scheduler.schedule_changed(slot_of(world, schedule), schedule.object.index(), false);
   fake_machine().on_interrupt_window = [&] {
     Kernel& kernel = world.kernel();
-    const bool copies = kernel.has_current() && kernel.is_current(world.process(callers[0]));
+    const bool copies = kernel.processor.has_current() && kernel.processor.is_current(world.process(callers[0]));
     if (!copies || !serves) return;
     ++ticks;
     fake_machine().pending.timer = true;
@@ -333,7 +333,7 @@ TEST_CASE("those who wait for the disk or the cache are woken at ticks, all of t
     Scheduler& scheduler = world.kernel().scheduler;
     for (const Guest& guest : waiting) {
       const ActivityRef ref = activity_of(world, guest);
-      if (ref == world.kernel().current_activity()) continue;
+      if (ref == world.kernel().processor.ref()) continue;
       scheduler.remove(ref);
       scheduler.stall(ref, WaitChannel::of(reason), false);
     }

@@ -306,8 +306,8 @@ TEST_CASE("the frames of the process that runs do not go, whatever becomes of th
   world.start();
   run_checked(world, 10);
   Store& store = world.kernel().store;
-  REQUIRE(world.kernel().has_current());
-  const CacheSlot slots[] = {world.kernel().current_slot(), world.kernel().current_activity().slot()};
+  REQUIRE(world.kernel().processor.has_current());
+  const CacheSlot slots[] = {world.kernel().processor.slot(), world.kernel().processor.ref().slot()};
   const Generation before = store.committed_generation();
   while (!store.can_declare()) store.poll(fake_machine().now_ns += 1000);
   store.declare(fake_machine().now_ns, 0);

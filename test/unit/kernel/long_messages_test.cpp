@@ -273,7 +273,7 @@ TEST_CASE("the first in line that has to give way in mid-message is still the fi
     run_checked(world, 100);
     fake_machine().on_interrupt_window = [&] {
       Kernel& kernel = world.kernel();
-      const bool copies = kernel.has_current() && kernel.is_current(world.process(clients[0]));
+      const bool copies = kernel.processor.has_current() && kernel.processor.is_current(world.process(clients[0]));
       if (!copies || !interrupt || !serve) return;
       interrupt = !once;
       fake_machine().now_ns += 2 * default_slice_ns;

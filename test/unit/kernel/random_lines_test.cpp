@@ -293,8 +293,8 @@ class RandomLines {
   // Behind a tick nobody runs while one is ready that is more important, and has been looked at.
   void check_who_runs(const Process& p) {
     if (!std::exchange(has_ticked_, false) || !is_calm_ || is_over_) return;
-    const auto its = importance_of(world_.kernel().store.descriptor(world_.kernel().current_slot()).number);
-    REQUIRE(&p == &world_.kernel().current());
+    const auto its = importance_of(world_.kernel().store.descriptor(world_.kernel().processor.slot()).number);
+    REQUIRE(&p == &world_.kernel().processor.process());
     if (!its) return;
     for (const Guest& guest : guests_) {
       const ActivityRef ref = activity(guest);

@@ -20,7 +20,7 @@ TEST_CASE("a report says what has failed, where, whose turn it was, and what cam
     world.start();
     world.take_checkpoint();
     world.run(10);
-    REQUIRE(world.kernel().has_current());
+    REQUIRE(world.kernel().processor.has_current());
     const std::string message(length, 'x');
     REQUIRE(write_report(world.kernel(), message, 0xffff'ffff'8000'1234));
     const auto text = report_text({world.disk().block(report_start), report_blocks * block_bytes});

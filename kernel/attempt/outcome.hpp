@@ -4,7 +4,7 @@
 //
 // An operation has three steps: decode and check (may refuse), prepare (may stall, may fault the
 // caller), commit and act (can no longer fail). A function that changes state takes a Commit, which only
-// Kernel::commit can make. While one lives nothing may be prepared (invariant PREPARE-BEFORE-COMMIT, asserted by
+// Attempt::commit can make. While one lives nothing may be prepared (invariant PREPARE-BEFORE-COMMIT, asserted by
 // every prepare function); its end begins the next step of an operation that has several, each complete in itself.
 #pragma once
 
@@ -21,7 +21,7 @@ class [[nodiscard]] Commit {
   ~Commit() { stands_ = false; }
 
  private:
-  friend class Kernel;
+  friend class Attempt;
   explicit Commit(bool& stands) : stands_(stands) { stands_ = true; }
 
   bool& stands_;
@@ -34,15 +34,19 @@ struct [[nodiscard]] Outcome {
     refused,   // the caller asked wrongly: `result` becomes word 0 of its answer
     stalled,   // not now: nothing has changed, the call is made again after `stall`
     preempted, // another has to run first; nothing has changed, the call is made again in its turn
-    faulted,   // the caller's own memory is not there: Kernel::caller_fault says what
+    faulted,   // the caller's own memory is not there, at `address`: as if its program had touched it
   };
   What what : 8;
-  Result result : 56;
-  Stall stall;
+  bool is_write : 8;   // faulted
+  Result result : 48;  // refused
+  union {
+    Stall stall;       // stalled
+    uint64_t address;  // faulted
+  };
 
   // (An aggregate with such fields is beyond GCC 12.)
   constexpr Outcome(What becomes = What::prepared, Result told = Result::ok, Stall until = {})
-      : what(becomes), result(told), stall(until) {}
+      : what(becomes), is_write(false), result(told), stall(until) {}
   constexpr bool is_obstacle() const { return what != What::prepared; }
 
   static constexpr Outcome prepared() { return {}; }
@@ -55,7 +59,12 @@ struct [[nodiscard]] Outcome {
                                                                (machine_time_ns % ns_per_time_key != 0)));
   }
   static constexpr Outcome give_way() { return {What::preempted}; }
-  static constexpr Outcome caller_faulted() { return {What::faulted}; }
+  static constexpr Outcome caller_faulted(uint64_t address, bool is_write) {
+    Outcome outcome{What::faulted};
+    outcome.address = address;
+    outcome.is_write = is_write;
+    return outcome;
+  }
 
   // Stalled: machine time at which it tries again anyway; 0: none. It is the key of its channel, which
   // has 58 bits.

@@ -35,7 +35,7 @@ enum class FrameState : uint8_t {
   fetching = 1,    // the tag or the body is on its way from the disk
   clean = 2,       // same as on the disk (log or home)
   dirty = 3,       // changed since; frozen if its epoch is not the store's
-  unreadable = 4,  // its only copy could not be read; told for a second, then read again if asked for
+  unreadable = 4,  // its only copy could not be read: a verdict, which lapses (checkpoint/fetcher.hpp)
 };
 
 struct FrameDescriptor {
@@ -45,7 +45,7 @@ struct FrameDescriptor {
   static constexpr uint8_t flag_body_lost = 1 << 4;  // the same, for the disk does not give it
   static constexpr uint8_t flag_leaving = 1 << 5;    // is to be made anew, whether it can be read or not
   static constexpr uint8_t flag_awaited = 1 << 3;    // was fetched for a process that has not yet tried again
-  static constexpr uint8_t flag_told = 1 << 6;       // unreadable, and an attempt has been told so
+  static constexpr uint8_t flag_told = 1 << 6;       // that it cannot be read has been told
 
   FrameNumber number;
   FrameIdentity identity;
@@ -54,13 +54,18 @@ struct FrameDescriptor {
   uint16_t pins = 0;            // not a victim while > 0
   uint32_t epoch = 0;           // of the checkpoint in which it was last made dirty
   CacheSlot hash_next = no_slot;
-  CacheSlot list_next = no_slot;      // dirty or frozen list; of what is unreadable and told
+  CacheSlot list_next = no_slot;      // dirty or frozen list
   CacheSlot list_previous = no_slot;
   LineEnds waiting;                   // the kernel's own: who waits for it while it is fetched
   // The kernel's own: hardware entries that map this frame. Valid only for mapping_epoch.
   uint32_t mapping_count = 0;
   uint32_t mapping_epoch = 0;
-  uint32_t mapping_table = 0;   // the last one: table number << 9 | entry
+  union {
+    uint32_t mapping_table = 0;  // the last one: table number << 9 | entry
+    // Fetching, or its contents cannot be read, so that nothing maps it: when the read began; with flag_told when the
+    // verdict lapses. In steps of 2^24 ns.
+    uint32_t verdict_moment;
+  };
 
   // Its body is there and can be read as it stands. The two bytes are looked at as one: this is asked
   // more often than anything else.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "checkpoint/fetcher.hpp"
 
+#include <algorithm>
+
 #include "checkpoint/require.hpp"
 #include "objects/frame_check.hpp"
 
@@ -14,6 +16,25 @@ constexpr uint8_t body_lost = FrameDescriptor::flag_body_lost;
 constexpr uint8_t leaving = FrameDescriptor::flag_leaving;
 constexpr uint8_t awaited = FrameDescriptor::flag_awaited;
 constexpr uint8_t told = FrameDescriptor::flag_told;
+
+// Of verdicts, in steps of some 17 ms: 32 bits of them are two years.
+uint32_t moment_now(const StoreParts& parts) { return static_cast<uint32_t>(parts.io.now_ns() >> 24); }
+constexpr uint32_t moments_per_second = 60;
+constexpr uint32_t told_times = 32;                       // as long as it took, ...
+constexpr uint32_t told_min = moments_per_second;         // ... but at least and at most so long
+constexpr uint32_t told_max = 1000 * moments_per_second;
+constexpr uint32_t untold_max = 100 * moments_per_second;
+
+// What is known of its contents is that the disk does not give them.
+bool has_verdict(const FrameDescriptor& descriptor) {
+  return descriptor.state == FrameState::unreadable ||
+         (descriptor.state == FrameState::clean && descriptor.flags & FrameDescriptor::flag_body_lost);
+}
+
+bool has_lapsed(const FrameDescriptor& descriptor, uint32_t now) {
+  const bool is_told = descriptor.flags & FrameDescriptor::flag_told;
+  return static_cast<int32_t>(now - descriptor.verdict_moment - (is_told ? 0 : untold_max)) >= 0;
+}
 
 void clear(FrameDescriptor& descriptor, uint8_t flag) {
   descriptor.flags &= static_cast<uint8_t>(~flag);
@@ -75,70 +96,48 @@ Expected<CacheSlot, Absent> Fetcher::obtain(StoreParts& parts, FrameNumber numbe
 // The frame has a slot: in whatever state that is.
 Expected<CacheSlot, Absent> Fetcher::resident(StoreParts& parts, CacheSlot slot, Wanted wanted) {
   FrameDescriptor& descriptor = parts.cache[slot];
-  const uint64_t number = descriptor.number.value;
-  const bool is_lost = descriptor.flags & body_lost;
-  if (descriptor.state == FrameState::unreadable && is_lost && wanted != Wanted::contents) {
-    leave_told(parts, slot);
-    descriptor.state = FrameState::clean;
-  }
-  // Others may ask for its contents again and again: they are told from memory, or it would be read each time
-  // that its taker comes back, and never be gone.
+  const bool is_known_lost = has_verdict(descriptor);
+  const bool is_lapsed = is_known_lost && has_lapsed(descriptor, moment_now(parts));
+  if (is_lapsed) clear(descriptor, leaving);  // its taker has not come back
   if (wanted != Wanted::contents) descriptor.flags |= leaving;
-  else if (descriptor.state == FrameState::clean && is_lost && descriptor.flags & leaving) descriptor.state = FrameState::unreadable;
-  const bool is_enough = wanted == Wanted::identity || (wanted == Wanted::what_is_left && is_lost);
-  if (descriptor.state == FrameState::clean && descriptor.flags & body_absent && !is_enough) {
+  if (is_known_lost && !is_lapsed) return tell(parts, slot, wanted);
+  const bool is_body_missing = descriptor.state == FrameState::clean && descriptor.flags & body_absent;
+  if (is_lapsed || (is_body_missing && wanted != Wanted::identity)) {
     if (fetching_ >= fetches_max || !begin(parts, slot, wanted)) {
       queue_wanted_ = true;
       return std::unexpected(stall(Reason::disk_queue));
     }
   }
-  switch (descriptor.state) {
-    case FrameState::fetching:
-      if (wanted != Wanted::identity) clear(descriptor, body_absent);
-      return std::unexpected(stall(Reason::frame, number));
-    case FrameState::unreadable:
-      clear(descriptor, awaited);
-      if (!(descriptor.flags & told)) told_.append(parts.cache, slot);
-      descriptor.flags |= told;
-      return std::unexpected(Absent{Absent::Why::unreadable, {}});
-    default:
-      clear(descriptor, awaited);
-      descriptor.flags |= FrameDescriptor::flag_referenced;
-      return slot;
+  if (descriptor.state == FrameState::fetching) {
+    if (wanted != Wanted::identity) clear(descriptor, body_absent);
+    return std::unexpected(stall(Reason::frame, descriptor.number.value));
   }
+  if (descriptor.state == FrameState::unreadable) return tell(parts, slot, wanted);
+  clear(descriptor, awaited);
+  descriptor.flags |= FrameDescriptor::flag_referenced;
+  return slot;
 }
 
-// What is known of a lost one stays, for the process that takes it away may have waited for this, too. If that does not
-// come back, the frame is like any other.
-bool Fetcher::forget_told_step(StoreParts& parts, uint64_t now_ns) {
-  const CacheSlot slot = told_.first;
-  if (slot == no_slot) {
-    forget_at_ns_ = forgets_left_ = 0;
-    return false;
+// Who takes the frame away gets what is left of it. Others may ask for its contents again and again, and hear the verdict
+// before its taker has its turn: it is to be there for that one.
+Expected<CacheSlot, Absent> Fetcher::tell(StoreParts& parts, CacheSlot slot, Wanted wanted) {
+  FrameDescriptor& descriptor = parts.cache[slot];
+  const bool is_taken = wanted != Wanted::contents && descriptor.flags & body_lost;
+  clear(descriptor, awaited);
+  descriptor.flags |= FrameDescriptor::flag_referenced;
+  if (!(descriptor.flags & told) && (wanted != Wanted::contents || !(descriptor.flags & leaving))) {
+    const uint32_t now = moment_now(parts);
+    const uint32_t took = std::min(now - descriptor.verdict_moment, told_max / told_times);
+    descriptor.verdict_moment = now + std::max(took * told_times, told_min);
+    descriptor.flags |= told;
   }
-  if (forgets_left_ == 0) {
-    if (forget_at_ns_ == 0) forget_at_ns_ = now_ns + told_ns;
-    if (now_ns < forget_at_ns_) return false;
-    forgets_left_ = told_.count;
-    forget_at_ns_ = 0;
-  }
-  --forgets_left_;
-  leave_told(parts, slot);
-  clear(parts.cache[slot], leaving);
-  if (parts.cache[slot].flags & body_lost) parts.cache[slot].state = FrameState::clean;
-  else evict(parts, slot);
-  return true;
-}
-
-void Fetcher::leave_told(StoreParts& parts, CacheSlot slot) {
-  if (!(parts.cache[slot].flags & told)) return;
-  clear(parts.cache[slot], told);
-  told_.remove(parts.cache, slot);
+  if (!is_taken) return std::unexpected(Absent{Absent::Why::unreadable, {}});
+  descriptor.state = FrameState::clean;
+  return slot;
 }
 
 bool Fetcher::evict(StoreParts& parts, CacheSlot slot) {
   if (!parts.cache.is_evictable(slot, parts.committed_epoch)) return false;
-  leave_told(parts, slot);
   parts.client->unmap(slot);
   parts.cache.vacate(slot);
   return true;
@@ -158,7 +157,7 @@ bool Fetcher::make_room_step(StoreParts& parts) {
   return true;
 }
 
-// From state fetching or clean, to fetching or further. False: no tag buffer, or too many wait for it;
+// From any state but dirty, to fetching or further. False: no tag buffer, or too many wait for it;
 // nothing has changed.
 bool Fetcher::begin(StoreParts& parts, CacheSlot slot, Wanted wanted) {
   FrameDescriptor& descriptor = parts.cache[slot];
@@ -174,6 +173,7 @@ bool Fetcher::begin(StoreParts& parts, CacheSlot slot, Wanted wanted) {
   }
   descriptor.state = FrameState::fetching;
   descriptor.flags = static_cast<uint8_t>((descriptor.flags & leaving) | (wanted == Wanted::identity ? body_absent : 0));
+  descriptor.verdict_moment = moment_now(parts);
   ++fetching_;
   if (entry) {
     from_log(parts, slot, *entry);

@@ -14,9 +14,14 @@
 // attempt that has got all that it asked for has all of it, without pins. obtain() evicts nothing that can be used:
 // room is made by make_room_step, between attempts.
 //
-// What is unreadable is told from memory for a second (told_ns), and then read again for the next one that asks: the
-// trouble may be a passing one. Read again at once, it would be in flight whenever another process has its turn, and an
-// attempt that asks for several lost frames, or for one in two roles, would never hear of all of them.
+// That a frame is unreadable is a *verdict*. It is told from memory to all who ask, and lapses (decision 0060): then the
+// next one that asks makes it be read again, for the trouble may be a passing one.
+//
+//   found --told for the first time--> told --32 times as long as that took since the read began--> lapsed
+//     +------- not told: 100 seconds since the read began ------------------------------------------^
+//
+// So an attempt that asks for several such frames, or for one in two roles, hears of all of them, however long a read takes
+// and however rarely its process has a turn; and what waits for a bad place does so one part in 33 of the time.
 #pragma once
 
 #include "checkpoint/parts.hpp"
@@ -34,8 +39,8 @@ bool is_never_used(const StoreParts&, FrameNumber);
 
 enum class Wanted : uint8_t {
   contents,
-  // Of one that is to be taken away, or in which something is to be made: until that is done, or let_stay(), or its
-  // taker does not come back for a while, its contents are told to be unreadable, and not read again.
+  // Of one that is to be taken away, or in which something is to be made. Until that is done, or let_stay(), the verdict
+  // on its contents waits for its taker: to others it is told, but not for the first time.
   identity,
   what_is_left,  // likewise: its contents; or, if they are lost, only its identity
 };
@@ -51,8 +56,6 @@ class Fetcher {
   // While a process was refused for want of a slot: looks for one, and wakes. Each step looks, so
   // that no event that makes room can be missed; true only while it is worth to go on at once.
   bool make_room_step(StoreParts&);
-  // Between attempts: forgets what was told long enough ago, one frame each time. True: there may be more.
-  bool forget_told_step(StoreParts&, uint64_t now_ns);
   void may_have_room() { hand_steps_left_ = cache_wanted_ ? sweep_steps(2) : 0; }
   void open(CacheSlot slots);
 
@@ -68,16 +71,12 @@ class Fetcher {
   void read_body(StoreParts&, CacheSlot, BlockIndex, uint64_t checksum, IoPurpose, unsigned misreads = 0);
   void read_again(StoreParts&, const IoResult&);
   void finish(StoreParts&, CacheSlot, FrameState);
-  void leave_told(StoreParts&, CacheSlot);
+  Expected<CacheSlot, Absent> tell(StoreParts&, CacheSlot, Wanted);
   void lost_body(StoreParts&, CacheSlot, std::string_view why);
   void unreadable(StoreParts&, CacheSlot, std::string_view why);
 
   unsigned fetching_ = 0;
   CacheSlot slots_ = 0;
-  static constexpr uint64_t told_ns = 1'000'000'000;  // at least, and most often less than twice that
-  FrameList told_;                 // unreadable frames with flag_told
-  uint64_t forget_at_ns_ = 0;      // 0: none of them has been told since the last time
-  uint64_t forgets_left_ = 0;      // that many of the first ones now
   bool queue_wanted_ = false;      // a process waits on disk_queue
   bool cache_wanted_ = false;      // a process waits on cache_space
   uint64_t hand_steps_left_ = 0;   // how much further the clock is worth turning for them

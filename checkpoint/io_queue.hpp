@@ -90,6 +90,7 @@ class IoQueue {
   void open(Disk&, StoreClient&, std::byte* memory);
   // What was paused goes on. Before the requests of a step are made.
   void advance(uint64_t now_ns);
+  uint64_t now_ns() const { return now_ns_; }  // of the last advance(): the same within an attempt
   void start(const DiskRequest&, IoPurpose, uint32_t argument = 0, uint64_t context = 0);
   // Hands requests to the disk, and the next finished one to the caller. Never waits.
   std::optional<IoResult> next_result();

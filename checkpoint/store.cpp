@@ -35,7 +35,7 @@ Expected<CacheSlot, Absent> Store::obtain_what_is_left(FrameNumber number) {
 }
 
 void Store::let_stay(CacheSlot slot) {
-  parts_.cache[slot].flags &= static_cast<uint8_t>(~(FrameDescriptor::flag_leaving | FrameDescriptor::flag_body_lost));
+  parts_.cache[slot].flags &= static_cast<uint8_t>(~FrameDescriptor::flag_leaving);
 }
 
 Expected<void, Stall> Store::make_dirty(CacheSlot slot, Need need) {
@@ -47,7 +47,7 @@ void Store::become_all_zero(CacheSlot slot) {
   FrameDescriptor& descriptor = parts_.cache[slot];
   descriptor.flags |= FrameDescriptor::flag_all_zero;
   descriptor.flags &= static_cast<uint8_t>(~(FrameDescriptor::flag_body_absent | FrameDescriptor::flag_body_lost |
-                                             FrameDescriptor::flag_leaving));
+                                             FrameDescriptor::flag_leaving | FrameDescriptor::flag_told));
 }
 
 bool Store::drop(CacheSlot slot) { return fetcher_.evict(parts_, slot); }
@@ -74,8 +74,7 @@ bool Store::poll(uint64_t now_ns) {
   // A commit or the end of a failure makes frames clean.
   if (stepped && (committed_epoch != parts_.committed_epoch || can_declare())) fetcher_.may_have_room();
   const bool looking = fetcher_.make_room_step(parts_);
-  const bool forgotten = fetcher_.forget_told_step(parts_, now_ns);
-  return taken || stepped || looking || forgotten;
+  return taken || stepped || looking;
 }
 
 bool Store::take_completion() {

@@ -74,7 +74,7 @@ class Store {
   Expected<CacheSlot, Absent> obtain_what_is_left(FrameNumber);
   // No generation has ever held it: there is nothing to read.
   bool is_never_used(FrameNumber number) const { return perdure::is_never_used(parts_, number); }
-  // After either of the two: it is not made anew. Who asks for its contents, or what is left, makes it be read again.
+  // After either of the two: it is not made anew.
   void let_stay(CacheSlot);
 
   // Dirty in this epoch: identity and bytes may be written.

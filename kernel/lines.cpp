@@ -93,7 +93,7 @@ void Kernel::look_at_line(ActivityRef ref, CacheSlot slot) {
   const Version row = scheduler.at(ref).version;
   scheduler.forget_wake(ref);
   store.pin(slot);
-  // Whatever an attempt has done: what has been made in place of a receiver that it destroyed is all zero.
+  // Whatever an attempt has done: in what has been made in place of a receiver that it destroyed no caller stands in line.
   const auto waits_open = [&] { return process_at(slot).control.state == ProcessState::receiving; };
   WaitChannel obstacle;
   unsigned passed = 0;

@@ -47,22 +47,16 @@ void Kernel::hand_over_to(const Commit& commit, CacheSlot slot, ActivityRef acti
   processor.become_current(slot, activity);
 }
 
-// What a server is lent is known only with its clients in memory. One that cannot be read lends nothing, and is
-// left as it is: who asks for it is told so once, and would never be if each turn of the server took that away.
+// What a server is lent is known only with its clients in memory. One that cannot be read lends nothing.
 std::optional<Stall> Kernel::fetch_clients(CacheSlot server) {
-  const auto is_unreadable = [&](const Capability& capability) {
-    const CacheSlot slot = store.slot_of(capability.object.frame());
-    return slot != no_slot && store.descriptor(slot).state == FrameState::unreadable;
-  };
   for (unsigned i = 0; i < Scheduler::clients_max; ++i) {
     Capability& answer = process_at(server).capability_registers[resume_register];
     if (answer.type != CapabilityType::resume || process_at(server).control.state == ProcessState::receiving) break;
-    if (is_unreadable(answer)) break;
     const auto client = look_up(store, answer);
     if (!client) return client.error().why == Failure::Why::stall ? std::optional(client.error().stall) : std::nullopt;
     Process& process = process_at(client->slot);
     if (process.control.call_count != answer.payload) break;
-    if (process.schedule.type == CapabilityType::schedule && !is_unreadable(process.schedule)) {
+    if (process.schedule.type == CapabilityType::schedule) {
       const auto schedule = look_up(store, process.schedule);
       if (!schedule && schedule.error().why == Failure::Why::stall) return schedule.error().stall;
     }

@@ -41,6 +41,7 @@ bool Kernel::walk_restart_list(ActivityRef& list) {
   FrameNumber last;
   for (FrameNumber row = store.system().first_activity_row; row.value != 0;) {
     const auto slot = obtain_at_start(row);
+    if (!slot && store.slot_of(row) != no_slot) store.drop(store.slot_of(row));  // the look at every frame reads it again
     if (!slot || store.descriptor(*slot).identity.kind != Kind::activity) return false;
     const auto& header = *reinterpret_cast<const RowHeader*>(store.bytes(*slot));
     if (header.previous != last) return false;

@@ -85,13 +85,14 @@ Expected<CacheSlot, Outcome> prepared_row(Request& request, FrameNumber frame, K
     if (const Outcome o = kernel.retire_object(*slot, index, frame); o.is_obstacle()) return std::unexpected(o);
     return *slot;
   }
-  const auto emptied = retired(request, frame);
-  if (!emptied) return std::unexpected(emptied.error());
-  slot = *emptied;
-  // Not if the first one was here, and was lost: its frame is to be written, and must not be asked for its contents.
+  // Before anything is retired, for that may be the caller itself: then nothing may stall any more. If the first one is in
+  // this frame, it is not asked for: it may be lost; and the one behind it, if it is not, is prepared where it is retired.
   if (kind == Kind::activity && kernel.store.system().first_activity_row != frame) {
     if (const Outcome o = kernel.prepare_activity_list(); o.is_obstacle()) return std::unexpected(o);
   }
+  const auto emptied = retired(request, frame);
+  if (!emptied) return std::unexpected(emptied.error());
+  slot = *emptied;
   const Commit committed = kernel.attempt.commit();
   kernel.store.become_all_zero(*slot);
   format_row(kernel.store.descriptor(*slot).identity, kernel.store.bytes(*slot), kind, account);

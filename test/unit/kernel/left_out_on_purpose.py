@@ -122,7 +122,6 @@ ON_PURPOSE = {
     ("kernel/restart_list.cpp", "operand", "if (store.descriptor(*slot).identity.kind != Kind::activity) return nullptr;"):
         "where there is no slot stands the reason, a small number: that slot holds no row of activities",
     ("kernel/processes.cpp", "check", "if (process.control.call_count != answer.payload) break;"): IN_VAIN,
-    ("kernel/processes.cpp", "operand", "if (!is_unreadable(process.schedule)) {"): IN_VAIN,
     ("kernel/processes.cpp", "operand", "if (answer.type != CapabilityType::resume) break;"): IN_VAIN,
     ("kernel/processes.cpp", "call", "note_priority();"):
         "the first look after a restart then goes by an older priority, and corrects it",

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+//
+// Page faults and exceptions. A fault of memory that is there is only a missing translation, and
+// is entered; any other becomes a call to a keeper, made by the kernel on behalf of the process,
+// whose registers are left alone: when the keeper has answered `ok` the access is made again.
+//
+//   space's keeper --refuses--> process's own keeper --refuses, or there is none--> stopped
+//
+// A keeper that cannot be told now (busy, to be fetched, no room in the log) makes the process wait. A
+// fault is then run into again. A trap is not: it is noted in the process before anything is tried, and
+// told before the process runs on (Kernel::try_next), over restarts too (invariant TOLD-ONCE).
+#pragma once
+
+#include "kernel/invoke/messages.hpp"
+#include "kernel/page_tables.hpp"
+#include "kernel/space_walk.hpp"
+
+namespace perdure {
+
+class Faults {
+ public:
+  constexpr Faults(Attempt& attempt, Processor& processor, PageTables& tables, Lines& lines, ProcessStates& states,
+                   Messages& messages, Trace& trace)
+      : attempt_(attempt), store_(attempt.store), processor_(processor), tables_(tables), lines_(lines), states_(states),
+        messages_(messages), trace_(trace) {}
+
+  // Of the current process.
+  void page_fault(const Trap&);
+  void exception(const Trap&);
+
+ private:
+  void tell_keeper(const MemoryFault&, uint64_t address, bool write, bool execute);
+  void enter_translation(Process&, const Trap&, const PageReached&);
+  Outcome call_keeper(Process&, Capability& keeper, const Outgoing&, FaultCode, uint64_t address,
+                      uint32_t detail, bool by_space);
+  void stop_faulted(Process&, const MemoryFault&, uint64_t address, uint32_t detail);
+
+  Attempt& attempt_;
+  Store& store_;
+  Processor& processor_;
+  PageTables& tables_;
+  Lines& lines_;
+  ProcessStates& states_;
+  Messages& messages_;
+  Trace& trace_;
+};
+
+}  // namespace perdure

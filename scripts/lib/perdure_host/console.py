@@ -30,17 +30,21 @@ class Console:
     def expect(self, pattern, seconds):
         """Waits until the pattern stands in what was not yet taken, takes all up to its end, and
         returns the match."""
-        expression = re.compile(pattern)
         end = end_of(seconds)
         while True:
-            found = expression.search(self.text, self._taken)
-            if found:
-                self._taken = found.end()
+            if found := self.take(pattern):
                 return found
             if self.closed:
                 raise ConsoleClosed(f"the machine ended while {pattern!r} was awaited; {self.tail()}")
             if not self.read(end - time.monotonic()):
                 raise Unexpected(f"{pattern!r} did not come in {seconds} s; {self.tail()}")
+
+    def take(self, pattern):
+        """The same of what has been read; None: it does not stand there."""
+        found = re.compile(pattern).search(self.text, self._taken)
+        if found:
+            self._taken = found.end()
+        return found
 
     def read(self, seconds):
         """Reads what there is, waiting so long at most. False if the time was over."""

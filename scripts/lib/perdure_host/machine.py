@@ -5,6 +5,7 @@ Booted by the PVH note, without firmware and GRUB, because a test boots often. C
 are sockets on which we listen, so that not one byte is lost.
 """
 
+import ctypes
 import json
 import os
 import pathlib
@@ -25,13 +26,22 @@ DEFAULT_MEMORY_MIB = 128
 DEFAULT_SECONDS = 60
 
 
+PR_SET_PDEATHSIG = 1  # of linux/prctl.h
+
+
+def end_with_parent():
+    """In a new process. One in a session of its own does not end with the others of its terminal, or of its test."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 class Machine:
     def __init__(self, image, arguments=(), memory_mib=DEFAULT_MEMORY_MIB, write_log=None,
                  can_hold_flushes=False, keep_transcript=None, counting=False, disk_delays=None,
-                 nbd_socket=None, further=()):
+                 nbd_socket=None, own_session=False, further=()):
         """`counting`: the time stamp counts instructions (emulator.COUNTING_WORDS). `disk_delays`: a file
-        that says how slow the disk is (test/support/slow_disk.c)."""
+        that says how slow the disk is (test/support/slow_disk.c). `own_session`: a ^C on the terminal is not for it."""
         self._disk_delays = disk_delays
+        self._own_session = own_session
         self.image = pathlib.Path(image) if image else None
         self._transcript = keep_transcript
         self._directory = tempfile.mkdtemp(prefix="perdure-")
@@ -60,7 +70,9 @@ class Machine:
         listeners = [self._listen(name) for name in ("console", "monitor")]
         with open(self._file("qemu.err"), "wb") as errors:
             self._process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=errors,
-                                             stderr=errors, env=emulator.environment(self._disk_delays))
+                                             stderr=errors, env=emulator.environment(self._disk_delays),
+                                             start_new_session=self._own_session,
+                                             preexec_fn=end_with_parent if self._own_session else None)
         console, monitor = [self._accept(listener) for listener in listeners]
         self.console = Console(console)
         self._monitor = monitor.makefile("rw", encoding="utf-8")

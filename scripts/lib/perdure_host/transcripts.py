@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Plays what a document claims. Its fenced blocks, from the first to the last, are one session:
 
-  a block without a language whose first line begins with `$ ` or `perdure> ` is a transcript. What
+  a block without a language whose first line begins with `$ `, `perdure> ` or `(gdb) ` is a transcript. What
       stands behind these is typed, the lines below have to be the answer. `...` stands for any
       lines, `<- text` is a remark to the reader. A line at the prompt whose remark names Ctrl-A X
       is typed without the return key, and the plug is pulled; after the next boot it has to be
@@ -10,6 +10,10 @@
 
 What no two runs have in common (store ids, dates, numbers of generations, seconds) matches any of
 its kind. Everything else has to be as it is written.
+
+Behind the first scripts/debug, numbers of two digits and more and those in hexadecimal depend on the build: frames,
+addresses, lines. There the machine's stand for the document's, the same for the same to the end, also in what is typed;
+and blanks between words are one.
 """
 
 import dataclasses
@@ -23,6 +27,7 @@ from .shell import CLEAR_LINE, PROMPT
 from .terminal import Terminal
 
 HOST = "$ "
+GDB = "(gdb) "
 CTRL_A_X = "\x01x"
 REMARK = re.compile(r" {2,}<- (.*)$")
 FENCE = re.compile(r"^```(\w*) ?(\S*)$")
@@ -38,7 +43,7 @@ class Lie(AssertionError):
 @dataclasses.dataclass
 class Step:
     where: str
-    kind: str  # HOST, PROMPT, or "file"
+    kind: str  # HOST, PROMPT, GDB, or "file"
     text: str  # what is typed; the path of a file
     remark: str = ""
     lines: list = dataclasses.field(default_factory=list)  # the answer; the file's content
@@ -53,7 +58,7 @@ def steps_of(path, name):
     for number, language, file, lines in blocks_of(path.read_text()):
         if file:
             steps.append(Step(f"{name}:{number}", "file", file, lines=lines))
-        elif not language and lines and lines[0].startswith((HOST, PROMPT)):
+        elif not language and lines and lines[0].startswith((HOST, PROMPT, GDB)):
             steps += transcript_steps(name, number, lines)
     return steps
 
@@ -75,7 +80,7 @@ def blocks_of(text):
 def transcript_steps(name, first, lines):
     steps = []
     for number, line in enumerate(lines, first):
-        kind = next((kind for kind in (HOST, PROMPT) if line.startswith(kind)), None)
+        kind = next((kind for kind in (HOST, PROMPT, GDB) if line.startswith(kind)), None)
         if kind:
             remark = REMARK.search(line)
             typed = line[len(kind):remark.start()] if remark else line[len(kind):]
@@ -96,10 +101,12 @@ class Player:
         self._terminal = None
         self._half_typed = ""
         self._interval_seconds = 3.0
+        self._numbers = {}  # behind scripts/debug: the document's, the machine's
+        self._has_debugged = False
 
     def play(self, steps):
         for step in steps:
-            {HOST: self._host, PROMPT: self._guest, "file": self._write_file}[step.kind](step)
+            {HOST: self._host, PROMPT: self._guest, GDB: self._gdb, "file": self._write_file}[step.kind](step)
 
     def end(self):
         if self._terminal:
@@ -115,13 +122,16 @@ class Player:
     def _host(self, step):
         if self._terminal:
             raise Lie(f"{step.where}: the machine still runs")
-        words = shlex.split(step.text)
-        if words[0] == "scripts/run":
-            self._boot(step, words)
+        words = shlex.split(self._of_machine(step.text))
+        if words[0] in ("scripts/run", "scripts/debug"):
+            {"scripts/run": self._boot, "scripts/debug": self._debug}[words[0]](step, words)
             return
         result = subprocess.run(words, cwd=self._tree, env=self._environment, stdin=subprocess.DEVNULL,
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        compare(step, result.stdout)
+        if self._has_debugged:
+            self._compare_words(step, result.stdout)
+        else:
+            compare(step, result.stdout)
         if result.returncode != 0:
             raise Lie(f"{step.where}: exit status {result.returncode}")
 
@@ -133,6 +143,36 @@ class Player:
         interval = re.search(r"checkpoints: every (\d+) ms", self._terminal.text)
         self._interval_seconds = int(interval[1]) / 1000 if interval else 0
         self._find_half_typed(step)
+
+    def _debug(self, step, words):
+        if self._disk and "--disk" not in words:
+            words += ["--disk", self._disk]
+        self._has_debugged = True
+        self._terminal = Terminal(words, self._tree, {**self._environment, "TERM": "dumb"})
+        self._compare_words(step, self._up_to(GDB, 600))
+
+    def _gdb(self, step):
+        if not self._terminal:
+            raise Lie(f"{step.where}: no machine runs")
+        typed = self._of_machine(step.text)
+        self._terminal.type(typed + "\n")
+        self._terminal.expect(re.escape(typed) + " *(?=\n)")
+        if typed == "quit":
+            self._expect_status(step, 0)
+        else:
+            self._compare_words(step, self._up_to(GDB, 120))
+
+    def _of_machine(self, text):
+        return NUMBER.sub(lambda found: self._numbers.get(found[0], found[0]), text)
+
+    def _compare_words(self, step, answered):
+        answer = [line for line in map(of_words, answered.splitlines()) if line]
+        wanted = [line for line in map(of_words, step.lines) if line]
+        numbers = matched(wanted, answer, self._numbers)
+        if numbers is None:
+            raise Lie(f"{step.where}: {step.kind}{step.text}\nthe document says:\n" + indented(wanted)
+                      + "\nwhat came:\n" + indented(answer))
+        self._numbers = numbers
 
     def _find_half_typed(self, step):
         if self._half_typed:
@@ -158,8 +198,11 @@ class Player:
             compare(step, self._up_to_prompt(120))
 
     def _up_to_prompt(self, seconds):
+        return self._up_to(PROMPT, seconds)
+
+    def _up_to(self, prompt, seconds):
         before = self._terminal.taken()
-        found = self._terminal.expect("(?:^|\n)" + re.escape(PROMPT), seconds)
+        found = self._terminal.expect("(?:^|\n)" + re.escape(prompt), seconds)
         return self._terminal.text[before:found.start()]
 
     def _pull_the_plug(self, step, typed):
@@ -186,6 +229,29 @@ def compare(step, answered):
     if not re.fullmatch(pattern_of(step.lines), answer + "\n" if answer else ""):
         raise Lie(f"{step.where}: {step.kind}{step.text}\nthe document says:\n" + indented(step.lines)
                   + "\nwhat came:\n" + indented(answer.splitlines()))
+
+
+NUMBER = re.compile(r"\b(?:0x[0-9a-f]+|\d{2,})\b")
+
+
+def of_words(line):
+    return " ".join(line.split())
+
+
+def matched(wanted, answer, numbers):
+    """The numbers, with those that these lines add; None: the lines do not match."""
+    if not wanted:
+        return None if answer else numbers
+    if wanted[0] == "...":
+        rests = (matched(wanted[1:], answer[skipped:], numbers) for skipped in range(len(answer) + 1))
+        return next((rest for rest in rests if rest is not None), None)
+    if not answer or NUMBER.sub("N", wanted[0]) != NUMBER.sub("N", answer[0]):
+        return None
+    numbers = dict(numbers)
+    for ours, theirs in zip(NUMBER.findall(wanted[0]), NUMBER.findall(answer[0])):
+        if numbers.setdefault(ours, theirs) != theirs:
+            return None
+    return matched(wanted[1:], answer[1:], numbers)
 
 
 def pattern_of(lines):

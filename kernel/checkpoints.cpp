@@ -46,6 +46,13 @@ void Checkpoints::ended(Generation generation, bool failed) {
   while (committed_ < declared_) scheduler_.wake_all(WaitChannel::of(WaitChannel::Reason::commit, ++committed_));
 }
 
+void Checkpoints::fill_status(SystemStatus& status, const MachineTime& time) const {
+  store_.fill_status(status);
+  status.image_age_ns = time.now_ns();
+  status.uptime_ns = time.uptime_ns();
+  status.last_pause_ns = last_pause_ns_;
+}
+
 // From the first write of the clean mark on nothing runs any more: nothing comes after it. The machine sleeps between
 // the disk's interrupts.
 void Checkpoints::maybe_power() {

@@ -41,7 +41,7 @@ class Checkpoints {
   // Powers off, if that was asked for and all is done; else does nothing.
   void maybe_power();
 
-  uint64_t last_pause_ns() const { return last_pause_ns_; }
+  void fill_status(SystemStatus&, const MachineTime&) const;
 
  private:
   bool is_only_power_left() const { return power_ != Power::on && committed_ >= power_epoch_; }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // The fast path: a call through an entry (directly, or through one wrapper), and the answer to it. It
-// does what messages.cpp does, for the case that everything is at hand: words and capabilities only,
+// does what invoke/messages.cpp does, for the case that everything is at hand: words and capabilities only,
 // every frame resident and writable in this epoch, the partner waiting, nobody in line before, nobody
 // more important ready. Everything else, and everything doubtful, is left to the general path, which
 // then finds nothing changed: all is looked at first, then all is changed, and nothing in between can

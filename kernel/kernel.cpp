@@ -19,19 +19,19 @@ constexpr unsigned steps_per_housekeeping = 32;
 void Kernel::start(const KernelOptions& chosen, std::span<std::byte> table_memory) {
   options = chosen;
   random_state_ = options.chaos_seed;
+  lines.progress.start(options.check);
   if (options.slow) processor.become_slow(Processor::slow_by_choice);
   SystemStatus status;
   store.fill_status(status);
-  boot_epoch = status.boot_epoch;
-  time.start(store.system().machine_time_ns);
+  time.start(store.system().machine_time_ns, status.boot_epoch);
   checkpoints.start(options.verdict == 0 ? machine::exit_code_orderly : options.verdict);
   scheduler.start(store);
   timers.start(store);
   assert_that(tables.start(table_memory, store), "the pool of page tables is large enough");
   machine::set_tick(tick_ns);
-  machine::set_boot_mark(static_cast<uint32_t>(boot_epoch));
-  trace.add(TraceEntry::Event::boot, 0, boot_epoch);
-  find_what_ran();
+  machine::set_boot_mark(static_cast<uint32_t>(time.boot_epoch()));
+  trace.add(TraceEntry::Event::boot, 0, time.boot_epoch());
+  restart_list.find_what_ran();
   for (unsigned i = 0; i < options.leave_stopped_count; ++i) leave_stopped(options.leave_stopped[i]);
 }
 
@@ -39,11 +39,11 @@ void Kernel::start(const KernelOptions& chosen, std::span<std::byte> table_memor
 // not go on either, until a program that holds it starts it.
 void Kernel::leave_stopped(FrameNumber frame) {
   for (;;) {
-    const auto slot = obtain_at_start(frame);
+    const auto slot = restart_list.obtain_at_start(frame);
     if (!slot || store.descriptor(*slot).identity.kind != Kind::process) break;
-    const Outcome stopped = stop_process(*slot, process_at(*slot));
+    const Outcome stopped = states.stop(*slot, process_in(store, *slot));
     if (!stopped.is_obstacle()) return announcements.tell_at_start("left stopped: the process in frame", frame.value);
-    await_disk();
+    restart_list.await_disk();
   }
   announcements.tell_at_start("no process can be left stopped in frame", frame.value);
 }
@@ -51,27 +51,19 @@ void Kernel::leave_stopped(FrameNumber frame) {
 void Kernel::entered(const Trap& trap) {
   if (processor.activity().queue_flags != 0) [[unlikely]] scheduler.forget_wake(processor.ref());
   carry_out(trap);
-  if (options.check) [[unlikely]] clear_stalls(processor.ref());
+  lines.progress.gets_on(processor.ref());
 }
 
 void Kernel::carry_out(const Trap& trap) {
-  attempt_trap_ = &trap;
+  attempt.begin(trap);
   switch (trap.reason) {
     case Trap::Reason::system_call: system_call(); break;
-    case Trap::Reason::page_fault: page_fault(trap); break;
-    case Trap::Reason::exception: exception(trap); break;
+    case Trap::Reason::page_fault: faults.page_fault(trap); break;
+    case Trap::Reason::exception: faults.exception(trap); break;
     case Trap::Reason::fpu_absent: processor.give_fpu(); break;
     case Trap::Reason::interrupt: break;
   }
-  attempt_trap_ = nullptr;
-}
-
-// In the middle of a long message. One that was taken out of a line keeps its place there.
-void Kernel::give_way() {
-  const ActivityRef activity = processor.ref();
-  processor.leave_current();
-  if (activity == taken_) taken_stalled_ = WaitChannel::of(WaitChannel::Reason::time);
-  else scheduler.make_ready(activity);
+  attempt.end();
 }
 
 Registers& Kernel::next() {
@@ -127,12 +119,12 @@ void Kernel::attend(ActivityRef ref, bool was_known) {
 
 // A process that cannot be read waits until its frame can be: its activity keeps a place in line.
 void Kernel::stall_unchosen(ActivityRef ref, const Failure& failure) {
-  if (failure.why == Failure::Why::stall) return stall(ref, failure.stall.until);
-  if (failure.why == Failure::Why::void_capability) return put_to_rest(ref);
+  if (failure.why == Failure::Why::stall) return lines.stall(ref, failure.stall.until);
+  if (failure.why == Failure::Why::void_capability) return states.put_to_rest(ref);
   const uint64_t frame = scheduler.at(ref).process.frame().value;
   announcements.warn("a process cannot be read and does not run; its frame is", frame);
-  no_longer_awaited(scheduler.at(ref));
-  stall(ref, WaitChannel::of(WaitChannel::Reason::frame_unread));
+  lines.no_longer_awaited(scheduler.at(ref));
+  lines.stall(ref, WaitChannel::of(WaitChannel::Reason::frame_unread));
 }
 
 // Finds the process of an activity, and looks at its schedule. A process without a schedule, or with
@@ -142,8 +134,8 @@ Expected<CacheSlot, Failure> Kernel::prepare_to_run(ActivityRef ref) {
   Capability bound = process_of(activity);
   const auto found = look_up(store, bound);
   if (!found) return std::unexpected(found.error());
-  Process& process = process_at(found->slot);
-  if (!is_to_run(process, ref)) return std::unexpected(Failure::is_void());
+  Process& process = process_in(store, found->slot);
+  if (!states.is_to_run(process, ref)) return std::unexpected(Failure::is_void());
   looked_at_slice_ns_ = 0;
   if (process.schedule.type == CapabilityType::schedule && process.control.lost_schedule_stamp != scheduler.stamp()) {
     const auto schedule = look_up(store, process.schedule);
@@ -152,19 +144,26 @@ Expected<CacheSlot, Failure> Kernel::prepare_to_run(ActivityRef ref) {
     if (!schedule) process.control.lost_schedule_stamp = scheduler.stamp();
     if (schedule) looked_at_slice_ns_ = row_object<Schedule>(store.bytes(schedule->slot), schedule->index)->slice_ns;
   }
-  if (const auto stall = fetch_clients(found->slot)) return std::unexpected(Failure::not_now(*stall));
+  if (const auto stall = states.fetch_clients(found->slot)) return std::unexpected(Failure::not_now(*stall));
   looked_at_ = scheduler.lent(found->slot, scheduler.standing(process));
   looked_at_.is_known = true;
   return found->slot;
 }
 
-// One that others have to wait for since the restart: its own turn may not come for long.
-void Kernel::attempt_out_of_turn(ActivityRef ref, CacheSlot process) {
-  if (processor.has_current()) give_way();
-  processor.become_current(process, ref);
-  processor.begin_slice(default_slice_ns);
-  attempt_after_restart();
-  if (processor.ref() == ref) give_way();
+// Its turn has come although its process waits for an answer. Both frames become writable, or it
+// waits for that in line.
+void Kernel::look_at_deadline(ActivityRef ref, CacheSlot slot) {
+  Process& process = process_in(store, slot);
+  const uint64_t deadline_ns = process.registers.r15;
+  scheduler.forget_wake(ref);
+  if (!time.has_passed(deadline_ns)) return timers.arm(ref, time.clock_at(deadline_ns));
+  const auto activity = states.prepare_activity(process);
+  const Outcome outcome = activity ? attempt.prepare_write(slot, Need::reserve) : activity.error();
+  // Nothing is refused: is_to_run has looked at it.
+  if (outcome.is_obstacle()) return lines.stall(ref, outcome.stall.until);
+  const Commit committed = attempt.commit();
+  states.end_call(committed, process, ref, Result::timed_out);
+  states.make_ready(committed, ref);
 }
 
 // A process that is ready and has not been looked at may be more important than it was: a few are
@@ -196,11 +195,11 @@ bool Kernel::ready_to_resume() {
   for (const CacheSlot slot : {processor.slot(), processor.ref().slot()}) {
     if (store.is_current(slot)) continue;
     if (const auto dirty = store.make_dirty(slot, Need::reserve); !dirty) {
-      stall_current(dirty.error().until);
+      lines.stall_current(dirty.error().until);
       return false;
     }
   }
-  note_priority();
+  lines.note_priority();
   return true;
 }
 
@@ -218,7 +217,7 @@ bool Kernel::ready_to_resume() {
   }
   if (pending.console) console.read_device();
   if (pending.timer) {
-    strike_timers();
+    deadlines.strike();
     scheduler.wake_some_for_store();
     if (processor.has_current()) look_around();
     tick();
@@ -229,18 +228,6 @@ bool Kernel::ready_to_resume() {
   }
   if (options.chaos_seed != 0) [[unlikely]] make_chaos();
   if (options.check && pending.timer && ++ticks_ % ticks_per_check == 0) [[unlikely]] check_if_asked();
-}
-
-// A tick has come in the middle of something long: would it take the processor away? For a process that is ready, or
-// will be when the timers strike, which they do not before this is put aside.
-bool Kernel::must_give_way() {
-  if (!machine::is_timer_pending()) return false;
-  // One that is taken out of a line is as important as its receiver, which waits for it.
-  const int own = scheduler.running_priority(taker_ != no_slot ? taker_ : processor.slot());
-  const int lead = scheduler.highest_ready() - own;
-  const uint64_t now_ns = machine::now_ns();
-  return lead > 0 || (lead == 0 && processor.has_slice_ended(now_ns)) ||
-         timers.is_any_due(now_ns, [&](ActivityRef due) { return scheduler.running_priority(due) > own; });
 }
 
 void Kernel::tick() {
@@ -264,13 +251,6 @@ void Kernel::maybe_declare() {
   processor.release_fpu();
   if (options.check) [[unlikely]] check_if_asked();
   checkpoints.declare(begin, time);
-}
-
-void Kernel::fill_status(SystemStatus& status) const {
-  store.fill_status(status);
-  status.image_age_ns = time.now_ns();
-  status.uptime_ns = time.uptime_ns();
-  status.last_pause_ns = checkpoints.last_pause_ns();
 }
 
 // --- chaos: everything that is a cache may be dropped at any instant (P6) ------------------------------

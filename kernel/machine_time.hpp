@@ -13,11 +13,13 @@ namespace perdure {
 class MachineTime {
  public:
   // `at_cut_ns`: machine time of the cut. From now on it runs.
-  void start(uint64_t at_cut_ns) {
+  void start(uint64_t at_cut_ns, uint64_t boot_epoch) {
     at_cut_ns_ = at_cut_ns;
+    boot_epoch_ = boot_epoch;
     start_ns_ = machine::now_ns();
   }
 
+  uint64_t boot_epoch() const { return boot_epoch_; }  // of this start, by which programs tell restarts
   uint64_t now_ns() const { return at_cut_ns_ + uptime_ns(); }
   uint64_t uptime_ns() const { return machine::now_ns() - start_ns_; }
   bool has_passed(uint64_t deadline_ns) const { return now_ns() >= deadline_ns; }
@@ -30,6 +32,7 @@ class MachineTime {
 
  private:
   uint64_t at_cut_ns_ = 0;
+  uint64_t boot_epoch_ = 0;
   uint64_t start_ns_ = 0;  // by machine::now_ns()
 };
 

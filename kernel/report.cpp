@@ -10,7 +10,7 @@ namespace perdure {
 bool write_report(Kernel& kernel, std::string_view message, uint64_t instruction_pointer) {
   static BugReport report;  // too large for the stack of a machine that has just failed
   report.instruction_pointer = instruction_pointer;
-  report.boot_epoch = kernel.boot_epoch;
+  report.boot_epoch = kernel.time.boot_epoch();
   report.committed_generation = kernel.store.committed_generation().value;
   report.current_process = kernel.processor.has_current() ? kernel.store.descriptor(kernel.processor.slot()).number.value : 0;
   report.wall_seconds = machine::wall_clock_seconds();

@@ -9,7 +9,7 @@ namespace perdure {
 
 // ONE-ACTIVITY, seen from the process.
 std::string_view Kernel::check_process(CacheSlot slot) {
-  const Process& process = process_at(slot);
+  const Process& process = process_in(store, slot);
   const ProcessControl& control = process.control;
   const bool runs = control.state == ProcessState::running;
   if (control.state > ProcessState::waiting) return "a process is in no state that exists";
@@ -45,7 +45,7 @@ std::string_view Kernel::check_activities(CacheSlot slot) {
     const ActivityRef ref = ActivityRef::of(slot, index);
     const Activity& activity = scheduler.at(ref);
     // A row that the start could not read may be read later; what stood in it does not run.
-    const bool has_place = ref == processor.ref() || scheduler.is_queued(ref) || is_row_missing_;
+    const bool has_place = ref == processor.ref() || scheduler.is_queued(ref) || restart_list.is_row_missing();
     if (activity.runnable && !has_place) return "ONE-ACTIVITY: a runnable activity is lost";
     if (ref == processor.ref() && !activity.runnable) return "ONE-ACTIVITY: an activity that is not runnable runs";
     if (activity.runnable && activity.process.value == 0) return "ONE-ACTIVITY: an activity of nobody is runnable";
@@ -61,7 +61,7 @@ std::optional<StateMismatch> Kernel::check_state() {
     if (!usable || (frame.flags & FrameDescriptor::flag_body_absent)) continue;
     std::string_view what;
     if (frame.identity.kind == Kind::process) {
-      const Process& process = process_at(slot);
+      const Process& process = process_in(store, slot);
       what = check_process(slot);
       if (const auto wrong = tables.check(process.space)) what = wrong->what;
       if (!tables.is_hint_harmless(process.space, process.control.root_hint, process.control.root_identity)) {
@@ -74,22 +74,6 @@ std::optional<StateMismatch> Kernel::check_state() {
   }
   if (const auto wrong = tables.check_tables()) return StateMismatch{wrong->what, {wrong->address}};
   return std::nullopt;
-}
-
-void Kernel::clear_stalls(ActivityRef ref) {
-  StallCount& stalls = stalls_[ref.value % stall_counts];
-  if (stalls.who == ref) stalls.count = 0;
-}
-
-// PROGRESS. Other programs and devices may be waited for as long as they please.
-void Kernel::check_progress(WaitChannel channel) {
-  constexpr uint32_t stalls_max = 1'000;
-  if (channel.reason() > WaitChannel::Reason::disk_queue) return clear_stalls(processor.ref());
-  StallCount& stalls = stalls_[processor.ref().value % stall_counts];
-  if (stalls.who != processor.ref()) stalls = {processor.ref(), 0};
-  if (++stalls.count > stalls_max) {
-    store_events.bug("PROGRESS: a process tries again and again without getting on", store.descriptor(processor.slot()).number);
-  }
 }
 
 void Kernel::check_if_asked() {

@@ -114,7 +114,7 @@ struct Activity {
   // million a second 48 bits last nine years.)
   uint64_t ticket : 48 = 0;
   // It stands, or is to stand, by its ticket among the callers of one receiver: which one, as far as 15
-  // bits tell (kernel/lines.cpp); 0: of none. After a restart nobody passes it there.
+  // bits tell (kernel/run/lines.cpp); 0: of none. After a restart nobody passes it there.
   uint64_t stood_in : 15 = 0;
   uint64_t is_awaited : 1 = 0;  // volatile: ... and it has not yet come back
   uint8_t runnable = 0;     // 0 or 1

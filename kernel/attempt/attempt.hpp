@@ -9,6 +9,7 @@
 #include "checkpoint/store.hpp"
 #include "kernel/attempt/lookup.hpp"
 #include "kernel/attempt/outcome.hpp"
+#include "kernel/machine.hpp"
 #include "objects/capability.hpp"
 #include "objects/expected.hpp"
 
@@ -24,9 +25,16 @@ class Attempt {
   Outcome prepare_write(CacheSlot, Need = Need::ordinary);
   Commit commit();
 
+  // What it began with; between two attempts there is none.
+  void begin(const Trap& trap) { trap_ = &trap; }
+  void end() { trap_ = nullptr; }
+  const Trap& trap() const { return *trap_; }
+  bool is_call() const { return trap_ != nullptr && trap_->reason == Trap::Reason::system_call; }
+
   Store& store;
 
  private:
+  const Trap* trap_ = nullptr;
   bool is_committed_ = false;  // a Commit lives
 };
 

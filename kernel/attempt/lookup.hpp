@@ -8,9 +8,12 @@
 #include "checkpoint/store.hpp"
 #include "objects/capability.hpp"
 #include "objects/expected.hpp"
+#include "objects/process.hpp"
 #include "objects/rows.hpp"
 
 namespace perdure {
+
+inline Process& process_in(Store& store, CacheSlot slot) { return *reinterpret_cast<Process*>(store.bytes(slot)); }
 
 // Where an object is in memory, until the next call that can evict a frame.
 struct Lookup {

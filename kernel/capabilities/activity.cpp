@@ -2,7 +2,8 @@
 //
 // Activity: the right of one process to run, bought before the process is started so that waking
 // it never has to allocate anything. It can be bound (process.start) and nothing else.
-#include "kernel/kernel.hpp"
+#include "kernel/capabilities/operations.hpp"
+#include "kernel/invoke/request.hpp"
 
 namespace perdure {
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Capability page: 128 capabilities. Its bytes are never readable or writable as data.
+#include "kernel/capabilities/operations.hpp"
 #include "kernel/capabilities/slots.hpp"
 
 namespace perdure {
@@ -11,11 +12,10 @@ Outcome invoke_capability_page(Request& request) {
   if (!is_store && request.method() != method::fetch) return Outcome::refuse(Result::unknown_method);
   const uint64_t index = request.word(1);
   if (index >= capabilities_per_page) return Outcome::refuse(Result::bad_argument);
-  Kernel& kernel = request.kernel;
-  auto* slots = reinterpret_cast<Capability*>(kernel.store.bytes(request.object.slot));
+  auto* slots = reinterpret_cast<Capability*>(request.object_bytes());
   if (!is_store) return fetch_slot(request, slots[index]);
   if (const Outcome o = prepare_slot_change(request); o.is_obstacle()) return o;
-  const Commit committed = kernel.attempt.commit();
+  const Commit committed = request.attempt.commit();
   slots[index] = request.sent(0);
   return request.answer(committed);
 }

@@ -4,18 +4,22 @@
 // the device is in the image, and after a restart the call is made again and answers `restarted`.
 #include <algorithm>
 
-#include "kernel/kernel.hpp"
+#include "kernel/capabilities/operations.hpp"
+#include "kernel/console.hpp"
+#include "kernel/invoke/buffers.hpp"
+#include "kernel/invoke/request.hpp"
+#include "kernel/machine_time.hpp"
 
 namespace perdure {
 namespace {
 
 constexpr unsigned characters_per_read = 8;
 
-Outcome write(Request& request) {
-  const auto source = request.kernel.prepare_source(request.caller, request.caller.registers.r13,
+Outcome write(Request& request, Console& console, Buffers& buffers) {
+  const auto source = buffers.prepare_source(request.caller, request.caller.registers.r13,
                                                     request.send_length());
   if (!source) return source.error();
-  const Commit committed = request.kernel.attempt.commit();
+  const Commit committed = request.attempt.commit();
   for (const Pieces::Piece& piece : source->pieces()) {
     for (uint32_t done = 0; done < piece.length; done += machine::console_burst_bytes) {
       machine::console_await();
@@ -24,53 +28,48 @@ Outcome write(Request& request) {
       machine::let_interrupts_in();
     }
   }
-  request.kernel.console.was_written();
-  return request.answer(committed, request.kernel.console.writes());
+  console.was_written();
+  return request.answer(committed, console.writes());
 }
 
 // A reader that shows what is being typed shows it again where others have written: it tells what it knows of.
-Outcome read(Request& request) {
+Outcome read(Request& request, Console& console) {
   uint64_t count = 0;
   uint64_t characters = 0;
   while (count < characters_per_read) {
-    const auto character = request.kernel.console.take();
+    const auto character = console.take();
     if (!character) break;
     characters |= uint64_t{static_cast<unsigned char>(*character)} << (8 * count++);
   }
-  const uint64_t writes = request.kernel.console.writes();
+  const uint64_t writes = console.writes();
   const bool is_news = request.word(1) != 0 && request.word(1) != writes;
   if (count == 0 && !is_news) return Outcome::wait(WaitChannel::of(WaitChannel::Reason::console_input));
-  return request.answer(request.kernel.attempt.commit(), count, characters, writes);
+  return request.answer(request.attempt.commit(), count, characters, writes);
 }
 
-Outcome wait_interrupt(Request& request) {
-  if (!request.kernel.console.has_interrupt()) {
+Outcome wait_interrupt(Request& request, const Console& console) {
+  if (!console.has_interrupt()) {
     return Outcome::wait(WaitChannel::of(WaitChannel::Reason::console_input));
   }
-  return request.answer(request.kernel.attempt.commit());
+  return request.answer(request.attempt.commit());
 }
 
-Outcome take_interrupt(Request& request) {
-  return request.answer(request.kernel.attempt.commit(), request.kernel.console.take_interrupt());
-}
-
-Operation operation_of(uint64_t method) {
-  switch (method) {
-    case method::console_write: return write;
-    case method::console_read: return read;
-    case method::console_wait_interrupt: return wait_interrupt;
-    case method::console_take_interrupt: return take_interrupt;
-    default: return nullptr;
-  }
+Outcome take_interrupt(Request& request, Console& console) {
+  return request.answer(request.attempt.commit(), console.take_interrupt());
 }
 
 }  // namespace
 
-Outcome invoke_console(Request& request) {
-  const Operation operation = operation_of(request.method());
-  if (operation == nullptr) return Outcome::refuse(Result::unknown_method);
-  if (request.capability.payload != request.kernel.boot_epoch) return Outcome::refuse(Result::restarted);
-  return operation(request);
+Outcome invoke_console(Request& request, Console& console, Buffers& buffers, const MachineTime& time) {
+  const bool is_of_this_boot = request.capability.payload == time.boot_epoch();
+  const Outcome restarted = Outcome::refuse(Result::restarted);
+  switch (request.method()) {
+    case method::console_write: return is_of_this_boot ? write(request, console, buffers) : restarted;
+    case method::console_read: return is_of_this_boot ? read(request, console) : restarted;
+    case method::console_wait_interrupt: return is_of_this_boot ? wait_interrupt(request, console) : restarted;
+    case method::console_take_interrupt: return is_of_this_boot ? take_interrupt(request, console) : restarted;
+    default: return Outcome::refuse(Result::unknown_method);
+  }
 }
 
 }  // namespace perdure

@@ -2,7 +2,8 @@
 //
 // Discriminator: tells what a capability is without invoking it. A wrapped one is only that: what
 // stands behind it is not told.
-#include "kernel/kernel.hpp"
+#include "kernel/capabilities/operations.hpp"
+#include "kernel/invoke/request.hpp"
 
 namespace perdure {
 namespace {
@@ -12,13 +13,13 @@ Outcome classify(Request& request) {
   Capability& asked = request.sent(0);
   CapabilityType type = asked.type;
   if (names_object(type)) {
-    const auto found = request.kernel.attempt.find(asked);
+    const auto found = request.attempt.find(asked);
     if (!found) {
       if (found.error().what == Outcome::What::stalled) return found.error();
       type = CapabilityType::void_capability;
     }
   }
-  const Commit committed = request.kernel.attempt.commit();
+  const Commit committed = request.attempt.commit();
   return request.answer(committed, static_cast<uint64_t>(type),
                         type == CapabilityType::void_capability ? 0 : asked.restrictions);
 }
@@ -29,7 +30,7 @@ Outcome invoke_discriminator(Request& request) {
   switch (request.method()) {
     case method::discriminator_classify: return classify(request);
     case method::discriminator_same:
-      return request.answer(request.kernel.attempt.commit(), same_authority(request.sent(0), request.sent(1)));
+      return request.answer(request.attempt.commit(), same_authority(request.sent(0), request.sent(1)));
     default: return Outcome::refuse(Result::unknown_method);
   }
 }

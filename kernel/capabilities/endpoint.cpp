@@ -1,41 +1,42 @@
 // SPDX-License-Identifier: MIT
 //
 // Endpoint (control): says who receives, makes entries, and recognizes its own.
-#include "kernel/kernel.hpp"
+#include "kernel/capabilities/operations.hpp"
+#include "kernel/invoke/request.hpp"
+#include "kernel/scheduler.hpp"
 #include "objects/slot_types.hpp"
 
 namespace perdure {
 namespace {
 
 Endpoint& endpoint_of(Request& request) {
-  return *row_object<Endpoint>(request.kernel.store.bytes(request.object.slot), request.object.index);
+  return request.object_as<Endpoint>();
 }
 
-Outcome set_receiver(Request& request) {
-  Kernel& kernel = request.kernel;
+Outcome set_receiver(Request& request, Scheduler& scheduler) {
   const Capability& receiver = request.sent(0);
   if (!is_allowed(TypedSlot::endpoint_receiver, receiver)) return Outcome::refuse(Result::wrong_type);
-  if (const Outcome o = kernel.attempt.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;
-  const Commit committed = kernel.attempt.commit();
+  if (const Outcome o = request.attempt.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;
+  const Commit committed = request.attempt.commit();
   Endpoint& endpoint = endpoint_of(request);
   const Capability before = endpoint.receiver;
   endpoint.receiver = receiver;
   if (!receiver.is_void()) endpoint.flags |= Endpoint::flag_had_receiver;
   // Who waits for the old receiver, or for there to be one, looks again.
-  kernel.scheduler.wake_callers(before);
-  kernel.scheduler.wake_all(WaitChannel::of(WaitChannel::Reason::endpoint, request.capability.object.value));
+  scheduler.wake_callers(before);
+  scheduler.wake_all(WaitChannel::of(WaitChannel::Reason::endpoint, request.capability.object.value));
   return request.answer(committed);
 }
 
 Outcome set_id(Request& request) {
-  if (const Outcome o = request.kernel.attempt.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;
-  const Commit committed = request.kernel.attempt.commit();
+  if (const Outcome o = request.attempt.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;
+  const Commit committed = request.attempt.commit();
   endpoint_of(request).id = request.word(1);
   return request.answer(committed);
 }
 
 Outcome make_entry(Request& request) {
-  const Commit committed = request.kernel.attempt.commit();
+  const Commit committed = request.attempt.commit();
   request.answer_capability(committed, 0,
                             {.type = CapabilityType::entry,
                              .hint = request.capability.hint,
@@ -51,29 +52,29 @@ bool is_own_entry(const Request& request, const Capability& capability) {
 }
 
 Outcome not_mine(Request& request) {
-  return request.answer(request.kernel.attempt.commit(), static_cast<uint64_t>(Identified::not_mine));
+  return request.answer(request.attempt.commit(), static_cast<uint64_t>(Identified::not_mine));
 }
 
 // Believed are only the entry itself and one wrapper around it. The capability is never invoked.
 Outcome identify(Request& request) {
   Capability& asked = request.sent(0);
   if (is_own_entry(request, asked)) {
-    return request.answer(request.kernel.attempt.commit(), static_cast<uint64_t>(Identified::direct), asked.payload);
+    return request.answer(request.attempt.commit(), static_cast<uint64_t>(Identified::direct), asked.payload);
   }
   if (asked.type != CapabilityType::wrapped || (asked.restrictions & restriction::weak)) return not_mine(request);
-  const auto found = request.kernel.attempt.find(asked);
+  const auto found = request.attempt.find(asked);
   if (!found) return found.error().what == Outcome::What::refused ? not_mine(request) : found.error();
-  const Wrapper& wrapper = *row_object<Wrapper>(request.kernel.store.bytes(found->slot), found->index);
+  const Wrapper& wrapper = *row_object<Wrapper>(request.attempt.store.bytes(found->slot), found->index);
   if (!is_own_entry(request, wrapper.target)) return not_mine(request);
-  return request.answer(request.kernel.attempt.commit(), static_cast<uint64_t>(Identified::through_one_wrapper),
+  return request.answer(request.attempt.commit(), static_cast<uint64_t>(Identified::through_one_wrapper),
                         wrapper.target.payload, asked.object.value, wrapper.payload, asked.version.value);
 }
 
 }  // namespace
 
-Outcome invoke_endpoint(Request& request) {
+Outcome invoke_endpoint(Request& request, Scheduler& scheduler) {
   switch (request.method()) {
-    case method::endpoint_set_receiver: return set_receiver(request);
+    case method::endpoint_set_receiver: return set_receiver(request, scheduler);
     case method::endpoint_set_id: return set_id(request);
     case method::endpoint_entry: return make_entry(request);
     case method::endpoint_identify: return identify(request);

@@ -3,7 +3,8 @@
 // What page, capability page and node share: memory.reduce yields the same memory with more
 // restrictions and another guard. Through a wrapper, that of the wrapper: what is behind it must not
 // come into the hands of who was given something that can be taken back.
-#include "kernel/kernel.hpp"
+#include "kernel/capabilities/operations.hpp"
+#include "kernel/invoke/request.hpp"
 
 namespace perdure {
 
@@ -13,7 +14,7 @@ Outcome invoke_memory_reduce(Request& request) {
   Capability reduced = request.invoked();
   reduced.restrictions |= static_cast<uint8_t>(restrictions);
   reduced.payload = request.word(2);
-  const Commit committed = request.kernel.attempt.commit();
+  const Commit committed = request.attempt.commit();
   request.answer_capability(committed, 0, reduced);
   return request.answer(committed);
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // Notice: tells a process something without ever making the sender wait for it.
-#include "kernel/kernel.hpp"
+#include "kernel/capabilities/operations.hpp"
+#include "kernel/invoke/messages.hpp"
+#include "kernel/invoke/request.hpp"
 #include "objects/slot_types.hpp"
 
 namespace perdure {
@@ -10,15 +12,15 @@ namespace {
 constexpr uint8_t post_only = 1 << 0;  // restriction of a notice capability
 
 Notice& notice_of(Request& request) {
-  return *row_object<Notice>(request.kernel.store.bytes(request.object.slot), request.object.index);
+  return request.object_as<Notice>();
 }
 
 Outcome set(Request& request) {
   const Capability& receiver = request.sent(0);
   if (!is_allowed(TypedSlot::notice_receiver, receiver)) return Outcome::refuse(Result::wrong_type);
   if (request.capability.restrictions & post_only) return Outcome::refuse(Result::missing_right);
-  if (const Outcome o = request.kernel.attempt.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;
-  const Commit committed = request.kernel.attempt.commit();
+  if (const Outcome o = request.attempt.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;
+  const Commit committed = request.attempt.commit();
   notice_of(request).bits = request.word(1);
   notice_of(request).receiver = receiver;
   return request.answer(committed);
@@ -28,24 +30,24 @@ Outcome set(Request& request) {
 Outcome reduce(Request& request) {
   Capability reduced = request.invoked();
   reduced.restrictions |= post_only;
-  const Commit committed = request.kernel.attempt.commit();
+  const Commit committed = request.attempt.commit();
   request.answer_capability(committed, 0, reduced);
   return request.answer(committed);
 }
 
 // The bits may be of a receiver that is gone: then the notice answers as void.
-Outcome post(Request& request) {
+Outcome post(Request& request, Messages& messages) {
   Notice& notice = notice_of(request);
-  return request.kernel.post_notice(request, notice.receiver, notice.bits);
+  return messages.post_notice(request, notice.receiver, notice.bits);
 }
 
 }  // namespace
 
-Outcome invoke_notice(Request& request) {
+Outcome invoke_notice(Request& request, Messages& messages) {
   switch (request.method()) {
     case method::notice_set: return set(request);
     case method::notice_reduce: return reduce(request);
-    case method::notice_post: return post(request);
+    case method::notice_post: return post(request, messages);
     default: return Outcome::refuse(Result::unknown_method);
   }
 }

@@ -4,7 +4,8 @@
 // what mapping cannot do well.
 #include <cstring>
 
-#include "kernel/kernel.hpp"
+#include "kernel/capabilities/operations.hpp"
+#include "kernel/invoke/request.hpp"
 
 namespace perdure {
 namespace {
@@ -16,12 +17,11 @@ Outcome copy_from(Request& request) {
   if (request.capability.restrictions & (restriction::read_only | restriction::weak)) {
     return Outcome::refuse(Result::missing_right);
   }
-  Kernel& kernel = request.kernel;
-  const auto from = kernel.attempt.find(source);
+  const auto from = request.attempt.find(source);
   if (!from) return from.error();
-  if (const Outcome o = kernel.attempt.prepare_write(request.object.slot); o.is_obstacle()) return o;
-  const Commit committed = kernel.attempt.commit();
-  std::memmove(kernel.store.bytes(request.object.slot), kernel.store.bytes(from->slot), frame_bytes);
+  if (const Outcome o = request.attempt.prepare_write(request.object.slot); o.is_obstacle()) return o;
+  const Commit committed = request.attempt.commit();
+  std::memmove(request.attempt.store.bytes(request.object.slot), request.attempt.store.bytes(from->slot), frame_bytes);
   return request.answer(committed);
 }
 

@@ -3,7 +3,9 @@
 // Range: the right to decide what a run of frames holds. It makes objects and fabricates their
 // first capabilities, takes them away, and recognizes its own. Held by the space bank.
 // capability.object: the first frame (as an ObjectId); payload: the number of frames.
-#include "kernel/kernel.hpp"
+#include "kernel/capabilities/operations.hpp"
+#include "kernel/invoke/destruction.hpp"
+#include "kernel/invoke/request.hpp"
 
 namespace perdure {
 namespace {
@@ -28,23 +30,22 @@ Outcome obstacle(const Absent& absent) {
 
 // The frame with its contents if it has any that must be dealt with, writable and retired:
 // nobody runs, waits or is mapped there any more.
-Expected<CacheSlot, Outcome> retired(Request& request, FrameNumber frame) {
-  Kernel& kernel = request.kernel;
-  auto slot = kernel.store.obtain_identity(frame);
+Expected<CacheSlot, Outcome> retired(Request& request, Destruction& destruction, FrameNumber frame) {
+  auto slot = request.attempt.store.obtain_identity(frame);
   if (!slot) return std::unexpected(obstacle(slot.error()));
-  const Kind kind = kernel.store.descriptor(*slot).identity.kind;
+  const Kind kind = request.attempt.store.descriptor(*slot).identity.kind;
   const bool has_contents = kind != Kind::empty && kind != Kind::page;
-  if (has_contents) slot = kernel.store.obtain_what_is_left(frame);
+  if (has_contents) slot = request.attempt.store.obtain_what_is_left(frame);
   if (!slot) return std::unexpected(obstacle(slot.error()));
-  const bool is_lost = has_contents && kernel.store.descriptor(*slot).flags & FrameDescriptor::flag_body_lost;
-  if (const Outcome o = kernel.attempt.prepare_write(*slot, Need::reserve); o.is_obstacle()) return std::unexpected(o);
-  if (is_lost) kernel.retire_lost_frame(*slot, frame);
-  else if (const Outcome o = kernel.retire_frame(*slot, frame); o.is_obstacle()) return std::unexpected(o);
+  const bool is_lost = has_contents && request.attempt.store.descriptor(*slot).flags & FrameDescriptor::flag_body_lost;
+  if (const Outcome o = request.attempt.prepare_write(*slot, Need::reserve); o.is_obstacle()) return std::unexpected(o);
+  if (is_lost) destruction.retire_lost_frame(*slot, frame);
+  else if (const Outcome o = destruction.retire_frame(*slot, frame); o.is_obstacle()) return std::unexpected(o);
   return *slot;
 }
 
 Outcome answer_fabricated(Request& request, const Commit& committed, CacheSlot slot, FrameNumber frame, unsigned index) {
-  Store& store = request.kernel.store;
+  Store& store = request.attempt.store;
   const FrameIdentity& identity = store.descriptor(slot).identity;
   const std::byte* bytes = is_row(identity.kind) ? store.bytes(slot) : nullptr;
   Capability made = fabricate(identity, bytes, frame, index);
@@ -53,11 +54,11 @@ Outcome answer_fabricated(Request& request, const Commit& committed, CacheSlot s
   return request.answer(committed);
 }
 
-Outcome make_large(Request& request, FrameNumber frame, Kind kind, Account account) {
-  const auto slot = retired(request, frame);
+Outcome make_large(Request& request, Destruction& destruction, FrameNumber frame, Kind kind, Account account) {
+  const auto slot = retired(request, destruction, frame);
   if (!slot) return slot.error();
-  const Commit committed = request.kernel.attempt.commit();
-  Store& store = request.kernel.store;
+  const Commit committed = request.attempt.commit();
+  Store& store = request.attempt.store;
   FrameIdentity& identity = store.descriptor(*slot).identity;
   begin_generation(identity, store.next_generation(), store.system().version_overrun);
   make_whole(identity, kind, account);
@@ -66,52 +67,51 @@ Outcome make_large(Request& request, FrameNumber frame, Kind kind, Account accou
 }
 
 // The row, writable, with nothing at `index`: formatted anew if the frame held anything else.
-Expected<CacheSlot, Outcome> prepared_row(Request& request, FrameNumber frame, Kind kind, Account account,
+Expected<CacheSlot, Outcome> prepared_row(Request& request, Destruction& destruction, RestartList& list, FrameNumber frame, Kind kind, Account account,
                                           unsigned index) {
-  Kernel& kernel = request.kernel;
-  auto slot = kernel.store.obtain_identity(frame);
+  auto slot = request.attempt.store.obtain_identity(frame);
   if (!slot) return std::unexpected(obstacle(slot.error()));
-  const FrameIdentity identity = kernel.store.descriptor(*slot).identity;
+  const FrameIdentity identity = request.attempt.store.descriptor(*slot).identity;
   if (identity.kind == kind && identity.account == account) {
     // Not by obtain(): that a row is lost is told once, and who then asks for its identity first would never hear it.
-    slot = kernel.store.obtain_what_is_left(frame);
+    slot = request.attempt.store.obtain_what_is_left(frame);
     if (!slot) return std::unexpected(obstacle(slot.error()));
-    const bool is_lost = kernel.store.descriptor(*slot).flags & FrameDescriptor::flag_body_lost;
-    kernel.store.let_stay(*slot);
+    const bool is_lost = request.attempt.store.descriptor(*slot).flags & FrameDescriptor::flag_body_lost;
+    request.attempt.store.let_stay(*slot);
     if (is_lost) return std::unexpected(Outcome::refuse(Result::unreadable));
-    if (const Outcome o = kernel.attempt.prepare_write(*slot, Need::reserve); o.is_obstacle()) return std::unexpected(o);
-    const auto& header = *reinterpret_cast<const RowHeader*>(kernel.store.bytes(*slot));
+    if (const Outcome o = request.attempt.prepare_write(*slot, Need::reserve); o.is_obstacle()) return std::unexpected(o);
+    const auto& header = *reinterpret_cast<const RowHeader*>(request.attempt.store.bytes(*slot));
     if (!(header.allocated >> index & 1)) return *slot;
-    if (const Outcome o = kernel.retire_object(*slot, index, frame); o.is_obstacle()) return std::unexpected(o);
+    if (const Outcome o = destruction.retire_object(*slot, index, frame); o.is_obstacle()) return std::unexpected(o);
     return *slot;
   }
   // Before anything is retired, for that may be the caller itself: then nothing may stall any more. If the first one is in
   // this frame, it is not asked for: it may be lost; and the one behind it, if it is not, is prepared where it is retired.
-  if (kind == Kind::activity && kernel.store.system().first_activity_row != frame) {
-    if (const Outcome o = kernel.prepare_activity_list(); o.is_obstacle()) return std::unexpected(o);
+  if (kind == Kind::activity && request.attempt.store.system().first_activity_row != frame) {
+    if (const Outcome o = list.prepare_to_link(); o.is_obstacle()) return std::unexpected(o);
   }
-  const auto emptied = retired(request, frame);
+  const auto emptied = retired(request, destruction, frame);
   if (!emptied) return std::unexpected(emptied.error());
   slot = *emptied;
-  const Commit committed = kernel.attempt.commit();
-  kernel.store.become_all_zero(*slot);
-  format_row(kernel.store.descriptor(*slot).identity, kernel.store.bytes(*slot), kind, account);
-  if (kind == Kind::activity) kernel.link_activity_row(committed, *slot, frame);
+  const Commit committed = request.attempt.commit();
+  request.attempt.store.become_all_zero(*slot);
+  format_row(request.attempt.store.descriptor(*slot).identity, request.attempt.store.bytes(*slot), kind, account);
+  if (kind == Kind::activity) list.link(committed, *slot, frame);
   return *slot;
 }
 
-Outcome make_small(Request& request, FrameNumber frame, Kind kind, Account account, unsigned index) {
-  const auto slot = prepared_row(request, frame, kind, account, index);
+Outcome make_small(Request& request, Destruction& destruction, RestartList& list, FrameNumber frame, Kind kind, Account account, unsigned index) {
+  const auto slot = prepared_row(request, destruction, list, frame, kind, account, index);
   if (!slot) return slot.error();
-  const Commit committed = request.kernel.attempt.commit();
-  Store& store = request.kernel.store;
+  const Commit committed = request.attempt.commit();
+  Store& store = request.attempt.store;
   FrameIdentity& identity = store.descriptor(*slot).identity;
   begin_generation(identity, store.next_generation(), store.system().version_overrun);
   make_in_row(identity, store.bytes(*slot), index);
   return answer_fabricated(request, committed, *slot, frame, index);
 }
 
-Outcome make(Request& request) {
+Outcome make(Request& request, Destruction& destruction, RestartList& list) {
   const uint64_t offset = request.word(1);
   const uint64_t kind_number = request.word(2);
   const uint64_t account = request.word(3);
@@ -123,17 +123,17 @@ Outcome make(Request& request) {
   if (index >= info(kind).objects_per_frame) return Outcome::refuse(Result::bad_argument);
   const FrameNumber frame = frame_of(request, offset);
   const Account payer{static_cast<uint32_t>(account)};
-  return is_row(kind) ? make_small(request, frame, kind, payer, static_cast<unsigned>(index))
-                      : make_large(request, frame, kind, payer);
+  return is_row(kind) ? make_small(request, destruction, list, frame, kind, payer, static_cast<unsigned>(index))
+                      : make_large(request, destruction, frame, kind, payer);
 }
 
 // The frame, if it holds an object at this index.
 Expected<CacheSlot, Outcome> holder_of(Request& request, FrameNumber frame, uint64_t index) {
-  const auto slot = request.kernel.store.obtain(frame);
+  const auto slot = request.attempt.store.obtain(frame);
   if (!slot) return std::unexpected(obstacle(slot.error()));
-  const FrameIdentity& identity = request.kernel.store.descriptor(*slot).identity;
+  const FrameIdentity& identity = request.attempt.store.descriptor(*slot).identity;
   if (index >= 64 ||
-      version_of(identity, request.kernel.store.bytes(*slot), static_cast<unsigned>(index)).is_none()) {
+      version_of(identity, request.attempt.store.bytes(*slot), static_cast<unsigned>(index)).is_none()) {
     return std::unexpected(Outcome::refuse(Result::not_found));
   }
   return *slot;
@@ -144,55 +144,53 @@ Outcome recap(Request& request) {
   const FrameNumber frame = frame_of(request, request.word(1));
   const auto slot = holder_of(request, frame, request.word(2));
   if (!slot) return slot.error();
-  return answer_fabricated(request, request.kernel.attempt.commit(), *slot, frame, static_cast<unsigned>(request.word(2)));
+  return answer_fabricated(request, request.attempt.commit(), *slot, frame, static_cast<unsigned>(request.word(2)));
 }
 
-Outcome rescind_frames(Request& request) {
+Outcome rescind_frames(Request& request, Destruction& destruction) {
   const uint64_t first = request.word(1);
   const uint64_t count = request.word(2);
   if (first >= frames_in(request) || count > frames_in(request) - first) {
     return Outcome::refuse(Result::bad_argument);
   }
-  Kernel& kernel = request.kernel;
   uint64_t done = 0;
   for (; done < count && done < frames_per_call; ++done) {
     machine::let_interrupts_in();  // a row's objects take some thousand instructions
-    const auto slot = retired(request, frame_of(request, first + done));
+    const auto slot = retired(request, destruction, frame_of(request, first + done));
     if (!slot) {
       if (done > 0) break;  // what is done is done; the next call goes on from here
       return slot.error();
     }
-    FrameIdentity& identity = kernel.store.descriptor(*slot).identity;
+    FrameIdentity& identity = request.attempt.store.descriptor(*slot).identity;
     if (identity.kind == Kind::empty) continue;
-    const Commit committed = kernel.attempt.commit();
+    const Commit committed = request.attempt.commit();
     rescind(identity);
-    kernel.store.become_all_zero(*slot);
+    request.attempt.store.become_all_zero(*slot);
   }
   machine::let_interrupts_in();
-  return request.answer(kernel.attempt.commit(), done);
+  return request.answer(request.attempt.commit(), done);
 }
 
-Outcome rescind_small(Request& request) {
+Outcome rescind_small(Request& request, Destruction& destruction) {
   if (request.word(1) >= frames_in(request)) return Outcome::refuse(Result::bad_argument);
   const FrameNumber frame = frame_of(request, request.word(1));
   const auto slot = holder_of(request, frame, request.word(2));
   if (!slot) return slot.error();
-  Kernel& kernel = request.kernel;
   const auto index = static_cast<unsigned>(request.word(2));
-  FrameIdentity& identity = kernel.store.descriptor(*slot).identity;
+  FrameIdentity& identity = request.attempt.store.descriptor(*slot).identity;
   if (!is_row(identity.kind)) return Outcome::refuse(Result::bad_argument);
-  if (const Outcome o = kernel.attempt.prepare_write(*slot, Need::reserve); o.is_obstacle()) return o;
-  if (const Outcome o = kernel.retire_object(*slot, index, frame); o.is_obstacle()) return o;
-  const Commit committed = kernel.attempt.commit();
-  destroy_in_row(identity, kernel.store.bytes(*slot), index);
+  if (const Outcome o = request.attempt.prepare_write(*slot, Need::reserve); o.is_obstacle()) return o;
+  if (const Outcome o = destruction.retire_object(*slot, index, frame); o.is_obstacle()) return o;
+  const Commit committed = request.attempt.commit();
+  destroy_in_row(identity, request.attempt.store.bytes(*slot), index);
   return request.answer(committed);
 }
 
 // The frame with its contents, writable: the account goes to the disk only with the frame.
 Expected<CacheSlot, Outcome> writable_frame(Request& request, FrameNumber frame) {
-  const auto slot = request.kernel.store.obtain(frame);
+  const auto slot = request.attempt.store.obtain(frame);
   if (!slot) return std::unexpected(obstacle(slot.error()));
-  if (const Outcome o = request.kernel.attempt.prepare_write(*slot, Need::reserve); o.is_obstacle()) return std::unexpected(o);
+  if (const Outcome o = request.attempt.prepare_write(*slot, Need::reserve); o.is_obstacle()) return std::unexpected(o);
   return *slot;
 }
 
@@ -203,7 +201,6 @@ Outcome set_account(Request& request) {
   if (first >= frames_in(request) || count > frames_in(request) - first || account > 0xffff'ffff) {
     return Outcome::refuse(Result::bad_argument);
   }
-  Kernel& kernel = request.kernel;
   uint64_t done = 0;
   for (; done < count && done < frames_per_call; ++done) {
     const auto slot = writable_frame(request, frame_of(request, first + done));
@@ -211,12 +208,12 @@ Outcome set_account(Request& request) {
       if (done > 0) break;  // as for rescind_frames
       return slot.error();
     }
-    FrameIdentity& identity = kernel.store.descriptor(*slot).identity;
+    FrameIdentity& identity = request.attempt.store.descriptor(*slot).identity;
     if (identity.kind == Kind::empty) continue;
-    const Commit committed = kernel.attempt.commit();
+    const Commit committed = request.attempt.commit();
     identity.account = {static_cast<uint32_t>(account)};
   }
-  return request.answer(kernel.attempt.commit(), done);
+  return request.answer(request.attempt.commit(), done);
 }
 
 Outcome identify(Request& request) {
@@ -226,10 +223,10 @@ Outcome identify(Request& request) {
   if (!names_object(asked.type) || frame < first || frame - first >= frames_in(request)) {
     return Outcome::refuse(Result::not_found);
   }
-  const auto found = request.kernel.attempt.find(asked);
+  const auto found = request.attempt.find(asked);
   if (!found) return found.error();
   const Kind kind = info(asked.type).object_kind;
-  return request.answer(request.kernel.attempt.commit(), frame - first, asked.object.index(), static_cast<uint64_t>(kind),
+  return request.answer(request.attempt.commit(), frame - first, asked.object.index(), static_cast<uint64_t>(kind),
                         asked.version.value, static_cast<uint64_t>(asked.type));
 }
 
@@ -239,7 +236,7 @@ Outcome sub_range(Request& request) {
   if (first > frames_in(request) || count > frames_in(request) - first) {
     return Outcome::refuse(Result::bad_argument);
   }
-  const Commit committed = request.kernel.attempt.commit();
+  const Commit committed = request.attempt.commit();
   request.answer_capability(committed, 0,
                             {.type = CapabilityType::range,
                              .object = ObjectId::of(frame_of(request, first)),
@@ -249,13 +246,13 @@ Outcome sub_range(Request& request) {
 
 }  // namespace
 
-Outcome invoke_range(Request& request) {
+Outcome invoke_range(Request& request, Destruction& destruction, RestartList& list) {
   switch (request.method()) {
-    case method::range_size: return request.answer(request.kernel.attempt.commit(), frames_in(request));
-    case method::range_make: return make(request);
+    case method::range_size: return request.answer(request.attempt.commit(), frames_in(request));
+    case method::range_make: return make(request, destruction, list);
     case method::range_recap: return recap(request);
-    case method::range_rescind: return rescind_frames(request);
-    case method::range_rescind_object: return rescind_small(request);
+    case method::range_rescind: return rescind_frames(request, destruction);
+    case method::range_rescind_object: return rescind_small(request, destruction);
     case method::range_set_account: return set_account(request);
     case method::range_identify: return identify(request);
     case method::range_sub: return sub_range(request);

@@ -5,57 +5,58 @@
 // is above the ceiling, and a ceiling comes from a schedule that has it (decision 0023).
 #include <algorithm>
 
-#include "kernel/kernel.hpp"
+#include "kernel/capabilities/operations.hpp"
+#include "kernel/invoke/request.hpp"
+#include "kernel/scheduler.hpp"
 
 namespace perdure {
 namespace {
 
 Schedule& schedule_of(Request& request) {
-  return *row_object<Schedule>(request.kernel.store.bytes(request.object.slot), request.object.index);
+  return request.object_as<Schedule>();
 }
 
-Outcome set(Request& request) {
+Outcome set(Request& request, Scheduler& scheduler) {
   const uint64_t priority = request.word(1);
   const uint64_t slice_ns = request.word(2);
   if (priority > priority_max || slice_ns > slice_ns_max) return Outcome::refuse(Result::bad_argument);
   if (priority > schedule_of(request).ceiling) return Outcome::refuse(Result::limit_reached);
-  if (const Outcome o = request.kernel.attempt.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;
-  const Commit committed = request.kernel.attempt.commit();
+  if (const Outcome o = request.attempt.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;
+  const Commit committed = request.attempt.commit();
   const uint8_t before = schedule_of(request).priority;
   schedule_of(request).priority = static_cast<uint8_t>(priority);
   schedule_of(request).slice_ns = slice_ns;
-  if (before != priority) request.kernel.scheduler.schedule_changed(request.object.slot, request.object.index, false);
+  if (before != priority) scheduler.schedule_changed(request.object.slot, request.object.index, false);
   return request.answer(committed);
 }
 
-Outcome derive(Request& request) {
+Outcome derive(Request& request, Scheduler& scheduler) {
   Capability& given = request.sent(0);
   if (given.is_void()) return Outcome::refuse(Result::void_capability);
   if (given.type != CapabilityType::schedule) return Outcome::refuse(Result::wrong_type);
   if (request.word(1) > priority_max) return Outcome::refuse(Result::bad_argument);
-  Kernel& kernel = request.kernel;
-  const auto found = kernel.attempt.find(given);
+  const auto found = request.attempt.find(given);
   if (!found) return found.error();
-  if (const Outcome o = kernel.attempt.prepare_write(found->slot, Need::reserve); o.is_obstacle()) return o;
-  const Commit committed = kernel.attempt.commit();
-  uint8_t& ceiling = row_object<Schedule>(kernel.store.bytes(found->slot), found->index)->ceiling;
+  if (const Outcome o = request.attempt.prepare_write(found->slot, Need::reserve); o.is_obstacle()) return o;
+  const Commit committed = request.attempt.commit();
+  uint8_t& ceiling = row_object<Schedule>(request.attempt.store.bytes(found->slot), found->index)->ceiling;
   const uint8_t before = ceiling;
   ceiling = std::max(before, std::min(static_cast<uint8_t>(request.word(1)), schedule_of(request).ceiling));
   // Those that run by it may be lent more now.
-  if (ceiling != before) kernel.scheduler.schedule_changed(found->slot, found->index, false);
+  if (ceiling != before) scheduler.schedule_changed(found->slot, found->index, false);
   return request.answer(committed, ceiling);
 }
 
 }  // namespace
 
-Outcome invoke_schedule(Request& request) {
+Outcome invoke_schedule(Request& request, Scheduler& scheduler) {
   switch (request.method()) {
-    case method::schedule_set: return set(request);
+    case method::schedule_set: return set(request, scheduler);
     case method::schedule_get: {
       const Schedule& schedule = schedule_of(request);
-      return request.answer(request.kernel.attempt.commit(), schedule.priority, schedule.slice_ns, schedule.ceiling);
+      return request.answer(request.attempt.commit(), schedule.priority, schedule.slice_ns, schedule.ceiling);
     }
-    case method::schedule_derive: return derive(request);
+    case method::schedule_derive: return derive(request, scheduler);
     default: return Outcome::refuse(Result::unknown_method);
   }
 }

@@ -4,14 +4,14 @@
 // opaque hides the slots, read_only and weak forbid storing, weak weakens what is fetched.
 #pragma once
 
-#include "kernel/kernel.hpp"
+#include "kernel/invoke/request.hpp"
 
 namespace perdure {
 
 inline Outcome fetch_slot(Request& request, const Capability& slot) {
   const uint8_t restrictions = request.capability.restrictions;
   if (restrictions & restriction::opaque) return Outcome::refuse(Result::missing_right);
-  const Commit committed = request.kernel.attempt.commit();
+  const Commit committed = request.attempt.commit();
   request.answer_capability(committed, 0, restrictions & restriction::weak ? weaken(slot) : slot);
   return request.answer(committed);
 }
@@ -20,7 +20,7 @@ inline Outcome fetch_slot(Request& request, const Capability& slot) {
 inline Outcome prepare_slot_change(Request& request) {
   constexpr uint8_t forbidding = restriction::opaque | restriction::read_only | restriction::weak;
   if (request.capability.restrictions & forbidding) return Outcome::refuse(Result::missing_right);
-  return request.kernel.attempt.prepare_write(request.object.slot, Need::reserve);
+  return request.attempt.prepare_write(request.object.slot, Need::reserve);
 }
 
 }  // namespace perdure

@@ -17,6 +17,7 @@ class Progress {
   // True: it has stalled too often since it last got on.
   bool stalls_too_often(ActivityRef ref, WaitChannel channel) { return is_checked_ && count(ref, channel); }
   void gets_on(ActivityRef ref) {
+    if (!is_checked_) return;
     StallCount& stalls = stalls_[ref.value % stall_counts];
     if (stalls.who == ref) stalls.count = 0;
   }

@@ -25,7 +25,7 @@ void copy_pieces(const Pieces& from, const Pieces& to);
 
 class Buffers {
  public:
-  constexpr Buffers(Attempt& attempt, Lines& lines) : attempt_(attempt), lines_(lines) {}
+  constexpr Buffers(Attempt& attempt, Lines& lines) : attempt_(attempt), store_(attempt.store), lines_(lines) {}
 
   // Bytes that the caller sends: walks its memory, faults the caller.
   Expected<Pieces, Outcome> prepare_source(Process& caller, uint64_t address, uint32_t length);
@@ -45,6 +45,7 @@ class Buffers {
   Expected<Pieces, Outcome> pages(Process&, uint32_t length, bool own);
 
   Attempt& attempt_;
+  Store& store_;
   Lines& lines_;
 };
 

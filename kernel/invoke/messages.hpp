@@ -31,10 +31,11 @@ struct Outgoing {
 
 class Messages {
  public:
-  constexpr Messages(Attempt& attempt, Processor& processor, Lines& lines, Deadlines& deadlines, ProcessStates& states,
+  constexpr Messages(Attempt& attempt, Processor& processor, Scheduler& scheduler, Lines& lines,
+                     Deadlines& deadlines, ProcessStates& states,
                      Buffers& buffers)
-      : attempt_(attempt), store_(attempt.store), processor_(processor), lines_(lines), deadlines_(deadlines),
-        states_(states), buffers_(buffers) {}
+      : attempt_(attempt), store_(attempt.store), processor_(processor), scheduler_(scheduler), lines_(lines),
+        deadlines_(deadlines), states_(states), buffers_(buffers) {}
 
   Outcome invoke_entry(Request&);
   Outcome invoke_resume(Request&);
@@ -71,6 +72,7 @@ class Messages {
   Attempt& attempt_;
   Store& store_;
   Processor& processor_;
+  Scheduler& scheduler_;
   Lines& lines_;
   Deadlines& deadlines_;
   ProcessStates& states_;

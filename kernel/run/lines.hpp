@@ -42,7 +42,7 @@ Trap kept_trap(const ProcessControl&);
 class Lines {
  public:
   constexpr Lines(Attempt& attempt, Processor& processor, Scheduler& scheduler, Timers& timers, Trace& trace)
-      : attempt_(attempt), processor_(processor), scheduler_(scheduler), timers_(timers), trace_(trace) {}
+      : attempt_(attempt), store_(attempt.store), processor_(processor), scheduler_(scheduler), timers_(timers), trace_(trace) {}
 
   // --- the current process waits, and is current no more ---
   void stall_current(WaitChannel);
@@ -62,12 +62,13 @@ class Lines {
   bool is_closed(ObjectId receiver, uint8_t priority) const;
 
   // --- the first of a line is taken: its attempt is made for `receiver` ---
+  struct Taken {
+    WaitChannel stalled;           // for this, and yet it keeps its place; time: it had to give way
+    bool gives_way_again = false;  // as the time before
+  };
   void begin_taking(ActivityRef caller, CacheSlot receiver);
-  // What it has stalled for, and yet keeps its place; time: it had to give way.
-  WaitChannel end_taking();
+  Taken end_taking();
   bool is_taken_by(CacheSlot receiver) const { return receiver == taker_; }
-  // It has to give way for the second time in a row.
-  bool gives_way_again(ActivityRef caller);
 
   // --- places, which a restart does not end ---
   void await_after_restart(Activity&);
@@ -84,6 +85,7 @@ class Lines {
   void look_again(CacheSlot receiver);
 
   Attempt& attempt_;
+  Store& store_;
   Processor& processor_;
   Scheduler& scheduler_;
   Timers& timers_;
@@ -94,6 +96,7 @@ class Lines {
   CacheSlot taker_ = no_slot;
   WaitChannel taken_stalled_;
   ActivityRef gave_way_;  // the last one that had to, in the middle of a message, when it was taken
+  bool gave_way_before_ = false;
   // After a restart: how many stood in a line and have not come back, by line and priority.
   static constexpr size_t awaited_lines = 256;
   uint32_t awaited_[awaited_lines][priority_count] = {};

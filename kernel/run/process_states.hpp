@@ -37,10 +37,8 @@ class ProcessStates {
  public:
   constexpr ProcessStates(Attempt& attempt, Processor& processor, Scheduler& scheduler, Lines& lines, Deadlines& deadlines,
                           Announcements& announcements)
-      : attempt_(attempt), processor_(processor), scheduler_(scheduler), lines_(lines), deadlines_(deadlines),
+      : attempt_(attempt), store_(attempt.store), processor_(processor), scheduler_(scheduler), lines_(lines), deadlines_(deadlines),
         announcements_(announcements) {}
-
-  Process& at(CacheSlot slot) { return process_in(attempt_.store, slot); }
 
   // --- prepare ---
   // The activity of a process that is about to change its state, its row writable.
@@ -80,6 +78,7 @@ class ProcessStates {
 
  private:
   Attempt& attempt_;
+  Store& store_;
   Processor& processor_;
   Scheduler& scheduler_;
   Lines& lines_;

@@ -28,17 +28,18 @@ JUDGE = "--red"   # what main says to itself in the changed tree: tell who is re
 HANGS, ENDS = "it does not come to its end", "the machine ended"
 SECONDS_MAX = 180  # of one step of a row, and of an attack: on a busy host, too, several times what the longest takes
 
-INVOCATION, MESSAGES = "kernel/invocation.cpp", "kernel/messages.cpp"
+INVOCATION, MESSAGES = "kernel/invocation.cpp", "kernel/invoke/messages.cpp"
+REQUEST = "kernel/invoke/request.cpp"
 CAPABILITIES = "kernel/capabilities/"
 
 # name, file, text, what it becomes, and who notices
 FAULTS = [Fault(*one) for one in (
-    (changed_tree.NOTHING, MESSAGES, "Outcome Kernel::invoke_entry", "Outcome Kernel::invoke_entry", ()),
+    (changed_tree.NOTHING, MESSAGES, "Outcome Messages::invoke_entry", "Outcome Messages::invoke_entry", ()),
     # --- A: objects, wrappers, banks
-    ("a destroyed page stays mapped", "kernel/destruction.cpp", "      tables.unmap(slot);\n", "",
+    ("a destroyed page stays mapped", "kernel/invoke/destruction.cpp", "      tables_.unmap(slot);\n", "",
      ("A2: a destroyed page is still mapped",)),
-    ("a destroyed node stays mapped", "kernel/destruction.cpp",
-     "    case Kind::node:\n      tables.forget_node(id);\n", "    case Kind::node:\n",
+    ("a destroyed node stays mapped", "kernel/invoke/destruction.cpp",
+     "    case Kind::node:\n      tables_.forget_node(id);\n", "    case Kind::node:\n",
      ("A2: a destroyed node is still mapped",)),
     ("what is sold is not taken off the bill", "spacebank/bank_logic.cpp",
      "  books_.give_back(frame);\n  tree_.discharge_one(bank, kind);\n", "  books_.give_back(frame);\n  (void)kind;\n",
@@ -53,7 +54,7 @@ FAULTS = [Fault(*one) for one in (
     # --- B: servers
     ("each small object has a frame of its own", "spacebank/bank_logic.cpp",
      "is_row(kind) ? books_.row_with_place(bank, kind) : Frame::none;", "Frame::none;", ("B1: filling the server: limit reached",)),
-    ("the outermost wrapper's payload is told", INVOCATION, "    request.wrapper_payload = wrapper.payload;",
+    ("the outermost wrapper's payload is told", REQUEST, "    request.wrapper_payload = wrapper.payload;",
      "    if (depth == 0) request.wrapper_payload = wrapper.payload;",
      ("B2: writing through an outer wrapper", f"hostile.forged_payload: {HANGS}")),
     ("an entry tells the low byte of its payload", CAPABILITIES + "endpoint.cpp", ".payload = request.word(1)});",
@@ -73,23 +74,23 @@ FAULTS = [Fault(*one) for one in (
     ("a bank that ends takes its neighbours along", "spacebank/bank_sweep.cpp",
      "entry.use == FrameUse::bought && entry.owner == bank &&", "entry.use == FrameUse::bought &&",
      ("B5: it does not come to its end",)),
-    ("what a process holds dies with it", "kernel/destruction.cpp", "  scheduler.wake_callers(slot);\n  return Outcome::prepared();",
+    ("what a process holds dies with it", "kernel/invoke/destruction.cpp", "  scheduler_.wake_callers(slot);\n  return Outcome::prepared();",
      "  for (Capability& held : process.capability_registers) {\n"
      "    if (held.type != CapabilityType::page) continue;\n"
      "    if (const auto found = find(held)) rescind(store.descriptor(found->slot).identity);\n  }\n"
      "  scheduler.wake_callers(slot);\n  return Outcome::prepared();", ("B5: a page whose users are gone", "B6: the page of who is gone")),
-    ("who waits at a wrapper spins", INVOCATION,
+    ("who waits at a wrapper spins", REQUEST,
      "return Outcome::wait(WaitChannel::of(WaitChannel::Reason::wrapper, capability->object.value));",
      "return Outcome::give_way();", ("B7: a process that waits takes the idler's time",)),
-    ("a blocked wrapper lets all pass", INVOCATION, "if (wrapper.flags & Wrapper::flag_blocked) {", "if (false) {",
+    ("a blocked wrapper lets all pass", REQUEST, "if (wrapper.flags & Wrapper::flag_blocked) {", "if (false) {",
      ("B7: a blocked client does not wait",)),
     ("a wrapper takes its neighbours along", "spacebank/bank_logic.cpp",
      "if (!is_row(kind) || arena_.at(place.frame).allocated == this_place) {", "if ((void)this_place, true) {", ("B7: ",)),
     ("what is moved stays with the sender", MESSAGES,
      "  if (outcome.what == Outcome::What::done) take_moved(request.caller);\n", "", ("B10: the clerk still holds",)),
     ("a destroyed object of a row is not written", CAPABILITIES + "range.cpp",
-     "  if (const Outcome o = kernel.attempt.prepare_write(*slot, Need::reserve); o.is_obstacle()) return o;\n  if (const Outcome o = kernel.retire_object",
-     "  if (const Outcome o = kernel.retire_object", ("B11: a copy of what was destroyed was answered `ok`",)),
+     "  if (const Outcome o = request.attempt.prepare_write(*slot, Need::reserve); o.is_obstacle()) return o;\n  if (const Outcome o = destruction.retire_object",
+     "  if (const Outcome o = destruction.retire_object", ("B11: a copy of what was destroyed was answered `ok`",)),
     # --- D: messages
     ("a resume capability is good for later calls", MESSAGES,
      "control.state != ProcessState::waiting || control.call_count != resume.payload) return std::nullopt;",
@@ -98,20 +99,20 @@ FAULTS = [Fault(*one) for one in (
     ("the count of calls is not stored", "objects/frame_life.cpp", "  control.root_identity = 0;",
      "  control.root_identity = 0;\n  control.call_count = 0;", ("D1: ",)),
     ("a caller's buffer is not looked at", MESSAGES,
-     "  if (is_call) {\n    if (const Outcome o = probe_own_buffer(request.caller); o.is_obstacle()) return o;\n  }\n", "",
+     "  if (is_call) {\n    if (const Outcome o = buffers_.probe_own(request.caller); o.is_obstacle()) return o;\n  }\n", "",
      ("D2: it does not wait with its keeper", "hostile.silent_keeper: not as promised")),
-    ("another's fault is the caller's", "kernel/transfer.cpp", "return buffer_pages(other, room, false);",
-     "return buffer_pages(other, room, true);", ("D2: ",)),
-    ("a long message gives way to nobody", "kernel/transfer.cpp", "return !must_give_way();", "return true;",
+    ("another's fault is the caller's", "kernel/invoke/buffers.cpp", "return pages(other, room, false);",
+     "return pages(other, room, true);", ("D2: ",)),
+    ("a long message gives way to nobody", "kernel/invoke/buffers.cpp", "return !lines_.must_give_way();", "return true;",
      ("D2: of 20000 long messages", "D3: of 10000 strikes")),
-    ("who sleeps is not seen in the midst of a message", "kernel/kernel.cpp",
-     "return scheduler.running_priority(due) > own; });", "return false && scheduler.running_priority(due) > own; });",
+    ("who sleeps is not seen in the midst of a message", "kernel/run/lines.cpp",
+     "return scheduler_.running_priority(due) > own; });", "return false && scheduler_.running_priority(due) > own; });",
      ("D2: of 20000 long messages", "D3: of 10000 strikes")),
     ("the receiver is told where the bytes came from", MESSAGES,
      "  registers.r15 = request.wrapper_payload;",
      "  registers.r15 = request.is_wrapped ? request.wrapper_payload : request.caller.registers.r13;",
      ("D3: the receiver is told where the sender's bytes lie",)),
-    ("half a message is delivered", "kernel/transfer.cpp",
+    ("half a message is delivered", "kernel/invoke/buffers.cpp",
      "return is_done ? Outcome::prepared() : Outcome::give_way();", "return (void)is_done, Outcome::prepared();", ("D3: ",)),
     # --- the hostile programs
     ("what is no register is taken for one", INVOCATION, " &&\n         (registers.rbx & not_a_register) == 0;", ";",
@@ -123,7 +124,7 @@ FAULTS = [Fault(*one) for one in (
     # The address at which a program goes on is looked at, too, but the emulated processor faults there by itself.
     ("flags that are not the program's are loaded", "kernel/arch/x86_64/entry.S", "andl $(0x244cd5 |",
      "andl $(0x247cd5 |", ("hostile.not_canonical: not as promised",)),
-    ("a fault in the kernel's half is one of memory", "kernel/faults.cpp", "if (trap.address >= user_address_end) {", "if (false) {",
+    ("a fault in the kernel's half is one of memory", "kernel/invoke/faults.cpp", "if (trap.address >= user_address_end) {", "if (false) {",
      ("hostile.kernel_addresses: not as promised",)),
     ("a turn does not end", "kernel/kernel.cpp", "if (lead <= 0 && !processor.has_slice_ended(machine::now_ns())) return;",
      "if (lead <= 0) return;", (f"hostile.endless_loop: {HANGS}",)),
@@ -133,10 +134,10 @@ FAULTS = [Fault(*one) for one in (
      (f"hostile.flood: {HANGS}",)),
     ("the bank answers through whatever it is given", "spacebank/bank_server.cpp",
      "  if (party->type != CapabilityType::resume) return Result::wrong_type;\n", "", (f"hostile.never_receives: {HANGS}",)),
-    ("a stopped process stays in its line", "kernel/processes.cpp",
-     "  scheduler.remove(activity);\n  forget_place(scheduler.at(activity));", "  forget_place(scheduler.at(activity));",
+    ("a stopped process stays in its line", "kernel/run/process_states.cpp",
+     "  scheduler_.remove(activity);\n  lines_.forget_place(scheduler_.at(activity));", "  lines_.forget_place(scheduler_.at(activity));",
      ("hostile.stopped_sender: not as promised",)),
-    ("nine wrappers are allowed", INVOCATION, "wrapper_depth_max = 8;", "wrapper_depth_max = 9;",
+    ("nine wrappers are allowed", REQUEST, "wrapper_depth_max = 8;", "wrapper_depth_max = 9;",
      ("hostile.deep_nesting: not as promised",)),
     ("a bank's limit is not looked at", "spacebank/bank_tree.cpp", "fits = fits && has_room(arena_.at(at), count);",
      "(void)count;", ("hostile.full_bank: ",)),
@@ -148,8 +149,8 @@ FAULTS = [Fault(*one) for one in (
     ("a server is no more important than its client", "kernel/priorities.cpp",
      "now.priority = std::max(now.priority, std::min(its.priority, ceiling));",
      "now.priority = std::min(its.priority, ceiling);", (f"hostile.priority_inversion: {HANGS}",)),
-    ("a trap that cannot be told at once is forgotten", "kernel/lines.cpp",
-     "  if (!attempt_is_call_) keep_trap(processor.process().control, *attempt_trap_);\n", "", ("hostile.busy_keeper: not as promised",)),
+    ("a trap that cannot be told at once is forgotten", "kernel/run/lines.cpp",
+     "  if (!attempt_.is_call()) keep_trap(processor_.process().control, attempt_.trap());\n", "", ("hostile.busy_keeper: not as promised",)),
     ("the schedule of a process can be had", CAPABILITIES + "process.cpp",
      "  if (request.word(1) == process_slot::schedule) return Outcome::refuse(Result::missing_right);\n", "",
      ("hostile.highest_priority: not as promised",)),

@@ -122,7 +122,7 @@ class Run {
   Store& store() { return world_.kernel().store; }
   uint64_t failed_commits_of_this_boot() {
     SystemStatus status;
-    world_.kernel().fill_status(status);
+    world_.kernel().checkpoints.fill_status(status, world_.kernel().time);
     return status.failed_commits;
   }
 

@@ -322,7 +322,7 @@ unsigned pins_due(Kernel& kernel, CacheSlot slot) {
   Store& store = kernel.store;
   const auto is_waited_for = [](unsigned, const auto& object) { return !object.waiting.is_empty(); };
   switch (store.descriptor(slot).identity.kind) {
-    case Kind::process: return kernel.process_at(slot).control.callers_map != 0;
+    case Kind::process: return process_in(kernel.store, slot).control.callers_map != 0;
     case Kind::endpoint: return count_in_row<Endpoint>(store, slot, is_waited_for);
     case Kind::wrapper: return count_in_row<Wrapper>(store, slot, is_waited_for);
     case Kind::schedule:

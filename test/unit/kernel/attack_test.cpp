@@ -137,7 +137,7 @@ TEST_CASE("a more important process does not wait for the end of a long slice") 
   world.process(important).capability_registers[5] = {.type = CapabilityType::console, .payload = 1};
   world.start();
   world.write(important.process);
-  world.process(important).capability_registers[5].payload = world.kernel().boot_epoch;
+  world.process(important).capability_registers[5].payload = world.kernel().time.boot_epoch();
   run_checked(world, 50);
   const uint64_t before = turns;
   fake_machine().type("x");
@@ -166,7 +166,7 @@ TEST_CASE("calls that are answered at once keep nobody waiting, nor the checkpoi
   }, 2);
   world.start();
   world.write(reader.process);
-  world.process(reader).capability_registers[5] = {.type = CapabilityType::console, .payload = world.kernel().boot_epoch};
+  world.process(reader).capability_registers[5] = {.type = CapabilityType::console, .payload = world.kernel().time.boot_epoch()};
   const uint64_t first_generation = world.kernel().store.committed_generation().value;
   constexpr unsigned milliseconds = 400, calls_per_millisecond = 10;
   for (unsigned i = 0; i < milliseconds * calls_per_millisecond; ++i) {

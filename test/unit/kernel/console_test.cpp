@@ -30,7 +30,7 @@ struct Typist {
     world.start();
     for (const Guest& guest : {reader, writer}) {
       world.write(guest.process);
-      world.process(guest).capability_registers[5] = {.type = CapabilityType::console, .payload = world.kernel().boot_epoch};
+      world.process(guest).capability_registers[5] = {.type = CapabilityType::console, .payload = world.kernel().time.boot_epoch()};
     }
   }
   void write(unsigned count) {

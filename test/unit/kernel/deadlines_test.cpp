@@ -200,7 +200,7 @@ TEST_CASE("a wait at a clock or a console is ended like one for a program") {
     KernelWorld world;
     std::vector<uint64_t> seen, told;
     const Guest waiting = world.new_guest(steps({[&](Process& p) {
-      const uint64_t epoch = world.kernel().boot_epoch;
+      const uint64_t epoch = world.kernel().time.boot_epoch();
       const uint64_t word = code == method::clock_wait_until ? 1'000'000 * ms : code == method::clock_wait_restart ? epoch : 0;
       const CapabilityType type = code == method::console_read ? CapabilityType::console : CapabilityType::clock;
       p.capability_registers[5] = {.type = type, .payload = epoch};
@@ -293,7 +293,7 @@ TEST_CASE("a sleeper wakes at its time, or in another boot") {
                                                  note(seen)}));
     world.process(sleeper).capability_registers[5] = {.type = CapabilityType::clock};
     world.start();
-    epoch = world.kernel().boot_epoch;
+    epoch = world.kernel().time.boot_epoch();
     run_for(world, 10);
     REQUIRE(seen.empty());
     if (with_power_cut) {
@@ -322,10 +322,10 @@ TEST_CASE("a power-off that is meant for another boot is refused, and the machin
                                              note(seen)}));
   world.process(guest).capability_registers[5] = {.type = CapabilityType::checkpoint};
   world.start();
-  epoch = world.kernel().boot_epoch;
+  epoch = world.kernel().time.boot_epoch();
   world.take_checkpoint();
   world.cut_and_boot();
-  REQUIRE(world.kernel().boot_epoch != epoch);
+  REQUIRE(world.kernel().time.boot_epoch() != epoch);
   run_for(world, 3);
   REQUIRE(!seen.empty());
   REQUIRE(seen[0] == static_cast<uint64_t>(Result::restarted));
@@ -346,7 +346,7 @@ TEST_CASE("a power-off takes a checkpoint and ends with the clean mark, and nobo
   });
   const Guest guest = world.new_guest(steps({[&](Process& p) {
     KernelWorld::invoke(p, Invocation::call, 5,
-                        {method::checkpoint_power_off, 0, for_any_boot ? 0 : world.kernel().boot_epoch});
+                        {method::checkpoint_power_off, 0, for_any_boot ? 0 : world.kernel().time.boot_epoch()});
   }}));
   world.process(guest).capability_registers[5] = {.type = CapabilityType::checkpoint};
   world.start();

@@ -78,7 +78,7 @@ TEST_CASE("while no checkpoint can be committed nobody is told that one was") {
   }
   scene.run(3000);
   SystemStatus status;
-  scene.world.kernel().fill_status(status);
+  scene.world.kernel().checkpoints.fill_status(status, scene.world.kernel().time);
   CHECK(status.failed_commits > 0);
   for (unsigned i = 0; i < Scene::count; ++i) {
     REQUIRE(scene.asked[i].is_answered);

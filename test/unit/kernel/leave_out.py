@@ -169,7 +169,7 @@ def main():
     parser.add_argument("--kind", action="append", choices=KINDS, help="only changes of this kind")
     parser.add_argument("--list", action="store_true", help="name the files, change none")
     parser.add_argument("--again", type=pathlib.Path, metavar="TOLD", help="only what an earlier run has told as not missed")
-    parser.add_argument("files", nargs="*", metavar="FILE", help="as in kernel/faults.cpp")
+    parser.add_argument("files", nargs="*", metavar="FILE", help="as in kernel/invoke/faults.cpp")
     options = parser.parse_args()
     os.environ["PERDURE_RUNS"] = str(SEEDS)
     changed_source.build([*UNIT_TESTS, SIMULATION])

@@ -28,50 +28,50 @@ NOT_THERE = "what is not there is not runnable, and awaits nothing"
 
 ON_PURPOSE = {
     # --- destruction.cpp
-    ("kernel/destruction.cpp", "check", "if (capabilities[i].type != CapabilityType::resume) continue;"): TIME,
-    ("kernel/destruction.cpp", "check", "if (!(allocated >> index & 1)) continue;"): TIME,
-    ("kernel/destruction.cpp", "operand", "if (!(allocated >> index)) continue;"): TIME,
-    ("kernel/destruction.cpp", "operand", "if (!(allocated >> index) || ref == own) continue;"): TIME,
-    ("kernel/destruction.cpp", "operand", "for (unsigned index = 0; index < info(kind).objects_per_frame; ++index) {"): TIME,
-    ("kernel/destruction.cpp", "check", "if (const Outcome o = retire_activity(own); o.is_obstacle()) return o;"):
+    ("kernel/invoke/destruction.cpp", "check", "if (capabilities[i].type != CapabilityType::resume) continue;"): TIME,
+    ("kernel/invoke/destruction.cpp", "check", "if (!(allocated >> index & 1)) continue;"): TIME,
+    ("kernel/invoke/destruction.cpp", "operand", "if (!(allocated >> index)) continue;"): TIME,
+    ("kernel/invoke/destruction.cpp", "operand", "if (!(allocated >> index) || ref == own) continue;"): TIME,
+    ("kernel/invoke/destruction.cpp", "operand", "for (unsigned index = 0; index < info(kind).objects_per_frame; ++index) {"): TIME,
+    ("kernel/invoke/destruction.cpp", "check", "if (const Outcome o = retire_activity(own); o.is_obstacle()) return o;"):
         "the process is current, so in memory and writable",
     # --- lines.cpp
-    ("kernel/lines.cpp", "operand", "activity.ticket = store.system().next_ticket++;"): FIELD,
-    ("kernel/lines.cpp", "operand", "activity.stood_in = mark_of(receiver);"): FIELD,
-    ("kernel/lines.cpp", "operand", "for (unsigned tried = 0; waits_open() && !processor.has_current(); ++tried) {"):
+    ("kernel/run/lines.cpp", "operand", "activity.ticket = store_.system().next_ticket++;"): FIELD,
+    ("kernel/run/lines.cpp", "operand", "activity.stood_in = mark_of(receiver);"): FIELD,
+    ("kernel/taking.cpp", "operand", "for (unsigned tried = 0; waits_open() && !processor.has_current(); ++tried) {"):
         "bounds how long one look at a line takes",
-    ("kernel/lines.cpp", "comparison", "if (obstacle.value >= 0) obstacle = WaitChannel::of(WaitChannel::Reason::restart);"):
+    ("kernel/taking.cpp", "comparison", "if (obstacle.value >= 0) obstacle = WaitChannel::of(WaitChannel::Reason::restart);"):
         OTHER_OBSTACLE,
-    ("kernel/lines.cpp", "comparison", "if (obstacle.value >= 0) obstacle = needed;"): OTHER_OBSTACLE,
-    ("kernel/lines.cpp", "operand", "if (process_at(slot).control.callers_map != 0 && scheduler.at(ref).version == row &&"):
+    ("kernel/taking.cpp", "comparison", "if (obstacle.value >= 0) obstacle = needed;"): OTHER_OBSTACLE,
+    ("kernel/taking.cpp", "operand", "if (process_in(store, slot).control.callers_map != 0 && scheduler.at(ref).version == row &&"):
         "one that does not wait open any more is ready, or has no callers",
-    ("kernel/lines.cpp", "operand", "if (found.error().why == Failure::Why::stall) return std::unexpected(found.error().stall.until);"):
+    ("kernel/taking.cpp", "operand", "if (found.error().why == Failure::Why::stall) return std::unexpected(found.error().stall.until);"):
         NO_ERROR,
-    ("kernel/lines.cpp", "comparison", "if (--awaited_[activity.stood_in % awaited_lines][first_look_priority(activity)] >= 0) {"):
+    ("kernel/run/lines.cpp", "comparison", "if (--awaited_[activity.stood_in % awaited_lines][first_look_priority(activity)] >= 0) {"):
         "those who wait for it look again earlier, and wait on",
-    ("kernel/lines.cpp", "check", "if (awaited_count_ == 0) [[likely]] return false;"): TIME,
-    ("kernel/lines.cpp", "check", "if (activity.stood_in == 0) return;"): TIME,
-    ("kernel/lines.cpp", "check",
+    ("kernel/run/lines.cpp", "check", "if (awaited_count_ == 0) [[likely]] return false;"): TIME,
+    ("kernel/run/lines.cpp", "check", "if (activity.stood_in == 0) return;"): TIME,
+    ("kernel/taking.cpp", "check",
      "if (const auto dirty = store.make_dirty(slot, Need::reserve); !dirty) return std::unexpected(dirty.error().until);"):
         NOBODY_CURRENT,
-    ("kernel/lines.cpp", "call", "scheduler.forget_wake(ref);"):
+    ("kernel/taking.cpp", "call", "scheduler.forget_wake(ref);"):
         WOKEN,
     # --- processes.cpp
-    ("kernel/processes.cpp", "operand", "if (schedule.error().why == Failure::Why::stall) return schedule.error().stall;"): NO_ERROR,
+    ("kernel/run/process_states.cpp", "operand", "if (schedule.error().why == Failure::Why::stall) return schedule.error().stall;"): NO_ERROR,
     ("kernel/attempt/attempt.cpp", "check", "if (store.is_current(slot)) [[likely]] return Outcome::prepared();"): TIME,
     ("kernel/run/processor.cpp", "call", "store_.keep(no_slot, no_slot);"):
         "the frames of who ran last stay in memory a little longer",
     ("kernel/run/processor.cpp", "call", "store_.may_have_room();"):
         "who waits for a frame of the cache is woken at the next tick anyway",
-    ("kernel/processes.cpp", "check", "if (control.state == ProcessState::stopped) return Outcome::prepared();"):
+    ("kernel/run/process_states.cpp", "check", "if (control.state == ProcessState::stopped) return Outcome::prepared();"):
         "one that is stopped is stopped again, which changes nothing",
     # --- messages.cpp
     # --- destruction.cpp
-    ("kernel/destruction.cpp", "check", "if (const Outcome o = stop_process(found->slot, process); o.is_obstacle()) return o;"):
+    ("kernel/invoke/destruction.cpp", "check", "if (const Outcome o = states_.stop(found->slot, process); o.is_obstacle()) return o;"):
         "its row is writable, so what stops it can only want room for the process: what follows finds the same",
-    ("kernel/destruction.cpp", "check", "if (const Outcome o = stop_process(slot, process); o.is_obstacle()) return o;"):
+    ("kernel/invoke/destruction.cpp", "check", "if (const Outcome o = states_.stop(slot, process); o.is_obstacle()) return o;"):
         "of the two, what the first one finds the second finds, too; and who is current has nothing in its way",
-    ("kernel/destruction.cpp", "check", "if (const Outcome o = retire_object(slot, index, frame); o.is_obstacle()) return o;"):
+    ("kernel/invoke/destruction.cpp", "check", "if (const Outcome o = retire_object(slot, index, frame); o.is_obstacle()) return o;"):
         "of the objects that it is called for here (not activities) none has anything in its way",
     # --- scheduler.cpp
     ("kernel/scheduler.cpp", "operand", "if (store_->descriptor(slot).state == FrameState::fetching) return {reason, slot};"):
@@ -105,48 +105,52 @@ ON_PURPOSE = {
     ("kernel/priorities.cpp", "comparison", "if ((done + 1) % steps_between_interrupts >= 0) machine::let_interrupts_in();"): OFTENER,
     ("kernel/priorities.cpp", "comparison", "if (count % steps_between_interrupts >= 0) machine::let_interrupts_in();"): OFTENER,
     # --- restart_list.cpp
-    ("kernel/restart_list.cpp", "operand", "if (store.descriptor(*slot).identity.kind != Kind::activity) return false;"):
+    ("kernel/run/restart_list.cpp", "operand", "if (store_.descriptor(*slot).identity.kind != Kind::activity) return false;"):
         "where there is no slot stands the reason, a small number: that slot holds no row of activities",
-    ("kernel/restart_list.cpp", "check", "if (store.is_never_used(frame)) return no_slot;"):
+    ("kernel/run/restart_list.cpp", "check", "if (store_.is_never_used(frame)) return no_slot;"):
         "what was never used is empty, and would be fetched to see that",
-    ("kernel/restart_list.cpp", "operand", "if (descriptor.identity.kind != Kind::activity) continue;"):
+    ("kernel/run/restart_list.cpp", "operand", "if (descriptor.identity.kind != Kind::activity) continue;"):
         "every row that is in memory is dirty, and a place that is vacant has no kind",
-    ("kernel/restart_list.cpp", "operand", "if (descriptor.state != FrameState::dirty) continue;"):
+    ("kernel/run/restart_list.cpp", "operand", "if (descriptor.state != FrameState::dirty) continue;"):
         "nothing but rows is dirty before anything runs",
-    ("kernel/restart_list.cpp", "check", "if (!(allocated >> index & 1)) continue;"): NOT_THERE,
-    ("kernel/restart_list.cpp", "operand", "if (!(allocated >> index)) continue;"): NOT_THERE,
-    ("kernel/restart_list.cpp", "check", "if (frame.value == 0) return nullptr;"):
+    ("kernel/run/restart_list.cpp", "check", "if (!(allocated >> index & 1)) continue;"): NOT_THERE,
+    ("kernel/run/restart_list.cpp", "operand", "if (!(allocated >> index)) continue;"): NOT_THERE,
+    ("kernel/run/restart_list.cpp", "check", "if (frame.value == 0) return nullptr;"):
         "frame 0 is none of activities; it would only be read for nothing",
-    ("kernel/restart_list.cpp", "operand", "if (slot.error().why == Absent::Why::stall) return std::unexpected(slot.error().stall);"):
+    ("kernel/run/restart_list.cpp", "operand", "if (slot.error().why == Absent::Why::stall) return std::unexpected(slot.error().stall);"):
         NO_ERROR,
-    ("kernel/restart_list.cpp", "operand", "if (store.descriptor(*slot).identity.kind != Kind::activity) return nullptr;"):
+    ("kernel/run/restart_list.cpp", "operand", "if ((*row != no_slot && !store_.make_dirty(*row))) return;  // as it is, until the next boot"):
+        "a row that was read a moment ago has left memory, and cannot be read now: with nothing that runs yet, no test does that",
+    ("kernel/run/restart_list.cpp", "comparison", "else if (system.last_activity_row >= own) system.last_activity_row = header.previous;"):
+        "one that is not the last has none behind it only if that one is lost: the list is not whole, and is made anew",
+    ("kernel/run/restart_list.cpp", "operand", "if (store_.descriptor(*slot).identity.kind != Kind::activity) return nullptr;"):
         "where there is no slot stands the reason, a small number: that slot holds no row of activities",
-    ("kernel/processes.cpp", "check", "if (process.control.call_count != answer.payload) break;"): IN_VAIN,
-    ("kernel/processes.cpp", "operand", "if (answer.type != CapabilityType::resume) break;"): IN_VAIN,
-    ("kernel/processes.cpp", "call", "note_priority();"):
+    ("kernel/run/process_states.cpp", "check", "if (process.control.call_count != answer.payload) break;"): IN_VAIN,
+    ("kernel/run/process_states.cpp", "operand", "if (answer.type != CapabilityType::resume) break;"): IN_VAIN,
+    ("kernel/run/lines.cpp", "call", "note_priority();"):
         "the first look after a restart then goes by an older priority, and corrects it",
-    ("kernel/processes.cpp", "operand", "if (!store.is_current(processor.ref().slot())) return;"):
+    ("kernel/run/lines.cpp", "operand", "if (!store_.is_current(processor_.ref().slot())) return;"):
         "the counts of a line may be wrong then, until the last one has come back",
     # --- messages.cpp
-    ("kernel/messages.cpp", "operand", "if (endpoint.flags) {"): ONE_FLAG,
+    ("kernel/invoke/messages.cpp", "operand", "if (endpoint.flags) {"): ONE_FLAG,
     # --- invocation.cpp
-    ("kernel/invocation.cpp", "comparison", "if (depth >= wrapper_depth_max) return Outcome::refuse(Result::malformed);"): NEVER_MORE,
-    ("kernel/invocation.cpp", "operand", "request.hand_over = wrapper.flags;"):
+    ("kernel/invoke/request.cpp", "comparison", "if (depth >= wrapper_depth_max) return Outcome::refuse(Result::malformed);"): NEVER_MORE,
+    ("kernel/invoke/request.cpp", "operand", "request.hand_over = wrapper.flags;"):
         "of the two flags, the other one has just been found not to be set",
-    ("kernel/invocation.cpp", "operand", "if (!(written)) caller.capability_registers[into & 31] = {};  // register 0 is void as it is"):
+    ("kernel/invoke/request.cpp", "operand", "if (!(written)) caller.capability_registers[into & 31] = {};  // register 0 is void as it is"):
         "no object of the kernel answers a second capability without a first",
-    ("kernel/invocation.cpp", "operand", "if (has_taken_moved) return;"): TIME,
+    ("kernel/invoke/request.cpp", "operand", "if (has_taken_moved) return;"): TIME,
     ("kernel/invocation.cpp", "operand", "if (processor.is_current(caller)) timers.disarm(activity);"): TIME,
-    ("kernel/invocation.cpp", "call", "forget_place(processor.activity());"):
+    ("kernel/invocation.cpp", "call", "lines.forget_place(processor.activity());"):
         "the next call that ends forgets it; until then it is only slower",
     # --- deadlines.cpp
-    ("kernel/deadlines.cpp", "call", "timers.disarm(*activity);"):
+    ("kernel/run/process_states.cpp", "call", "deadlines_.disarm(*activity);"):
         "the next call disarms it; until then it strikes in vain",
-    ("kernel/deadlines.cpp", "call", "forget_place(scheduler.at(*activity));"):
+    ("kernel/run/process_states.cpp", "call", "lines_.forget_place(scheduler_.at(*activity));"):
         "the next call that ends forgets it; until then it is only slower",
-    ("kernel/deadlines.cpp", "check", "if (outcome.is_obstacle()) return stall(ref, outcome.stall.until);"): NOBODY_CURRENT,
-    ("kernel/deadlines.cpp", "operand", "else if (!scheduler.is_queued(due)) scheduler.make_ready(due);"): EACH_ALONE,
-    ("kernel/deadlines.cpp", "operand", "else if (scheduler.at(due).awaits_deadline) scheduler.make_ready(due);"): EACH_ALONE,
+    ("kernel/kernel.cpp", "check", "if (outcome.is_obstacle()) return lines.stall(ref, outcome.stall.until);"): NOBODY_CURRENT,
+    ("kernel/run/deadlines.cpp", "operand", "else if (!scheduler_.is_queued(due)) scheduler_.make_ready(due);"): EACH_ALONE,
+    ("kernel/run/deadlines.cpp", "operand", "else if (scheduler_.at(due).awaits_deadline) scheduler_.make_ready(due);"): EACH_ALONE,
     # --- timers.cpp
     ("kernel/timers.cpp", "check", "if (hand_ & ((uint64_t{1} << (level * level_bits)) - 1)) break;"): TIME,
     # --- table_pool.cpp
@@ -161,11 +165,11 @@ ON_PURPOSE = {
     ("kernel/checkpoints.cpp", "call", "machine::take_pending();  // else there would be no sleep"):
         "the machine would be awake while it waits for the disk",
     # --- disbelief.cpp
-    ("kernel/disbelief.cpp", "check", "if (activity.process.value == 0) return true;"): TIME,
-    ("kernel/disbelief.cpp", "check",
-     "if (const auto dirty = store.make_dirty(ref.slot(), Need::reserve); !dirty) return stall(ref, dirty.error().until);"):
+    ("kernel/run/disbelief.cpp", "check", "if (activity.process.value == 0) return true;"): TIME,
+    ("kernel/run/disbelief.cpp", "check",
+     "if (const auto dirty = store_.make_dirty(ref.slot(), Need::reserve); !dirty) return lines_.stall(ref, dirty.error().until);"):
         NOBODY_CURRENT,
-    ("kernel/disbelief.cpp", "call", "timers.disarm(ref);"):
+    ("kernel/run/disbelief.cpp", "call", "deadlines_.disarm(ref);"):
         "nobody who comes here has a timer: whatever ends a wait disarms it, and a restart forgets them all",
     # --- page_tables.cpp
     ("kernel/page_tables.cpp", "operand", "constexpr uint64_t set_by_processor = pte::dirty;"): ENTERED_AGAIN,
@@ -196,9 +200,9 @@ ON_PURPOSE = {
         "it is the last one",
     ("kernel/space_walk.cpp", "operand", "if (slot == node_pocket_slot && (node.flags)) return end_with(FaultCode::no_memory);"): ONE_FLAG,
     # --- transfer.cpp
-    ("kernel/transfer.cpp", "operand", "if (!goes_on()) return false;"): "a message that has been copied would give way, and be copied once more",
-    ("kernel/transfer.cpp", "comparison", "if (source_done >= source->length) ++source, source_done = 0;"): NEVER_MORE,
-    ("kernel/transfer.cpp", "comparison", "if (target_done >= target->length) ++target, target_done = 0;"): NEVER_MORE,
+    ("kernel/invoke/buffers.cpp", "operand", "if (!goes_on()) return false;"): "a message that has been copied would give way, and be copied once more",
+    ("kernel/invoke/buffers.cpp", "comparison", "if (source_done >= source->length) ++source, source_done = 0;"): NEVER_MORE,
+    ("kernel/invoke/buffers.cpp", "comparison", "if (target_done >= target->length) ++target, target_done = 0;"): NEVER_MORE,
     # --- command_line.cpp
     ("kernel/command_line.cpp", "operand", "while (line[begin] == ' ') ++begin;"):
         "a character behind the end is looked at, which the sanitizer finds in the unit test",
@@ -218,9 +222,9 @@ ON_PURPOSE = {
     ("kernel/kernel.cpp", "comparison", "if (options.check && pending.timer && ++ticks_ % ticks_per_check >= 0) [[unlikely]] check_if_asked();"):
         MORE_CHECKS,
     ("kernel/kernel.cpp", "operand", "if (pending.timer && ++ticks_ % ticks_per_check == 0) [[unlikely]] check_if_asked();"): MORE_CHECKS,
-    ("kernel/kernel.cpp", "check", "if (!machine::is_timer_pending()) return false;"):
+    ("kernel/run/lines.cpp", "check", "if (!machine::is_timer_pending()) return false;"):
         "it gives way to who is more important, and at the end of its slice, without waiting for the tick",
-    ("kernel/kernel.cpp", "comparison", "return lead > 0 || (lead >= 0 && processor.has_slice_ended(now_ns)) ||"): "the larger ones have been asked for",
+    ("kernel/run/lines.cpp", "comparison", "return lead > 0 || (lead >= 0 && processor_.has_slice_ended(now_ns)) ||"): "the larger ones have been asked for",
     ("kernel/kernel.cpp", "operand", "if (store.descriptor(*slot).identity.kind != Kind::process) break;"):
         "the slot of a frame that is not there, which the C++ library's assertion finds in the unit test",
     ("kernel/kernel.cpp", "operand", "if (pending.is_anything() || !processor.has_current()) [[unlikely]] housekeep(pending);"):
@@ -229,12 +233,12 @@ ON_PURPOSE = {
         "a schedule that is none is found to be none, with which the process is of the lowest priority, too",
     ("kernel/kernel.cpp", "operand", "if (schedule.error().why == Failure::Why::stall) return std::unexpected(schedule.error());"): NO_ERROR,
     ("kernel/kernel.cpp", "operand", "if (!make_current_writable()) return false;"): TIME,
-    ("kernel/kernel.cpp", "call", "machine::set_boot_mark(static_cast<uint32_t>(boot_epoch));"):
+    ("kernel/kernel.cpp", "call", "machine::set_boot_mark(static_cast<uint32_t>(time.boot_epoch()));"):
         "a register of the processor, which the fake machine has not",
-    ("kernel/kernel.cpp", "call", "await_disk();"):
+    ("kernel/kernel.cpp", "call", "restart_list.await_disk();"):
         "nothing has to be fetched: the rows of activities have just been read",
     ("kernel/kernel.cpp", "check", "if (store.is_current(slot)) continue;"): TIME,
-    ("kernel/kernel.cpp", "call", "note_priority();"):
+    ("kernel/kernel.cpp", "call", "lines.note_priority();"):
         "the first look after a restart then goes by an older priority, and corrects it",
     ("kernel/run/processor.cpp", "check", "if (tables_.load_hinted(control.root_hint, control.root_identity)) return;"): TIME,
     ("kernel/kernel.cpp", "call", "pending.add(machine::take_pending());  // a tick among them does not wait for the next one"):
@@ -252,22 +256,22 @@ ON_PURPOSE = {
     ("kernel/capabilities/process.cpp", "comparison", "if (index >= process_slot::space) process_of(request).control.root_identity = 0;"):
         "the space is looked up again, and is the same",
     ("kernel/capabilities/process.cpp", "comparison",
-     "if (index >= process_slot::schedule) request.kernel.scheduler.process_changed(process_of(request));"):
+     "if (index >= process_slot::schedule) scheduler.process_changed(process_of(request));"):
         "the priority is looked up again, and is the same",
     ("kernel/capabilities/process.cpp", "operand", "if (bound.error().result != Result::void_capability) return bound;"): NO_ERROR,
-    ("kernel/capabilities/process.cpp", "operand", "bound.ticket = kernel.store.system().next_ticket++;"): FIELD,
+    ("kernel/capabilities/process.cpp", "operand", "bound.ticket = request.attempt.store.system().next_ticket++;"): FIELD,
     ("kernel/capabilities/range.cpp", "operand", "if (!(header.allocated >> index)) return *slot;"): NOT_THERE,
     ("kernel/capabilities/range.cpp", "operand", "for (; done < count; ++done) {"): "bounds how long one call takes",
     ("kernel/capabilities/range.cpp", "operand", "const bool has_contents = kind != Kind::page;"): TIME,
     ("kernel/capabilities/range.cpp", "operand", "const bool has_contents = kind != Kind::empty;"): TIME,
     ("kernel/capabilities/range.cpp", "operand",
-     "const bool is_lost = kernel.store.descriptor(*slot).flags & FrameDescriptor::flag_body_lost;"):
+     "const bool is_lost = request.attempt.store.descriptor(*slot).flags & FrameDescriptor::flag_body_lost;"):
         "a page that is lost is mapped nowhere: there is nothing else to be taken away",
     ("kernel/capabilities/range.cpp", "check", "if (!(header.allocated >> index & 1)) return *slot;"):
         "what is not there has nobody that would have to be dealt with",
     ("kernel/capabilities/range.cpp", "check", "if (identity.kind == Kind::empty) continue;"):
         "an empty frame would be emptied again",
-    ("kernel/capabilities/checkpoint.cpp", "operand", "if (flags) request.kernel.checkpoints.cut_power(power);"):
+    ("kernel/capabilities/checkpoint.cpp", "operand", "if (flags) checkpoints.cut_power(power);"):
         "there is only this flag: any other has been refused",
     ("kernel/capabilities/console.cpp", "call", "machine::console_await();"):
         "the fake machine's console takes everything at once",

@@ -122,7 +122,7 @@ TEST_CASE("who is more important does not wait for those who stood in line befor
     line.world.open_new_rows();
     const Guest latecomer = line.world.new_guest([&](Process& p) {
       if (std::exchange(calls, false)) call(5, {1, 9})(p);
-      else call(6, {method::clock_wait_restart, line.world.kernel().boot_epoch})(p);
+      else call(6, {method::clock_wait_restart, line.world.kernel().time.boot_epoch()})(p);
     }, 4);
     line.world.process(latecomer).capability_registers[5] = KernelWorld::entry(line.busy);
     line.world.process(latecomer).capability_registers[6] = {.type = CapabilityType::clock};
@@ -157,7 +157,7 @@ TEST_CASE("a line opens when the last one that it waited for after a restart doe
     });
     line.world.process(latecomer).capability_registers[5] = KernelWorld::entry(line.busy);
     const Guest owner = line.world.new_guest([&](Process& p) {
-      if (!std::exchange(acts, false)) return call(7, {method::clock_wait_restart, line.world.kernel().boot_epoch})(p);
+      if (!std::exchange(acts, false)) return call(7, {method::clock_wait_restart, line.world.kernel().time.boot_epoch()})(p);
       if (how == method::process_stop) call(5, {how})(p);
       else if (how == method::range_rescind) call(6, {how, frame_of(marked.process), 1})(p);
       else call(6, {how, frame_of(marked.activity), marked.activity.object.index()})(p);

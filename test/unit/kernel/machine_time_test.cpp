@@ -14,7 +14,7 @@ TEST_CASE("machine time stands still while the power is off, and goes on from th
   for (const uint64_t at_cut_ns : {uint64_t{0}, uint64_t{5'000'000'000}}) {
     fake_machine().now_ns = 777;  // the clock of a boot begins anywhere
     MachineTime time;
-    time.start(at_cut_ns);
+    time.start(at_cut_ns, 1);
     CHECK(time.now_ns() == at_cut_ns);
     CHECK(time.uptime_ns() == 0);
     fake_machine().now_ns += 1000;
@@ -30,12 +30,12 @@ TEST_CASE("an instant of machine time is one of the clock, or its highest value 
   fake_machine().step_ns = 0;
   fake_machine().now_ns = 777;
   MachineTime time;
-  time.start(1'000'000);
+  time.start(1'000'000, 1);
   CHECK(time.clock_at(1'000'000) == 777);
   CHECK(time.clock_at(1'000'500) == 777 + 500);
   CHECK(time.clock_at(~uint64_t{0}) == ~uint64_t{0} - 1'000'000 + 777);
   MachineTime fresh;
-  fresh.start(0);
+  fresh.start(0, 1);
   CHECK(fresh.clock_at(~uint64_t{0} - 777) == ~uint64_t{0});
   CHECK(fresh.clock_at(~uint64_t{0} - 776) == ~uint64_t{0});
   CHECK(fresh.clock_at(~uint64_t{0}) == ~uint64_t{0});

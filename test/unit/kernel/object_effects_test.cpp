@@ -266,7 +266,7 @@ TEST_CASE("what is written to the console, or told into memory, waits for that m
     world.write(guest.pages[0]);
     std::memcpy(world.bytes(guest.pages[0]), "hello", 5);
     world.start();
-    world.process(guest).capability_registers[5].payload = world.kernel().boot_epoch;
+    world.process(guest).capability_registers[5].payload = world.kernel().time.boot_epoch();
     run_checked(world, 20);
     world.page_out({guest.pages[0]});
     fake_machine().console_output.clear();
@@ -286,7 +286,7 @@ TEST_CASE("a program waits for the next boot only if it speaks of this one") {
     trial.held(tried) = {.type = CapabilityType::clock};
     unsigned returns = 0;
     trial.world.set_program(trial.guest, [&](Process& p) {
-      if (returns++ == 0) call(tried, {method::clock_wait_restart, trial.world.kernel().boot_epoch + ahead})(p);
+      if (returns++ == 0) call(tried, {method::clock_wait_restart, trial.world.kernel().time.boot_epoch() + ahead})(p);
     });
     trial.world.start();
     trial.world.run(20);

@@ -56,7 +56,7 @@ Capability own_resume(Trial& trial) {
 }
 Capability number(Trial&) { return number_capability(1); }
 Capability nothing(Trial&) { return {}; }
-Capability console(Trial& trial) { return {.type = CapabilityType::console, .payload = trial.world.kernel().boot_epoch}; }
+Capability console(Trial& trial) { return {.type = CapabilityType::console, .payload = trial.world.kernel().time.boot_epoch()}; }
 Capability old_console(Trial& trial) {
   Capability old = console(trial);
   --old.payload;

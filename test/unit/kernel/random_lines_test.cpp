@@ -216,7 +216,7 @@ class RandomLines {
       if (const ActivityRef ref = activity(guest); !ref.is_none()) waiting += scheduler.reason(ref) == WaitChannel::Reason::receiver;
       const CacheSlot slot = resident(guest.process);
       if (slot == no_slot) continue;
-      Process& process = world_.kernel().process_at(slot);
+      Process& process = process_in(world_.kernel().store, slot);
       for (unsigned p = 0; p < priority_count; ++p) in_lines += length_of_line(process, p);
     }
     REQUIRE(in_lines == waiting);
@@ -265,7 +265,7 @@ class RandomLines {
   std::optional<unsigned> importance_of(FrameNumber frame, unsigned depth = 0) {
     const CacheSlot slot = world_.kernel().store.find(frame);
     if (slot == no_slot) return std::nullopt;
-    const Process& process = world_.kernel().process_at(slot);
+    const Process& process = process_in(world_.kernel().store, slot);
     unsigned priority = 0, ceiling = 0;
     if (process.schedule.type == CapabilityType::schedule) {
       if (resident(process.schedule) == no_slot) return std::nullopt;
@@ -280,7 +280,7 @@ class RandomLines {
     if (answer.type == CapabilityType::resume && guest_in(answer.object.frame()) != nullptr && depth < 8) {
       const CacheSlot client = world_.kernel().store.find(answer.object.frame());
       if (client == no_slot) return std::nullopt;
-      const ProcessControl& control = world_.kernel().process_at(client).control;
+      const ProcessControl& control = process_in(world_.kernel().store, client).control;
       if (control.state == ProcessState::waiting && control.call_count == answer.payload) {
         const auto its = importance_of(answer.object.frame(), depth + 1);
         if (!its) return its;
@@ -300,7 +300,7 @@ class RandomLines {
       const ActivityRef ref = activity(guest);
       Scheduler& scheduler = world_.kernel().scheduler;
       const CacheSlot slot = resident(guest.process);
-      if (ref.is_none() || slot == no_slot || &p == &world_.kernel().process_at(slot)) continue;
+      if (ref.is_none() || slot == no_slot || &p == &process_in(world_.kernel().store, slot)) continue;
       if (!scheduler.at(ref).runnable || !scheduler.is_queued(ref) || scheduler.is_waiting(ref)) continue;
       if (const auto other = importance_of(guest.process.object.frame())) REQUIRE(*other <= *its);
     }

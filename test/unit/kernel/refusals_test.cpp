@@ -178,7 +178,7 @@ TEST_CASE("a buffer that is not a program's to have is its fault, of the kind th
     Trial trial;
     trial.held(tried) = {.type = CapabilityType::console};
     CHECK(trial.faults([&](Process& process) {
-      process.capability_registers[tried].payload = trial.world.kernel().boot_epoch;
+      process.capability_registers[tried].payload = trial.world.kernel().time.boot_epoch();
       KernelWorld::invoke(process, Invocation::call, tried, {method::console_write}, 0, 0, 16, buffer.address);
     }));
     CHECK(trial.world.process(trial.guest).control.fault == buffer.fault);

@@ -29,7 +29,7 @@ TEST_CASE("a report says what has failed, where, whose turn it was, and what cam
     std::memcpy(&report, text.data(), sizeof(report));
     CHECK(report.magic == BugReport::magic_value);
     CHECK(report.instruction_pointer == 0xffff'ffff'8000'1234);
-    CHECK(report.boot_epoch == world.kernel().boot_epoch);
+    CHECK(report.boot_epoch == world.kernel().time.boot_epoch());
     CHECK(report.committed_generation == 1);
     CHECK(report.current_process == frame_of(guest.process));
     CHECK(std::string(report.message, report.message_length) == message.substr(0, sizeof(report.message)));

@@ -96,7 +96,7 @@ TEST_CASE("a line does not wait for one that stood in it before the restart and 
   world.process(latecomer).capability_registers[5] = KernelWorld::entry(busy);
   const Guest owner = world.new_guest([&](Process& p) {
     if (std::exchange(acts, false)) rescind_object(unread.activity)(p);
-    else call(7, {method::clock_wait_restart, world.kernel().boot_epoch})(p);
+    else call(7, {method::clock_wait_restart, world.kernel().time.boot_epoch()})(p);
   }, 4);
   world.process(owner).capability_registers[6] = everything;
   world.process(owner).capability_registers[7] = {.type = CapabilityType::clock};

@@ -1,15 +1,5 @@
 // SPDX-License-Identifier: MIT
-//
-// Page faults and exceptions. A fault of memory that is there is only a missing translation, and
-// is entered; any other becomes a call to a keeper, made by the kernel on behalf of the process,
-// whose registers are left alone: when the keeper has answered `ok` the access is made again.
-//
-//   space's keeper --refuses--> process's own keeper --refuses, or there is none--> stopped
-//
-// A keeper that cannot be told now (busy, to be fetched, no room in the log) makes the process wait. A
-// fault is then run into again. A trap is not: it is noted in the process before anything is tried, and
-// told before the process runs on (Kernel::try_next), over restarts too (invariant TOLD-ONCE).
-#include "kernel/kernel.hpp"
+#include "kernel/invoke/faults.hpp"
 
 namespace perdure {
 namespace {
@@ -40,21 +30,21 @@ void note_refusal(ProcessControl& control, uint64_t address) {
 
 }  // namespace
 
-void Kernel::page_fault(const Trap& trap) {
-  Process& process = processor.process();
+void Faults::page_fault(const Trap& trap) {
+  Process& process = processor_.process();
   if (trap.address >= user_address_end) {
     tell_keeper({.code = FaultCode::protection}, trap.address, trap.write, trap.execute);
     return;
   }
   PageReached known;  // most often the first write behind a snapshot
-  if (trap.write && processor.is_space_loaded(process) && tables.allows_write(trap.address, known)) {
+  if (trap.write && processor_.is_space_loaded(process) && tables_.allows_write(trap.address, known)) {
     enter_translation(process, trap, known);
     return;
   }
   const WalkOutcome walked =
-      walk(store, process.space, trap.address, {.write = trap.write, .execute = trap.execute});
+      walk(store_, process.space, trap.address, {.write = trap.write, .execute = trap.execute});
   if (walked.is_stall()) {
-    stall_current(walked.stall.until);
+    lines_.stall_current(walked.stall.until);
   } else if (walked.is_fault()) {
     tell_keeper(walked.fault, trap.address, trap.write, trap.execute);
   } else {
@@ -62,19 +52,19 @@ void Kernel::page_fault(const Trap& trap) {
   }
 }
 
-void Kernel::enter_translation(Process& process, const Trap& trap, const PageReached& page) {
+void Faults::enter_translation(Process& process, const Trap& trap, const PageReached& page) {
   if (trap.write) {
-    if (const auto dirty = store.make_dirty(page.slot); !dirty) {
-      stall_current(dirty.error().until);
+    if (const auto dirty = store_.make_dirty(page.slot); !dirty) {
+      lines_.stall_current(dirty.error().until);
       return;
     }
   }
-  if (!processor.is_space_loaded(process)) [[unlikely]] processor.load_space(process);
-  tables.map(tables.loaded_root(), trap.address, page);
+  if (!processor_.is_space_loaded(process)) [[unlikely]] processor_.load_space(process);
+  tables_.map(tables_.loaded_root(), trap.address, page);
 }
 
-void Kernel::exception(const Trap& trap) {
-  if (is_trap(trap.vector)) processor.process().control.untold_trap = trap.vector;
+void Faults::exception(const Trap& trap) {
+  if (is_trap(trap.vector)) processor_.process().control.untold_trap = trap.vector;
   const FaultCode code = fault_of_vector(trap.vector);
   tell_keeper({.code = code}, code == FaultCode::other_exception ? trap.vector : trap.error_code, false,
               false);
@@ -82,12 +72,12 @@ void Kernel::exception(const Trap& trap) {
 
 // Calls the keeper that is responsible. Obstacles are the process's: it waits, its program counter
 // where it was, and runs into the same fault again.
-void Kernel::tell_keeper(const MemoryFault& fault, uint64_t address, bool write, bool execute) {
-  Process& process = processor.process();
+void Faults::tell_keeper(const MemoryFault& fault, uint64_t address, bool write, bool execute) {
+  Process& process = processor_.process();
   const uint32_t detail = (write ? detail_write : 0) | (execute ? detail_execute : 0);
   const bool by_space = fault.has_keeper &&
                         !has_refused(process.control, address);
-  trace.add(TraceEntry::Event::fault, store.descriptor(processor.slot()).number.value, address,
+  trace_.add(TraceEntry::Event::fault, store_.descriptor(processor_.slot()).number.value, address,
             static_cast<uint64_t>(fault.code));
   Outgoing message;
   message.words[0] = method::keeper_fault;
@@ -100,19 +90,19 @@ void Kernel::tell_keeper(const MemoryFault& fault, uint64_t address, bool write,
   Capability keeper = by_space ? fault.keeper : process.keeper;
   const Outcome outcome = call_keeper(process, keeper, message, fault.code, address, detail, by_space);
   if (outcome.what == Outcome::What::stalled) {
-    stall_current(outcome.stall.until);
+    lines_.stall_current(outcome.stall.until);
   } else if (outcome.what == Outcome::What::refused) {
     if (by_space) note_refusal(process.control, address);
     else stop_faulted(process, fault, address, detail);
   }
 }
 
-Outcome Kernel::call_keeper(Process& process, Capability& keeper, const Outgoing& message, FaultCode code,
+Outcome Faults::call_keeper(Process& process, Capability& keeper, const Outgoing& message, FaultCode code,
                             uint64_t address, uint32_t detail, bool by_space) {
-  Request request{.kernel = *this, .caller = process, .kind = Invocation::call};
+  Request request{.attempt = attempt_, .processor = processor_, .caller = process, .kind = Invocation::call};
   if (const Outcome o = resolve(request, &keeper); o.is_obstacle()) return o;
   if (request.capability.type != CapabilityType::entry) return Outcome::refuse(Result::void_capability);
-  const Outcome outcome = call_through(process, request.capability, message, request, 0);
+  const Outcome outcome = messages_.call_through(process, request.capability, message, request, 0);
   if (outcome.what != Outcome::What::done) return outcome;
   ProcessControl& control = process.control;
   control.untold_trap = 0;
@@ -124,19 +114,19 @@ Outcome Kernel::call_keeper(Process& process, Capability& keeper, const Outgoing
 }
 
 // No keeper takes the fault: the process stops, and its state says why.
-void Kernel::stop_faulted(Process& process, const MemoryFault& fault, uint64_t address, uint32_t detail) {
-  const auto activity = prepare_activity(process);
+void Faults::stop_faulted(Process& process, const MemoryFault& fault, uint64_t address, uint32_t detail) {
+  const auto activity = states_.prepare_activity(process);
   if (!activity) {
-    if (activity.error().what == Outcome::What::stalled) stall_current(activity.error().stall.until);
+    if (activity.error().what == Outcome::What::stalled) lines_.stall_current(activity.error().stall.until);
     return;
   }
-  const Commit committed = attempt.commit();
+  const Commit committed = attempt_.commit();
   process.control.untold_trap = 0;
   process.control.fault = fault.code;
   process.control.fault_address = address;
   process.control.fault_detail = detail;
-  processor.leave_current();
-  set_not_running(committed, process, *activity, ProcessState::stopped);
+  processor_.leave_current();
+  states_.set_not_running(committed, process, *activity, ProcessState::stopped);
 }
 
 }  // namespace perdure

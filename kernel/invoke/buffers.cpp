@@ -1,18 +1,11 @@
 // SPDX-License-Identifier: MIT
-//
-// Bytes of messages: where they are in the memory of the two processes. All of it is preparation:
-// the walks may stall, the caller's own faults are the caller's, and the other side's faults only
-// shorten the message, so that no process waits for another one's keeper.
-//
-// The pages of a long message are found, and then copied, one by one, with interrupts let in between.
-// A process that has to give way between two copies has done nothing yet (a receive buffer before its message
-// is delivered has no defined contents), and begins again from zero when its turn comes; a slice is
-// long enough for a whole one.
-// No progress is kept anywhere, so nobody can hold another's buffer, and two senders cannot mix.
+#include "kernel/invoke/buffers.hpp"
+
 #include <algorithm>
 #include <cstring>
 
-#include "kernel/kernel.hpp"
+#include "kernel/register_view.hpp"
+#include "kernel/space_walk.hpp"
 
 namespace perdure {
 namespace {
@@ -29,14 +22,14 @@ bool is_user_range(uint64_t address, uint32_t length) {
 }  // namespace
 
 // One page of the caller's own buffer.
-Expected<std::byte*, Outcome> Kernel::own_page(Process& caller, uint64_t address, bool write) {
-  const WalkOutcome walked = walk(store, caller.space, address, {.write = write});
+Expected<std::byte*, Outcome> Buffers::own_page(Process& caller, uint64_t address, bool write) {
+  const WalkOutcome walked = walk(store_, caller.space, address, {.write = write});
   if (walked.is_stall()) return std::unexpected(Outcome::wait(walked.stall));
   if (walked.is_fault()) return std::unexpected(Outcome::caller_faulted(address, write));
-  return store.bytes(walked.page.slot) + address % frame_bytes;
+  return store_.bytes(walked.page.slot) + address % frame_bytes;
 }
 
-Expected<Pieces, Outcome> Kernel::own_pages(Process& caller, uint64_t address, uint32_t length,
+Expected<Pieces, Outcome> Buffers::own_pages(Process& caller, uint64_t address, uint32_t length,
                                             bool write) {
   Pieces pieces;
   if (length == 0) return pieces;
@@ -53,30 +46,30 @@ Expected<Pieces, Outcome> Kernel::own_pages(Process& caller, uint64_t address, u
   return pieces;
 }
 
-Expected<Pieces, Outcome> Kernel::prepare_source(Process& caller, uint64_t address,
+Expected<Pieces, Outcome> Buffers::prepare_source(Process& caller, uint64_t address,
                                                  uint32_t length) {
   return own_pages(caller, address, length, false);
 }
 
-Outcome Kernel::probe_own_buffer(Process& caller) {
+Outcome Buffers::probe_own(Process& caller) {
   const uint32_t length = std::min<uint32_t>(receive_capacity(caller.registers), message_bytes_max);
   const auto pieces = own_pages(caller, caller.registers.r14, length, true);
   return pieces ? Outcome::prepared() : pieces.error();
 }
 
-Expected<Pieces, Outcome> Kernel::prepare_own_buffer(Process& caller, uint32_t length) {
+Expected<Pieces, Outcome> Buffers::prepare_own(Process& caller, uint32_t length) {
   const uint32_t room = std::min(receive_capacity(caller.registers), length);
-  return buffer_pages(caller, room, true);
+  return pages(caller, room, true);
 }
 
-Expected<Pieces, Outcome> Kernel::prepare_other_buffer(Process& other, uint32_t length) {
+Expected<Pieces, Outcome> Buffers::prepare_other(Process& other, uint32_t length) {
   const uint32_t room = std::min(receive_capacity(other.registers), length);
-  return buffer_pages(other, room, false);
+  return pages(other, room, false);
 }
 
 // Pages to write into, each writable for the kernel. `own`: what is not there faults the caller;
 // otherwise it ends the message.
-Expected<Pieces, Outcome> Kernel::buffer_pages(Process& process, uint32_t length, bool own) {
+Expected<Pieces, Outcome> Buffers::pages(Process& process, uint32_t length, bool own) {
   Pieces pieces;
   const uint64_t address = process.registers.r14;
   if (own) {
@@ -87,12 +80,12 @@ Expected<Pieces, Outcome> Kernel::buffer_pages(Process& process, uint32_t length
   while (pieces.length() < length) {
     if (pieces.length() > 0) machine::let_interrupts_in();
     const uint64_t at = address + pieces.length();
-    const WalkOutcome walked = walk(store, process.space, at, {.write = true});
+    const WalkOutcome walked = walk(store_, process.space, at, {.write = true});
     if (walked.is_stall()) return std::unexpected(Outcome::wait(walked.stall));
     if (walked.is_fault()) break;
     const CacheSlot slot = walked.page.slot;
-    if (const Outcome o = attempt.prepare_write(slot); o.is_obstacle()) return std::unexpected(o);
-    pieces.add(store.bytes(slot) + at % frame_bytes, first_part(at, length - pieces.length()));
+    if (const Outcome o = attempt_.prepare_write(slot); o.is_obstacle()) return std::unexpected(o);
+    pieces.add(store_.bytes(slot) + at % frame_bytes, first_part(at, length - pieces.length()));
   }
   return pieces;
 }
@@ -125,10 +118,10 @@ void copy_pieces(const Pieces& from, const Pieces& to) {
   copy_in_steps(from, to, [] { return true; });
 }
 
-Outcome Kernel::transfer(const Pieces& from, const Pieces& to) {
+Outcome Buffers::transfer(const Pieces& from, const Pieces& to) {
   const bool is_done = copy_in_steps(from, to, [this] {
     machine::let_interrupts_in();
-    return !must_give_way();
+    return !lines_.must_give_way();
   });
   return is_done ? Outcome::prepared() : Outcome::give_way();
 }

@@ -4,21 +4,21 @@
 // (objects/frame_check.hpp); whether two frames agree shows only when both are looked at. A checksum
 // tells that bytes are as they were written, not who wrote them: so no disagreement reaches an
 // assertion (P5). What makes no sense does not run, is told in one line, and the machine goes on.
-#include "kernel/kernel.hpp"
+#include "kernel/run/process_states.hpp"
 
 namespace perdure {
 
 // ONE-ACTIVITY: each names the other; `process` is the one that the activity names. Two processes with one activity, or
 // the reverse, would stand in the lines twice.
-bool Kernel::is_bound(const Process& process, ActivityRef ref) {
-  return names(process.control.activity, ObjectId::of(store.descriptor(ref.slot()).number, ref.index()),
-               scheduler.at(ref).version);
+bool ProcessStates::is_bound(const Process& process, ActivityRef ref) {
+  return names(process.control.activity, ObjectId::of(store_.descriptor(ref.slot()).number, ref.index()),
+               scheduler_.at(ref).version);
 }
 
 // ONE-ACTIVITY: who is ready is running, or waits for an answer with a deadline, or waits open and has to
 // look at its line.
-bool Kernel::is_to_run(const Process& process, ActivityRef ref) {
-  const Activity& activity = scheduler.at(ref);
+bool ProcessStates::is_to_run(const Process& process, ActivityRef ref) {
+  const Activity& activity = scheduler_.at(ref);
   const ProcessState state = activity.awaits_deadline ? ProcessState::waiting
                              : activity.runnable      ? ProcessState::running
                                                       : ProcessState::receiving;
@@ -28,29 +28,29 @@ bool Kernel::is_to_run(const Process& process, ActivityRef ref) {
 // Its process is gone, bound to another activity, or in another state. It is told once, over restarts
 // too: the activity is not runnable any more, and stands in no line. What the process says is left alone; a program
 // that holds it may stop and start it. The activity of one that is gone can be bound to another.
-void Kernel::put_to_rest(ActivityRef ref) {
-  if (const auto dirty = store.make_dirty(ref.slot(), Need::reserve); !dirty) return stall(ref, dirty.error().until);
-  scheduler.remove(ref);
-  timers.disarm(ref);
-  Activity& activity = scheduler.at(ref);
-  forget_place(activity);
+void ProcessStates::put_to_rest(ActivityRef ref) {
+  if (const auto dirty = store_.make_dirty(ref.slot(), Need::reserve); !dirty) return lines_.stall(ref, dirty.error().until);
+  scheduler_.remove(ref);
+  deadlines_.disarm(ref);
+  Activity& activity = scheduler_.at(ref);
+  lines_.forget_place(activity);
   activity.runnable = activity.awaits_deadline = 0;
   Capability bound = process_of(activity);
   const uint64_t frame = bound.object.frame().value;
-  if (look_up(store, bound)) return announcements.warn("a process makes no sense and does not run; its frame is", frame);
+  if (look_up(store_, bound)) return announcements_.warn("a process makes no sense and does not run; its frame is", frame);
   activity.process = {};
   activity.process_version = {};
-  announcements.warn("a process that was to run is gone; its frame was", frame);
+  announcements_.warn("a process that was to run is gone; its frame was", frame);
 }
 
 // Of one whose process the disk had lost when it was taken away nothing told; nor of one that could not be read when its
 // process was stopped. If it has yet a turn, that puts it to rest; else this is where it shows.
-Expected<bool, Outcome> Kernel::is_unbound(ActivityRef ref) {
-  const Activity& activity = scheduler.at(ref);
+Expected<bool, Outcome> ProcessStates::is_unbound(ActivityRef ref) {
+  const Activity& activity = scheduler_.at(ref);
   if (activity.process.value == 0) return true;
   Capability bound = process_of(activity);
-  const auto found = attempt.find(bound);
-  if (found) return !is_bound(process_at(found->slot), ref);
+  const auto found = attempt_.find(bound);
+  if (found) return !is_bound(process_in(store_, found->slot), ref);
   if (found.error().what == Outcome::What::stalled) return std::unexpected(found.error());
   return found.error().result == Result::void_capability;
 }

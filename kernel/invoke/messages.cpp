@@ -1,19 +1,7 @@
 // SPDX-License-Identifier: MIT
-//
-// Messages between processes: a call or send through an entry, a reply through a resume
-// capability, and the open wait. Each is prepared completely (receiver waiting, frames writable,
-// bytes copied into a buffer whose contents are undefined until delivery) and then committed in
-// one piece, so that a power cut finds either the request or its delivery, never both or neither.
-//
-//   caller                                receiver
-//   running --call--> waiting             receiving --delivery--> running
-//   waiting <--reply-- (its call count moves on: the resume capability is void)
-//
-// A caller whose receiver is busy keeps its activity and stands in line (lines.cpp); one that has
-// been accepted has none until it is answered.
-#include <algorithm>
+#include "kernel/invoke/messages.hpp"
 
-#include "kernel/kernel.hpp"
+#include <algorithm>
 
 namespace perdure {
 namespace {
@@ -40,10 +28,10 @@ Capability resume_capability(const Process& caller, CacheSlot slot, ObjectId id,
 }  // namespace
 
 // A process that can receive: waiting open, writable, with room for `length` bytes in its buffer.
-Expected<Kernel::Receiver, Outcome> Kernel::prepare_receiver(Capability& entry, uint32_t length) {
-  const auto found = attempt.find(entry);
+Expected<Messages::Receiver, Outcome> Messages::prepare_receiver(Capability& entry, uint32_t length) {
+  const auto found = attempt_.find(entry);
   if (!found) return std::unexpected(found.error());
-  Endpoint& endpoint = *row_object<Endpoint>(store.bytes(found->slot), found->index);
+  Endpoint& endpoint = *row_object<Endpoint>(store_.bytes(found->slot), found->index);
   if (endpoint.receiver.is_void()) {
     if (endpoint.flags & Endpoint::flag_had_receiver) {
       return std::unexpected(Outcome::refuse(Result::void_capability));
@@ -51,29 +39,29 @@ Expected<Kernel::Receiver, Outcome> Kernel::prepare_receiver(Capability& entry, 
     return std::unexpected(
         Outcome::wait(WaitChannel::of(WaitChannel::Reason::endpoint, entry.object.value)));
   }
-  const auto at = attempt.find(endpoint.receiver);
+  const auto at = attempt_.find(endpoint.receiver);
   if (!at) return std::unexpected(at.error());
-  Process& process = process_at(at->slot);
+  Process& process = process_in(store_, at->slot);
   const ObjectId receiver = endpoint.receiver.object;
   const bool is_receiving = process.control.state == ProcessState::receiving;
-  if (!is_receiving || (at->slot != taker_ && has_to_wait(receiver, process))) {
-    if (at->slot == processor.slot()) return std::unexpected(Outcome::refuse(Result::in_use));
+  if (!is_receiving || (!lines_.is_taken_by(at->slot) && lines_.has_to_wait(receiver, process))) {
+    if (at->slot == processor_.slot()) return std::unexpected(Outcome::refuse(Result::in_use));
     if (is_receiving) {  // LINE-IS-LOOKED-AT
-      if (const auto row = attempt.find(process.control.activity); !row) return std::unexpected(row.error());
+      if (const auto row = attempt_.find(process.control.activity); !row) return std::unexpected(row.error());
     }
     return std::unexpected(Outcome::wait(WaitChannel::of(WaitChannel::Reason::receiver, receiver.value)));
   }
-  if (const Outcome o = attempt.prepare_write(at->slot, Need::reserve); o.is_obstacle()) return std::unexpected(o);
-  const auto activity = prepare_activity(process);
+  if (const Outcome o = attempt_.prepare_write(at->slot, Need::reserve); o.is_obstacle()) return std::unexpected(o);
+  const auto activity = states_.prepare_activity(process);
   if (!activity) return std::unexpected(activity.error());
-  const auto room = prepare_other_buffer(process, length);
+  const auto room = buffers_.prepare_other(process, length);
   if (!room) return std::unexpected(room.error());
   return Receiver{at->slot, *activity, *room, endpoint.id, entry.payload};
 }
 
-void Kernel::deliver(const Commit& commit, const Receiver& receiver, Delivery delivery, const Outgoing& message,
+void Messages::deliver(const Commit& commit, const Receiver& receiver, Delivery delivery, const Outgoing& message,
                      const Capability& resume, const Request& request) {
-  Process& process = process_at(receiver.slot);
+  Process& process = process_in(store_, receiver.slot);
   Registers& registers = process.registers;
   uint64_t flags = receiver.room.length() < message.bytes.length() ? delivery_flag::truncated : 0;
   if (request.is_wrapped) flags |= delivery_flag::wrapper_payload;
@@ -90,45 +78,45 @@ void Kernel::deliver(const Commit& commit, const Receiver& receiver, Delivery de
   registers.r13 = receiver.endpoint_id;
   registers.r14 = receiver.entry_payload;
   registers.r15 = request.wrapper_payload;
-  set_running(commit, process, receiver.activity);
+  states_.set_running(commit, process, receiver.activity);
 }
 
 // A call on behalf of `caller`, which is current: it waits, the receiver runs.
-Outcome Kernel::call_through(Process& caller, Capability& entry, const Outgoing& message,
+Outcome Messages::call_through(Process& caller, Capability& entry, const Outgoing& message,
                              const Request& request, uint64_t deadline_ns) {
   const auto receiver = prepare_receiver(entry, message.bytes.length());
   if (!receiver) return receiver.error();
-  if (const Outcome o = transfer(message.bytes, receiver->room); o.is_obstacle()) return o;
-  const Commit committed = attempt.commit();
-  const ActivityRef own = processor.ref();
-  const FrameDescriptor& frame = store.descriptor(processor.slot());
+  if (const Outcome o = buffers_.transfer(message.bytes, receiver->room); o.is_obstacle()) return o;
+  const Commit committed = attempt_.commit();
+  const ActivityRef own = processor_.ref();
+  const FrameDescriptor& frame = store_.descriptor(processor_.slot());
   const Capability resume =
-      resume_capability(caller, processor.slot(), ObjectId::of(frame.number), frame.identity.source);
-  processor.leave_current();
-  set_not_running(committed, caller, own, ProcessState::waiting);
-  if (deadline_ns != 0) await_deadline(committed, own, deadline_ns);
+      resume_capability(caller, processor_.slot(), ObjectId::of(frame.number), frame.identity.source);
+  processor_.leave_current();
+  states_.set_not_running(committed, caller, own, ProcessState::waiting);
+  if (deadline_ns != 0) deadlines_.await_deadline(committed, own, deadline_ns);
   deliver(committed, *receiver, Delivery::call, message, resume, request);
-  hand_over_to(committed, receiver->slot, receiver->activity);
+  states_.hand_over_to(committed, receiver->slot, receiver->activity);
   return Outcome::done();
 }
 
-Outcome Kernel::send_through(Process& caller, Capability& entry, const Outgoing& message,
+Outcome Messages::send_through(Process& caller, Capability& entry, const Outgoing& message,
                              const Request& request) {
   const auto receiver = prepare_receiver(entry, message.bytes.length());
   if (!receiver) return receiver.error();
-  if (const Outcome o = transfer(message.bytes, receiver->room); o.is_obstacle()) return o;
-  const Commit committed = attempt.commit();
+  if (const Outcome o = buffers_.transfer(message.bytes, receiver->room); o.is_obstacle()) return o;
+  const Commit committed = attempt_.commit();
   deliver(committed, *receiver, Delivery::send, message, {}, request);
-  make_ready(committed, receiver->slot, receiver->activity);
+  states_.make_ready(committed, receiver->activity);
   caller.registers.rax = static_cast<uint64_t>(Delivery::none);
   set_message_words(caller.registers, {});
   return Outcome::done();
 }
 
-Outcome Kernel::invoke_entry(Request& request) {
+Outcome Messages::invoke_entry(Request& request) {
   const bool is_call = request.kind == Invocation::call;
   if (is_call) {
-    if (const Outcome o = probe_own_buffer(request.caller); o.is_obstacle()) return o;
+    if (const Outcome o = buffers_.probe_own(request.caller); o.is_obstacle()) return o;
   }
   const auto message = outgoing(request.caller);
   if (!message) return message.error();
@@ -140,9 +128,9 @@ Outcome Kernel::invoke_entry(Request& request) {
 }
 
 // What the registers of `caller` say it sends.
-Expected<Outgoing, Outcome> Kernel::outgoing(Process& caller) {
+Expected<Outgoing, Outcome> Messages::outgoing(Process& caller) {
   const Registers& registers = caller.registers;
-  const auto source = prepare_source(caller, registers.r13, send_length(registers));
+  const auto source = buffers_.prepare_source(caller, registers.r13, send_length(registers));
   if (!source) return std::unexpected(source.error());
   Outgoing message;
   message.bytes = *source;
@@ -157,24 +145,24 @@ Expected<Outgoing, Outcome> Kernel::outgoing(Process& caller) {
 
 // The process that a resume capability still lets go on, writable; nothing if there is none (any
 // more): then the reply is dropped. Only the disk can stall it, never another program.
-Expected<std::optional<Kernel::Waiting>, Outcome> Kernel::prepare_waiting(Capability& resume,
+Expected<std::optional<Messages::Waiting>, Outcome> Messages::prepare_waiting(Capability& resume,
                                                                           uint32_t length) {
   if (resume.type != CapabilityType::resume) return std::nullopt;
-  const auto found = attempt.find(resume);
+  const auto found = attempt_.find(resume);
   if (!found) {
     if (found.error().what == Outcome::What::refused) return std::nullopt;
     return std::unexpected(found.error());
   }
-  Process& process = process_at(found->slot);
+  Process& process = process_in(store_, found->slot);
   const ProcessControl& control = process.control;
   if (control.state != ProcessState::waiting || control.call_count != resume.payload) return std::nullopt;
-  if (const Outcome o = attempt.prepare_write(found->slot, Need::reserve); o.is_obstacle()) return std::unexpected(o);
-  const auto activity = prepare_activity(process);
+  if (const Outcome o = attempt_.prepare_write(found->slot, Need::reserve); o.is_obstacle()) return std::unexpected(o);
+  const auto activity = states_.prepare_activity(process);
   if (!activity && activity.error().what == Outcome::What::refused) return std::nullopt;
   if (!activity) return std::unexpected(activity.error());
   Waiting waiting{found->slot, *activity, {}};
   if (control.fault == FaultCode::none) {
-    const auto room = prepare_other_buffer(process, length);
+    const auto room = buffers_.prepare_other(process, length);
     if (!room) return std::unexpected(room.error());
     waiting.room = *room;
   }
@@ -184,7 +172,7 @@ Expected<std::optional<Kernel::Waiting>, Outcome> Kernel::prepare_waiting(Capabi
 // The answer to a fault: `ok` lets the access be made again; anything else passes the fault on,
 // from the space's keeper to the process's own, from that one to nobody: the process stops.
 // True: it runs.
-bool Kernel::finish_fault(ProcessControl& control, Result result) {
+bool Messages::finish_fault(ProcessControl& control, Result result) {
   if (result == Result::ok) {
     forget_refusals(control);
     control.fault = FaultCode::none;
@@ -197,8 +185,8 @@ bool Kernel::finish_fault(ProcessControl& control, Result result) {
 }
 
 // True if the process runs again.
-bool Kernel::finish_call(const Commit& commit, const Waiting& waiting, const Outgoing& message) {
-  Process& process = process_at(waiting.slot);
+bool Messages::finish_call(const Commit& commit, const Waiting& waiting, const Outgoing& message) {
+  Process& process = process_in(store_, waiting.slot);
   bool runs = true;
   if (process.control.fault != FaultCode::none) {
     runs = finish_fault(process.control, static_cast<Result>(message.words[0]));
@@ -209,69 +197,69 @@ bool Kernel::finish_call(const Commit& commit, const Waiting& waiting, const Out
                                           waiting.room.length());
     set_message_words(process.registers, message.words);
   }
-  if (runs) set_running(commit, process, waiting.activity);
+  if (runs) states_.set_running(commit, process, waiting.activity);
   else set_state(process.control, ProcessState::stopped);
   return runs;
 }
 
-Outcome Kernel::invoke_resume(Request& request) {
+Outcome Messages::invoke_resume(Request& request) {
   if (request.kind == Invocation::call) return Outcome::refuse(Result::bad_argument);
   const auto message = outgoing(request.caller);
   if (!message) return message.error();
   const auto waiting = prepare_waiting(request.capability, message->bytes.length());
   if (!waiting) return waiting.error();
   if (!*waiting) return Outcome::refuse(Result::void_capability);
-  if (const Outcome o = transfer(message->bytes, (*waiting)->room); o.is_obstacle()) return o;
-  const Commit committed = attempt.commit();
+  if (const Outcome o = buffers_.transfer(message->bytes, (*waiting)->room); o.is_obstacle()) return o;
+  const Commit committed = attempt_.commit();
   if (finish_call(committed, **waiting, *message)) {
-    make_ready(committed, (*waiting)->slot, (*waiting)->activity);
+    states_.make_ready(committed, (*waiting)->activity);
   }
   return request.answer(committed);
 }
 
-Outcome Kernel::answer_caller(Capability& resume, Result result) {
+Outcome Messages::answer_caller(Capability& resume, Result result) {
   const auto waiting = prepare_waiting(resume, 0);
   if (!waiting) return waiting.error();
   if (!*waiting) return Outcome::prepared();
   Outgoing message;
   message.words[0] = static_cast<uint64_t>(result);
-  const Commit committed = attempt.commit();
+  const Commit committed = attempt_.commit();
   if (finish_call(committed, **waiting, message)) {
-    make_ready(committed, (*waiting)->slot, (*waiting)->activity);
+    states_.make_ready(committed, (*waiting)->activity);
   }
   return Outcome::prepared();
 }
 
 // --- the open wait ---------------------------------------------------------------------------------
 
-Outcome Kernel::reply_and_wait(Process& caller) {
-  if (const Outcome o = probe_own_buffer(caller); o.is_obstacle()) return o;
+Outcome Messages::reply_and_wait(Process& caller) {
+  if (const Outcome o = buffers_.probe_own(caller); o.is_obstacle()) return o;
   const auto message = outgoing(caller);
   if (!message) return message.error();
   Capability& resume = invoked_slot(caller);
   const auto waiting = prepare_waiting(resume, message->bytes.length());
   if (!waiting) return waiting.error();
   if (*waiting) {
-    if (const Outcome o = transfer(message->bytes, (*waiting)->room); o.is_obstacle()) return o;
+    if (const Outcome o = buffers_.transfer(message->bytes, (*waiting)->room); o.is_obstacle()) return o;
   }
 
-  const Commit committed = attempt.commit();
+  const Commit committed = attempt_.commit();
   const bool caller_runs = *waiting && finish_call(committed, **waiting, *message);
   if (*waiting) take_moved(caller);
   if (caller.control.pending_notices != 0) {
     deliver_notices(committed, caller);
-    if (caller_runs) make_ready(committed, (*waiting)->slot, (*waiting)->activity);
+    if (caller_runs) states_.make_ready(committed, (*waiting)->activity);
     return Outcome::done();
   }
-  const ActivityRef own = processor.ref();
-  processor.leave_current();
-  set_not_running(committed, caller, own, ProcessState::receiving);
-  if (caller.control.callers_map != 0) scheduler.make_ready(own);  // LINE-IS-LOOKED-AT
-  if (caller_runs) hand_over_to(committed, (*waiting)->slot, (*waiting)->activity);
+  const ActivityRef own = processor_.ref();
+  processor_.leave_current();
+  states_.set_not_running(committed, caller, own, ProcessState::receiving);
+  if (caller.control.callers_map != 0) scheduler_.make_ready(own);  // LINE-IS-LOOKED-AT
+  if (caller_runs) states_.hand_over_to(committed, (*waiting)->slot, (*waiting)->activity);
   return Outcome::done();
 }
 
-void Kernel::deliver_notices(const Commit&, Process& process) {
+void Messages::deliver_notices(const Commit&, Process& process) {
   Registers& registers = process.registers;
   registers.rax = delivery_word(Delivery::notices, 0, 0);
   set_message_words(registers, {process.control.pending_notices});
@@ -282,23 +270,23 @@ void Kernel::deliver_notices(const Commit&, Process& process) {
 }
 
 // Sets bits in a process's pending word, and lets it run if it waits open. Waits for nobody.
-Outcome Kernel::post_notice(Request& request, Capability& receiver, uint64_t bits) {
-  const auto found = attempt.find(receiver);
+Outcome Messages::post_notice(Request& request, Capability& receiver, uint64_t bits) {
+  const auto found = attempt_.find(receiver);
   if (!found) return found.error();
-  Process& process = process_at(found->slot);
-  if (const Outcome o = attempt.prepare_write(found->slot, Need::reserve); o.is_obstacle()) return o;
+  Process& process = process_in(store_, found->slot);
+  if (const Outcome o = attempt_.prepare_write(found->slot, Need::reserve); o.is_obstacle()) return o;
   if (process.control.state != ProcessState::receiving) {
-    const Commit committed = attempt.commit();
+    const Commit committed = attempt_.commit();
     process.control.pending_notices |= bits;
     return request.answer(committed);
   }
-  const auto activity = prepare_activity(process);
+  const auto activity = states_.prepare_activity(process);
   if (!activity) return activity.error();
-  const Commit committed = attempt.commit();
+  const Commit committed = attempt_.commit();
   process.control.pending_notices |= bits;
   deliver_notices(committed, process);
-  set_running(committed, process, *activity);
-  make_ready(committed, found->slot, *activity);
+  states_.set_running(committed, process, *activity);
+  states_.make_ready(committed, *activity);
   return request.answer(committed);
 }
 

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+//
+// One invocation as the kernel sees it: a typed view of the caller's saved registers
+// (objects/abi.hpp), with the invoked capability resolved through its wrappers.
+#pragma once
+
+#include <cstdint>
+
+#include "kernel/attempt/attempt.hpp"
+#include "kernel/register_view.hpp"
+#include "kernel/run/processor.hpp"
+
+namespace perdure {
+
+struct Request {
+  Attempt& attempt;
+  Processor& processor;
+  Process& caller;
+  Invocation kind;
+
+  // The capability that is invoked in the end, with the restrictions of all wrappers on the way.
+  Capability capability;
+  Lookup object;  // of `capability`, if its type names one
+  Capability* stored = nullptr;  // where it stands: the caller's register, or a wrapper
+
+  // The innermost wrapper, the one whose target is `capability`, if there is one.
+  bool is_wrapped = false;
+  bool hand_over = false;
+  bool has_taken_moved = false;
+  unsigned answered = 0;  // bit i: capability i of the answer has been written
+  uint64_t wrapper_payload = 0;
+  ObjectId wrapper;
+  Version wrapper_version;
+
+  uint64_t word(unsigned i) const { return message_word(caller.registers, i); }
+  uint64_t method() const { return caller.registers.rdi; }
+  // As it stands in the caller's register. Until the answer.
+  const Capability& invoked() const {
+    return invoked_slot(caller);
+  }
+  Capability& sent(unsigned i) {
+    return caller.capability_registers[sent_register(caller.registers, i)];
+  }
+  uint32_t send_length() const { return perdure::send_length(caller.registers); }
+  // The small object that it is about, in its frame.
+  template <typename Object>
+  Object& object_as() {
+    return *row_object<Object>(attempt.store.bytes(object.slot), object.index);
+  }
+  std::byte* object_bytes() { return attempt.store.bytes(object.slot); }
+
+  // The answer of a kernel object: words 1-5. A send gets word 0 only.
+  Outcome answer(const Commit&, uint64_t w1 = 0, uint64_t w2 = 0, uint64_t w3 = 0, uint64_t w4 = 0,
+                 uint64_t w5 = 0, uint32_t byte_count = 0);
+  // Capability i of the answer; before answer().
+  void answer_capability(const Commit&, unsigned i, const Capability&);
+
+ private:
+  void take_moved_once();
+};
+
+// What the sender moved is no longer its own. When the message has been delivered.
+void take_moved(Process& sender);
+
+// Follows wrappers to what they stand for. Restrictions add up; only the innermost wrapper's payload counts, because a
+// client may put wrappers of its own around anything it holds.
+Outcome resolve(Request&, Capability*);
+
+}  // namespace perdure

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+#include "kernel/run/process_states.hpp"
+
+#include "kernel/register_view.hpp"
+
+namespace perdure {
+namespace {
+
+// Not for the store, which lets it go on, nor for a commit: that one has its answer. At the clock and the console as for a
+// program, for it cannot know that there is none behind the capability.
+bool may_never_end(WaitChannel::Reason reason) {
+  switch (reason) {
+    case WaitChannel::Reason::receiver:
+    case WaitChannel::Reason::endpoint:
+    case WaitChannel::Reason::wrapper:
+    case WaitChannel::Reason::console_input:
+    case WaitChannel::Reason::boot_epoch:
+    case WaitChannel::Reason::time: return true;
+    default: return false;
+  }
+}
+
+}  // namespace
+
+bool ProcessStates::is_activity_of(const Activity& activity, const Process& process) {
+  const auto from_first = reinterpret_cast<uintptr_t>(&process) - reinterpret_cast<uintptr_t>(store_.body(0));
+  const FrameDescriptor& frame = store_.descriptor(static_cast<CacheSlot>(from_first / frame_bytes));
+  return activity.process == ObjectId::of(frame.number) && activity.process_version == frame.identity.source;
+}
+
+Expected<ActivityRef, Outcome> ProcessStates::prepare_activity(Process& process) {
+  const auto found = attempt_.find(process.control.activity);
+  if (!found) return std::unexpected(found.error());
+  if (const Outcome o = attempt_.prepare_write(found->slot, Need::reserve); o.is_obstacle()) {
+    return std::unexpected(o);
+  }
+  const auto activity = ActivityRef::of(found->slot, found->index);
+  if (!is_activity_of(scheduler_.at(activity), process)) return std::unexpected(Outcome::refuse(Result::void_capability));
+  return activity;
+}
+
+void ProcessStates::set_running(const Commit&, Process& process, ActivityRef activity) {
+  scheduler_.call_ends(process);
+  set_state(process.control, ProcessState::running);
+  deadlines_.forget_deadline(activity);
+  scheduler_.remove(activity);  // its line was to be looked at, or its deadline
+  lines_.forget_place(scheduler_.at(activity));  // that of a lost process, which it was bound to before
+  scheduler_.at(activity).runnable = 1;
+}
+
+void ProcessStates::set_not_running(const Commit&, Process& process, ActivityRef activity, ProcessState state) {
+  scheduler_.call_ends(process);
+  set_state(process.control, state);
+  deadlines_.forget_deadline(activity);
+  scheduler_.remove(activity);
+  lines_.forget_place(scheduler_.at(activity));
+  scheduler_.at(activity).runnable = 0;
+}
+
+void ProcessStates::hand_over_to(const Commit& commit, CacheSlot slot, ActivityRef activity) {
+  // Legal only if nothing of higher priority is ready. With the slice over nobody equal may be ready either: else a client of a more
+  // important server, in which the tick happens to find it, would keep its equals waiting for ever.
+  const Standing standing = scheduler_.standing(process_in(store_, slot));
+  if (!standing.is_known || !scheduler_.may_run_at_once(standing.priority, processor_.is_overdue())) {
+    make_ready(commit, activity);
+    return;
+  }
+  processor_.become_current(slot, activity);
+}
+
+// One that cannot be read lends nothing.
+std::optional<Stall> ProcessStates::fetch_clients(CacheSlot server) {
+  for (unsigned i = 0; i < Scheduler::clients_max; ++i) {
+    Capability& answer = process_in(store_, server).capability_registers[resume_register];
+    if (answer.type != CapabilityType::resume || process_in(store_, server).control.state == ProcessState::receiving) break;
+    const auto client = look_up(store_, answer);
+    if (!client) return client.error().why == Failure::Why::stall ? std::optional(client.error().stall) : std::nullopt;
+    Process& process = process_in(store_, client->slot);
+    if (process.control.call_count != answer.payload) break;
+    if (process.schedule.type == CapabilityType::schedule) {
+      const auto schedule = look_up(store_, process.schedule);
+      if (!schedule && schedule.error().why == Failure::Why::stall) return schedule.error().stall;
+    }
+    server = client->slot;
+  }
+  return std::nullopt;
+}
+
+Outcome ProcessStates::stop(CacheSlot slot, Process& process) {
+  ProcessControl& control = process.control;
+  if (control.state == ProcessState::stopped) return Outcome::prepared();
+  if (const Outcome o = attempt_.prepare_write(slot, Need::reserve); o.is_obstacle()) return o;
+  const auto activity = prepare_activity(process);
+  if (!activity && activity.error().what == Outcome::What::stalled) return activity.error();
+  const Commit committed = attempt_.commit();
+  if (control.state == ProcessState::receiving) {
+    process.registers.rip -= system_call_instruction_bytes;
+  } else if (control.state == ProcessState::waiting) {
+    if (control.fault == FaultCode::none) answer_refusal(committed, process, Result::interrupted);
+  }
+  if (slot == processor_.slot()) {
+    answer_refusal(committed, process, Result::interrupted);
+    processor_.leave_current();
+  }
+  if (activity) {
+    set_not_running(committed, process, *activity, ProcessState::stopped);
+  } else {
+    set_state(control, ProcessState::stopped);
+    control.activity = {};
+  }
+  return Outcome::prepared();
+}
+
+void ProcessStates::end_call(const Commit& committed, Process& process, ActivityRef activity, Result result) {
+  answer_refusal(committed, process, result);
+  set_running(committed, process, activity);
+}
+
+Expected<bool, Outcome> ProcessStates::interrupt(CacheSlot slot, Process& process) {
+  ProcessControl& control = process.control;
+  const bool is_unanswered = control.state == ProcessState::waiting && control.fault == FaultCode::none;
+  if (!is_unanswered && control.state != ProcessState::running) return false;
+  const auto activity = prepare_activity(process);
+  if (!activity) return std::unexpected(activity.error());
+  if (!is_unanswered && !may_never_end(scheduler_.stalled_call(*activity))) return false;
+  if (const Outcome o = attempt_.prepare_write(slot, Need::reserve); o.is_obstacle()) return std::unexpected(o);
+  const Commit committed = attempt_.commit();
+  if (is_unanswered) {
+    end_call(committed, process, *activity, Result::interrupted);
+  } else {
+    deadlines_.disarm(*activity);
+    scheduler_.remove(*activity);
+    lines_.forget_place(scheduler_.at(*activity));
+    process.registers.rip += system_call_instruction_bytes;
+    answer_refusal(committed, process, Result::interrupted);
+  }
+  make_ready(committed, *activity);
+  return true;
+}
+
+}  // namespace perdure

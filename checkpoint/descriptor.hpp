@@ -27,7 +27,7 @@ namespace perdure {
 using CacheSlot = uint32_t;
 inline constexpr CacheSlot no_slot = 0xffff'ffff;
 // 128 GiB. The kernel names an object in memory by its slot and its index there, in 31 bits: the highest one says that a link
-// leads to the ends of a line (kernel/scheduler.hpp) or to a timer's slot.
+// leads to the ends of a line (kernel/run/scheduler.hpp) or to a timer's slot.
 inline constexpr CacheSlot cache_slots_max = 1u << 25;
 
 enum class FrameState : uint8_t {

@@ -31,45 +31,31 @@
 #include <span>
 
 #include "checkpoint/store.hpp"
-#include "kernel/announcements.hpp"
 #include "kernel/assertion.hpp"
 #include "kernel/attempt/attempt.hpp"
-#include "kernel/checkpoints.hpp"
-#include "kernel/console.hpp"
 #include "kernel/invoke/buffers.hpp"
 #include "kernel/invoke/destruction.hpp"
 #include "kernel/invoke/faults.hpp"
 #include "kernel/invoke/messages.hpp"
 #include "kernel/machine.hpp"
-#include "kernel/machine_time.hpp"
-#include "kernel/page_tables.hpp"
+#include "kernel/options.hpp"
+#include "kernel/memory/page_tables.hpp"
+#include "kernel/memory/space_walk.hpp"
 #include "kernel/run/deadlines.hpp"
 #include "kernel/run/lines.hpp"
-#include "kernel/run/process_states.hpp"
+#include "kernel/run/machine_time.hpp"
+#include "kernel/processes/process_states.hpp"
 #include "kernel/run/processor.hpp"
-#include "kernel/run/restart_list.hpp"
-#include "kernel/scheduler.hpp"
-#include "kernel/space_walk.hpp"
-#include "kernel/store_events.hpp"
-#include "kernel/timers.hpp"
+#include "kernel/processes/restart_list.hpp"
+#include "kernel/run/scheduler.hpp"
+#include "kernel/run/timers.hpp"
 #include "kernel/trace.hpp"
+#include "kernel/upkeep/announcements.hpp"
+#include "kernel/upkeep/checkpoints.hpp"
+#include "kernel/upkeep/console.hpp"
+#include "kernel/upkeep/store_events.hpp"
 
 namespace perdure {
-
-inline constexpr unsigned leave_stopped_max = 8;
-
-// From the boot command line: `interval=MS check slow chaos=SEED verdict=N unsafe-processor
-// leave-stopped=FRAME`, the last one up to eight times.
-struct KernelOptions {
-  std::optional<uint64_t> interval_ms;  // between checkpoints; 0: never by the clock; else the image's
-  bool slow = false;            // no fast path
-  bool check = false;           // whole-state checks before each commit and at kernel exits
-  uint64_t chaos_seed = 0;      // drop caches at random; 0: not
-  bool unsafe_processor = false;  // run on one that lets programs read all memory
-  FrameNumber leave_stopped[leave_stopped_max];  // of processes that are not to go on
-  unsigned leave_stopped_count = 0;
-  uint8_t verdict = 0;          // exit code of an orderly power-off, chosen by a test's host
-};
 
 // The most frames that one operation looks at: two buffers of 64 KiB that begin in mid-page, the nodes
 // of two walks, two processes, their activities, endpoint, wrappers. They have to be in memory together.

@@ -80,7 +80,7 @@ PhysAddr physical_address_of(const void*);  // inverse of memory_at, byte by byt
 
 // --- address translation -------------------------------------------------------------------
 // Page tables have the processor's format: 512 entries of 8 bytes, four levels; see
-// kernel/page_table_entry.hpp. The upper 256 entries of a root are the kernel's and are the
+// kernel/memory/page_table_entry.hpp. The upper 256 entries of a root are the kernel's and are the
 // same in all roots.
 void install_kernel_half(uint64_t* root_table);  // fills entries 256..511
 void load_root(PhysAddr root_table);             // also drops all cached translations

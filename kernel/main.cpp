@@ -3,9 +3,9 @@
 // Where the machine and the kernel meet: start, each entry, and the end in case of our own bug.
 // The kernel has one way to start: recovery. First boot, reboot and power cut are the same path.
 #include "checkpoint/recovery.hpp"
-#include "kernel/command_line.hpp"
+#include "kernel/check/report.hpp"
 #include "kernel/kernel.hpp"
-#include "kernel/report.hpp"
+#include "kernel/upkeep/command_line.hpp"
 
 namespace perdure {
 namespace {

@@ -80,7 +80,7 @@ struct ProcessControl {
   uint32_t root_hint = 0;
   // Volatile, too: bit p: callers of priority p wait for it (Process::callers).
   uint16_t callers_map = 0;
-  uint8_t priority = 0;            // its schedule's, as of priority_stamp (kernel/scheduler.hpp)
+  uint8_t priority = 0;            // its schedule's, as of priority_stamp (kernel/run/scheduler.hpp)
   // The trap with which it waits for a keeper (kernel/run/lines.cpp), read only while it does. Stored: its
   // frame may go to the disk meanwhile.
   uint8_t waiting_fault = 0;

@@ -96,7 +96,7 @@ struct Schedule {
   uint8_t ceiling = 0;   // … priority_max
   uint8_t spare[6] = {};
   uint64_t slice_ns = 0; // how long before an equal gets its turn; 0: the default
-  LineEnds peers;           // volatile: who stands in line by this schedule (kernel/scheduler.hpp)
+  LineEnds peers;           // volatile: who stands in line by this schedule (kernel/run/scheduler.hpp)
   uint8_t spare_2[32] = {};
 };
 inline constexpr uint64_t default_slice_ns = 10'000'000;
@@ -123,7 +123,7 @@ struct Activity {
   uint8_t awaits_deadline = 0;
   uint8_t priority = 0;     // its process's when last written here, + 1; 0: unknown. Orders the first look
   // Volatile, not stored (normalize() clears them): the lines that it stands in, and its timer.
-  uint8_t queue_flags = 0;  // kernel/scheduler.cpp
+  uint8_t queue_flags = 0;  // kernel/run/scheduler.cpp
   uint32_t timer_tick = 0;
   uint32_t timer_next = 0;
   uint32_t timer_previous = 0;

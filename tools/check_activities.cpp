@@ -82,7 +82,7 @@ class ActivityCheck {
     }
   }
 
-  // As a boot walks it (kernel/run/restart_list.cpp); it finds the rows without it only if it is not whole.
+  // As a boot walks it (kernel/processes/restart_list.cpp); it finds the rows without it only if it is not whole.
   void list() {
     std::set<FrameNumber> found;
     if (!walk(found)) return findings_.add("restart list: not whole; a boot looks at every frame instead");

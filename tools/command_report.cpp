@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
-// Shows what the last assertion of the machine left in the report area (kernel/report.hpp).
+// Shows what the last assertion of the machine left in the report area (kernel/check/report.hpp).
 #include <fmt/format.h>
 
 #include <cstring>
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "kernel/report.hpp"
+#include "kernel/check/report.hpp"
 #include "tools/commands.hpp"
 #include "tools/image_view.hpp"
 

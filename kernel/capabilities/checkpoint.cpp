@@ -7,11 +7,11 @@
 // generation is durable. A restart forgets the line, so the shell that asked for power-off finds
 // itself answered after the next boot instead of switching the machine off again.
 #include "kernel/capabilities/operations.hpp"
-#include "kernel/checkpoints.hpp"
 #include "kernel/invoke/buffers.hpp"
 #include "kernel/invoke/request.hpp"
-#include "kernel/machine_time.hpp"
 #include "kernel/run/lines.hpp"
+#include "kernel/run/machine_time.hpp"
+#include "kernel/upkeep/checkpoints.hpp"
 
 namespace perdure {
 namespace {

@@ -3,7 +3,7 @@
 // Clock: machine time (stands still while the machine is off), wall time, and the boot epoch.
 #include "kernel/capabilities/operations.hpp"
 #include "kernel/invoke/request.hpp"
-#include "kernel/machine_time.hpp"
+#include "kernel/run/machine_time.hpp"
 
 namespace perdure {
 namespace {

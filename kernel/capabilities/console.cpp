@@ -5,10 +5,10 @@
 #include <algorithm>
 
 #include "kernel/capabilities/operations.hpp"
-#include "kernel/console.hpp"
 #include "kernel/invoke/buffers.hpp"
 #include "kernel/invoke/request.hpp"
-#include "kernel/machine_time.hpp"
+#include "kernel/run/machine_time.hpp"
+#include "kernel/upkeep/console.hpp"
 
 namespace perdure {
 namespace {

@@ -4,7 +4,7 @@
 // answers `restarted` after the next boot.
 #include "kernel/capabilities/operations.hpp"
 #include "kernel/invoke/request.hpp"
-#include "kernel/machine_time.hpp"
+#include "kernel/run/machine_time.hpp"
 
 namespace perdure {
 

@@ -3,7 +3,7 @@
 // Endpoint (control): says who receives, makes entries, and recognizes its own.
 #include "kernel/capabilities/operations.hpp"
 #include "kernel/invoke/request.hpp"
-#include "kernel/scheduler.hpp"
+#include "kernel/run/scheduler.hpp"
 #include "objects/slot_types.hpp"
 
 namespace perdure {

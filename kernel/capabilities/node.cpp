@@ -7,7 +7,7 @@
 // absent entries are never cached.
 #include "kernel/capabilities/operations.hpp"
 #include "kernel/capabilities/slots.hpp"
-#include "kernel/page_tables.hpp"
+#include "kernel/memory/page_tables.hpp"
 #include "objects/slot_types.hpp"
 
 namespace perdure {

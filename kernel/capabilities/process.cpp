@@ -6,7 +6,7 @@
 #include "kernel/capabilities/operations.hpp"
 #include "kernel/invoke/buffers.hpp"
 #include "kernel/invoke/request.hpp"
-#include "kernel/run/process_states.hpp"
+#include "kernel/processes/process_states.hpp"
 #include "objects/slot_types.hpp"
 
 namespace perdure {

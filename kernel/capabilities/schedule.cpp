@@ -7,7 +7,7 @@
 
 #include "kernel/capabilities/operations.hpp"
 #include "kernel/invoke/request.hpp"
-#include "kernel/scheduler.hpp"
+#include "kernel/run/scheduler.hpp"
 
 namespace perdure {
 namespace {

@@ -3,7 +3,7 @@
 // Wrapper (control): what stands behind the client capabilities, and whether anything does.
 #include "kernel/capabilities/operations.hpp"
 #include "kernel/invoke/request.hpp"
-#include "kernel/scheduler.hpp"
+#include "kernel/run/scheduler.hpp"
 
 namespace perdure {
 namespace {

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "kernel/memory/space_walk.hpp"
 #include "kernel/register_view.hpp"
-#include "kernel/space_walk.hpp"
 
 namespace perdure {
 namespace {

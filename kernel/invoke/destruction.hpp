@@ -11,8 +11,8 @@
 #pragma once
 
 #include "kernel/invoke/messages.hpp"
-#include "kernel/page_tables.hpp"
-#include "kernel/run/restart_list.hpp"
+#include "kernel/memory/page_tables.hpp"
+#include "kernel/processes/restart_list.hpp"
 
 namespace perdure {
 

@@ -12,8 +12,8 @@
 #pragma once
 
 #include "kernel/invoke/messages.hpp"
-#include "kernel/page_tables.hpp"
-#include "kernel/space_walk.hpp"
+#include "kernel/memory/page_tables.hpp"
+#include "kernel/memory/space_walk.hpp"
 
 namespace perdure {
 

@@ -18,7 +18,7 @@
 #include "kernel/attempt/attempt.hpp"
 #include "kernel/invoke/buffers.hpp"
 #include "kernel/invoke/request.hpp"
-#include "kernel/run/process_states.hpp"
+#include "kernel/processes/process_states.hpp"
 
 namespace perdure {
 

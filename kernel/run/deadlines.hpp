@@ -14,9 +14,9 @@
 #include <cstdint>
 
 #include "kernel/attempt/outcome.hpp"
-#include "kernel/machine_time.hpp"
-#include "kernel/scheduler.hpp"
-#include "kernel/timers.hpp"
+#include "kernel/run/machine_time.hpp"
+#include "kernel/run/scheduler.hpp"
+#include "kernel/run/timers.hpp"
 
 namespace perdure {
 

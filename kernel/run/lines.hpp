@@ -28,10 +28,10 @@
 #include <cstdint>
 
 #include "kernel/attempt/attempt.hpp"
-#include "kernel/check/progress.hpp"
+#include "kernel/run/progress.hpp"
 #include "kernel/run/processor.hpp"
-#include "kernel/scheduler.hpp"
-#include "kernel/timers.hpp"
+#include "kernel/run/scheduler.hpp"
+#include "kernel/run/timers.hpp"
 #include "kernel/trace.hpp"
 
 namespace perdure {

@@ -10,9 +10,9 @@
 #include <cstdint>
 
 #include "checkpoint/store.hpp"
-#include "kernel/activity_ref.hpp"
 #include "kernel/machine.hpp"
-#include "kernel/page_tables.hpp"
+#include "kernel/memory/page_tables.hpp"
+#include "kernel/run/activity_ref.hpp"
 #include "objects/process.hpp"
 #include "objects/rows.hpp"
 

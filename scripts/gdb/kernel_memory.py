@@ -23,7 +23,7 @@ BOOT_EPOCH = "store.parts_.roots.current_.boot_epoch"
 READY = "scheduler.ready_map_"     # a bit for each priority at which a process is ready
 TRACE_ENTRIES = "trace.entries_"
 TRACE_NEXT = "trace.next_"
-FLAG_READY = "perdure::(anonymous namespace)::flag_ready"    # kernel/scheduler.cpp: Activity::queue_flags
+FLAG_READY = "perdure::(anonymous namespace)::flag_ready"    # kernel/run/scheduler.cpp: Activity::queue_flags
 REASON_BITS = "perdure::(anonymous namespace)::reason_bits"
 SPAN_BEGIN, SPAN_LENGTH, ARRAY_ELEMENTS = "_M_ptr", "_M_extent._M_extent_value", "_M_elems"  # GCC's library
 

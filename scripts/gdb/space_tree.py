@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""An address space as a tree, a line for each node and each page (kernel/space_walk.hpp says what the numbers mean).
+"""An address space as a tree, a line for each node and each page (kernel/memory/space_walk.hpp says what the numbers mean).
 What is not in memory is named, and not fetched."""
 
 from kernel_memory import NotThere, constant, name_of, names_of_bits, object_name, restriction_names

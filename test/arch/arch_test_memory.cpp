@@ -4,7 +4,7 @@
 // on anything that is writable and executable, on any writable alias of the kernel's text, on
 // anything left in the user half; then provokes faults that must be noticed.
 #include "kernel/arch/x86_64/paging.hpp"
-#include "kernel/page_table_entry.hpp"
+#include "kernel/memory/page_table_entry.hpp"
 #include "test/arch/arch_test.hpp"
 
 extern "C" const char text_start[], rodata_end[], image_end[];

@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "kernel/arch/x86_64/processor.hpp"
-#include "kernel/page_table_entry.hpp"
+#include "kernel/memory/page_table_entry.hpp"
 #include "objects/process.hpp"
 #include "test/arch/arch_test.hpp"
 

@@ -3,7 +3,7 @@
 serve, `destroy` takes the server away with all that it had, and the image is whole behind that. Where the disk does
 not even say what a frame is, the bank does not end: a person who waits for that leaves it with Ctrl-C, over a power cut, too.
 
-What turns it red: a boot that stops at the first row of activities that it cannot read (kernel/run/restart_list.cpp), a
+What turns it red: a boot that stops at the first row of activities that it cannot read (kernel/processes/restart_list.cpp), a
 bank whose frames cannot be rescinded because they cannot be read (kernel/capabilities/range.cpp), or a shell that calls
 the bank so that nobody can leave it (userland/shell/server_commands.cpp)."""
 

@@ -44,14 +44,14 @@ FAULTS = [Fault(*one) for one in (
     ("callers of an old receiver are not woken", CAPABILITIES + "endpoint.cpp", "  scheduler.wake_callers(before);\n", "",
      ("messages: who waits for a receiver that is taken away",)),
     # --- resume capabilities
-    ("the count of calls stands still", "kernel/run/process_states.hpp", "  ++control.call_count;\n", "",
+    ("the count of calls stands still", "kernel/processes/process_states.hpp", "  ++control.call_count;\n", "",
      ("resume: the resume capability of the call before",)),
     ("a resume capability can be called", MESSAGES, "  if (request.kind == Invocation::call) return Outcome::refuse(Result::bad_argument);\n", "",
      ("resume: a resume capability cannot be called",)),
     ("callers of a destroyed server are not answered", "kernel/invoke/destruction.cpp",
      "  if (const Outcome o = answer_all(process.capability_registers, capability_register_count);\n      o.is_obstacle()) {\n    return o;\n  }\n", "",
      ("resume: the destruction of the server",)),
-    ("a stopped caller is not told", "kernel/run/process_states.cpp", "    if (control.fault == FaultCode::none) answer_refusal(committed, process, Result::interrupted);\n", "",
+    ("a stopped caller is not told", "kernel/processes/process_states.cpp", "    if (control.fault == FaultCode::none) answer_refusal(committed, process, Result::interrupted);\n", "",
      ("resume: a caller that was stopped",)),
     # --- deadlines
     ("a deadline in the past is none", INVOCATION, "    if (time.has_passed(registers.r15)) return Outcome::refuse(Result::timed_out);\n", "",
@@ -118,13 +118,13 @@ FAULTS = [Fault(*one) for one in (
      ("address_spaces: the pocket of a node counts as void, as soon",)),
     ("a destroyed node stays mapped", "kernel/invoke/destruction.cpp", "      tables_.forget_node(id);\n", "",
      ("address_spaces: its destruction takes it from a running reader: the lowest node",)),
-    ("a node is entered whatever its guard", "kernel/space_walk.cpp", "  if (offset_ >> span != guard) return end_with(FaultCode::no_memory);\n", "  (void)guard;\n",
+    ("a node is entered whatever its guard", "kernel/memory/space_walk.cpp", "  if (offset_ >> span != guard) return end_with(FaultCode::no_memory);\n", "  (void)guard;\n",
      ("restrictions: another guard keeps a running reader out: the lowest node",)),
-    ("keepers are told below no_call", "kernel/space_walk.cpp", "  if (restrictions_ & restriction::no_call) outcome_.fault = {.code = code};\n", "",
+    ("keepers are told below no_call", "kernel/memory/space_walk.cpp", "  if (restrictions_ & restriction::no_call) outcome_.fault = {.code = code};\n", "",
      ("restrictions: no keeper of the space is told below no_call",)),
-    ("the highest keeper is told", "kernel/space_walk.cpp", "  if (!node.keeper.is_void()) note_keeper(object, node);", "  if (!node.keeper.is_void() && !outcome_.fault.has_keeper) note_keeper(object, node);",
+    ("the highest keeper is told", "kernel/memory/space_walk.cpp", "  if (!node.keeper.is_void()) note_keeper(object, node);", "  if (!node.keeper.is_void() && !outcome_.fault.has_keeper) note_keeper(object, node);",
      ("restrictions: of the nodes with a keeper the nearest one's is told: the lowest",)),
-    ("weak memory can be written", "kernel/space_walk.cpp", "!(restrictions_ & (restriction::read_only | restriction::weak));", "!(restrictions_ & restriction::read_only);",
+    ("weak memory can be written", "kernel/memory/space_walk.cpp", "!(restrictions_ & (restriction::read_only | restriction::weak));", "!(restrictions_ & restriction::read_only);",
      ("restrictions: a running writer is stopped when it becomes weak",)),
     # --- faults
     ("a division by zero is any exception", "kernel/invoke/faults.cpp", "    case 0: return FaultCode::divide_error;\n", "",
@@ -144,9 +144,9 @@ FAULTS = [Fault(*one) for one in (
     # --- schedules
     ("a new priority counts later", CAPABILITIES + "schedule.cpp", "  if (before != priority) scheduler.schedule_changed(request.object.slot, request.object.index, false);\n", "  (void)before;\n",
      ("schedules: who is raised while ready",)),
-    ("clients lend nothing", "kernel/priorities.cpp", "    now.priority = std::max(now.priority, std::min(its.priority, ceiling));\n", "",
+    ("clients lend nothing", "kernel/run/priorities.cpp", "    now.priority = std::max(now.priority, std::min(its.priority, ceiling));\n", "",
      ("schedules: those in line lend to their receiver",)),
-    ("clients lend above the ceiling", "kernel/priorities.cpp", "std::min(its.priority, ceiling));", "its.priority);",
+    ("clients lend above the ceiling", "kernel/run/priorities.cpp", "std::min(its.priority, ceiling));", "its.priority);",
      ("address_spaces: a keeper may stand behind a wrapper",)),
     # --- bytes
     ("nobody is told of a cut message", MESSAGES, "receiver.room.length() < message.bytes.length() ? delivery_flag::truncated : 0;\n  if (request.is_wrapped)",
@@ -155,7 +155,7 @@ FAULTS = [Fault(*one) for one in (
     ("a caller's buffer is not looked at", MESSAGES, "  if (is_call) {\n    if (const Outcome o = buffers_.probe_own(request.caller); o.is_obstacle()) return o;\n  }\n", "",
      ("transfer: a buffer that is not there",)),
     # --- lives
-    ("an activity is of two processes", "kernel/run/disbelief.cpp", "  if (found) return !is_bound(process_in(store_, found->slot), ref);\n", "  if (found) return true;\n",
+    ("an activity is of two processes", "kernel/processes/disbelief.cpp", "  if (found) return !is_bound(process_in(store_, found->slot), ref);\n", "  if (found) return true;\n",
      ("processes: an activity is of one process",)),
     # --- registers
     ("vector registers are not saved", "kernel/run/processor.cpp", "  machine::fpu_save(process_->fpu_area);\n", "",

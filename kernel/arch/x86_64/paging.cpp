@@ -8,7 +8,7 @@
 #include "kernel/arch/x86_64/power.hpp"
 #include "kernel/arch/x86_64/processor.hpp"
 #include "kernel/machine.hpp"
-#include "kernel/page_table_entry.hpp"
+#include "kernel/memory/page_table_entry.hpp"
 
 extern "C" const char text_start[], text_end[], rodata_start[], rodata_end[];
 extern "C" const char data_start[], image_end[];

@@ -5,7 +5,7 @@
 
 #include <utility>
 
-#include "kernel/announcements.hpp"
+#include "kernel/upkeep/announcements.hpp"
 #include "test/support/fake_machine.hpp"
 
 using namespace perdure;

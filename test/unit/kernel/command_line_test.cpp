@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // The boot command line: words that mean nothing are named, and none hides those behind it.
-#include "kernel/command_line.hpp"
+#include "kernel/upkeep/command_line.hpp"
 
 #include <catch2/catch.hpp>
 

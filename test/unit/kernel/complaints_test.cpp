@@ -3,7 +3,7 @@
 // Tries to have one trouble told a thousand times, or another one not at all.
 #include <catch2/catch.hpp>
 
-#include "kernel/complaints.hpp"
+#include "kernel/upkeep/complaints.hpp"
 
 using namespace perdure;
 

@@ -5,7 +5,7 @@
 // are worth what this one is.
 #include <catch2/catch.hpp>
 
-#include "kernel/page_table_entry.hpp"
+#include "kernel/memory/page_table_entry.hpp"
 #include "test/support/fake_machine.hpp"
 
 using namespace perdure;

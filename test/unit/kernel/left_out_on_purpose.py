@@ -57,13 +57,13 @@ ON_PURPOSE = {
     ("kernel/taking.cpp", "call", "scheduler.forget_wake(ref);"):
         WOKEN,
     # --- processes.cpp
-    ("kernel/run/process_states.cpp", "operand", "if (schedule.error().why == Failure::Why::stall) return schedule.error().stall;"): NO_ERROR,
+    ("kernel/processes/process_states.cpp", "operand", "if (schedule.error().why == Failure::Why::stall) return schedule.error().stall;"): NO_ERROR,
     ("kernel/attempt/attempt.cpp", "check", "if (store.is_current(slot)) [[likely]] return Outcome::prepared();"): TIME,
     ("kernel/run/processor.cpp", "call", "store_.keep(no_slot, no_slot);"):
         "the frames of who ran last stay in memory a little longer",
     ("kernel/run/processor.cpp", "call", "store_.may_have_room();"):
         "who waits for a frame of the cache is woken at the next tick anyway",
-    ("kernel/run/process_states.cpp", "check", "if (control.state == ProcessState::stopped) return Outcome::prepared();"):
+    ("kernel/processes/process_states.cpp", "check", "if (control.state == ProcessState::stopped) return Outcome::prepared();"):
         "one that is stopped is stopped again, which changes nothing",
     # --- messages.cpp
     # --- destruction.cpp
@@ -74,59 +74,59 @@ ON_PURPOSE = {
     ("kernel/invoke/destruction.cpp", "check", "if (const Outcome o = retire_object(slot, index, frame); o.is_obstacle()) return o;"):
         "of the objects that it is called for here (not activities) none has anything in its way",
     # --- scheduler.cpp
-    ("kernel/scheduler.cpp", "operand", "if (store_->descriptor(slot).state == FrameState::fetching) return {reason, slot};"):
+    ("kernel/run/scheduler.cpp", "operand", "if (store_->descriptor(slot).state == FrameState::fetching) return {reason, slot};"):
         "what is waited for has a place, or nobody would be told to wait for it",
-    ("kernel/scheduler.cpp", "operand", "if (slot != no_slot) return {reason, slot};"):
+    ("kernel/run/scheduler.cpp", "operand", "if (slot != no_slot) return {reason, slot};"):
         "it is being fetched: an attempt has just been told so, and a fetch ends between attempts",
-    ("kernel/scheduler.cpp", "operand",
+    ("kernel/run/scheduler.cpp", "operand",
      "set_callers_map(slot, static_cast<uint16_t>(process_in(slot).control.callers_map | 1u << (line.place)));"):
         "the processor shifts by the low five bits, which are the same",
-    ("kernel/scheduler.cpp", "operand",
+    ("kernel/run/scheduler.cpp", "operand",
      "set_callers_map(slot, static_cast<uint16_t>(process_in(slot).control.callers_map & ~(1u << (line.place))));"):
         "the processor shifts by the low five bits, which are the same",
-    ("kernel/scheduler.cpp", "operand", "for (unsigned i = 0; !before.is_none() && at(ref).ticket < at(before).ticket; ++i) {"):
+    ("kernel/run/scheduler.cpp", "operand", "for (unsigned i = 0; !before.is_none() && at(ref).ticket < at(before).ticket; ++i) {"):
         "bounds the steps; without it the order is as good, or better",
-    ("kernel/scheduler.cpp", "call", "forget_wake(ref);"): WOKEN,
-    ("kernel/scheduler.cpp", "operand", "for (; !bins[i].is_none(); ++i) {"):
+    ("kernel/run/scheduler.cpp", "call", "forget_wake(ref);"): WOKEN,
+    ("kernel/run/scheduler.cpp", "operand", "for (; !bins[i].is_none(); ++i) {"):
         "no list has 2^31 activities",
-    ("kernel/scheduler.cpp", "comparison", "if (at(ref).process.frame() >= frame) wake(ref), ++count;"):
+    ("kernel/run/scheduler.cpp", "comparison", "if (at(ref).process.frame() >= frame) wake(ref), ++count;"):
         "those who wait for another frame look at it again, and wait on",
-    ("kernel/scheduler.cpp", "comparison", "if (++count % steps_between_interrupts >= 0) machine::let_interrupts_in();"):
+    ("kernel/run/scheduler.cpp", "comparison", "if (++count % steps_between_interrupts >= 0) machine::let_interrupts_in();"):
         OFTENER,
     # --- priorities.cpp
-    ("kernel/priorities.cpp", "operand", "return frame.identity.kind == Kind::process;"):
+    ("kernel/run/priorities.cpp", "operand", "return frame.identity.kind == Kind::process;"):
         "an old hint may name a frame that is being read: what is noted there goes with what comes, or the frame is read once more",
-    ("kernel/priorities.cpp", "call", "now.is_lent(highest_of(control.callers_map));"): LOOKED_AT,
-    ("kernel/priorities.cpp", "effect", "now.is_known &= its.is_known;"): LOOKED_AT,
-    ("kernel/priorities.cpp", "check", "if (bound.is_void()) return {};"):
+    ("kernel/run/priorities.cpp", "call", "now.is_lent(highest_of(control.callers_map));"): LOOKED_AT,
+    ("kernel/run/priorities.cpp", "effect", "now.is_known &= its.is_known;"): LOOKED_AT,
+    ("kernel/run/priorities.cpp", "check", "if (bound.is_void()) return {};"):
         "it would be looked for in frame 0, which is none of activities",
-    ("kernel/priorities.cpp", "operand", "if (standing.schedule.is_none()) return;"):
+    ("kernel/run/priorities.cpp", "operand", "if (standing.schedule.is_none()) return;"):
         "one that is not known is moved, too, when its schedule changes, and looked at when its turn comes",
-    ("kernel/priorities.cpp", "comparison", "if ((done + 1) % steps_between_interrupts >= 0) machine::let_interrupts_in();"): OFTENER,
-    ("kernel/priorities.cpp", "comparison", "if (count % steps_between_interrupts >= 0) machine::let_interrupts_in();"): OFTENER,
+    ("kernel/run/priorities.cpp", "comparison", "if ((done + 1) % steps_between_interrupts >= 0) machine::let_interrupts_in();"): OFTENER,
+    ("kernel/run/priorities.cpp", "comparison", "if (count % steps_between_interrupts >= 0) machine::let_interrupts_in();"): OFTENER,
     # --- restart_list.cpp
-    ("kernel/run/restart_list.cpp", "operand", "if (store_.descriptor(*slot).identity.kind != Kind::activity) return false;"):
+    ("kernel/processes/restart_list.cpp", "operand", "if (store_.descriptor(*slot).identity.kind != Kind::activity) return false;"):
         "where there is no slot stands the reason, a small number: that slot holds no row of activities",
-    ("kernel/run/restart_list.cpp", "check", "if (store_.is_never_used(frame)) return no_slot;"):
+    ("kernel/processes/restart_list.cpp", "check", "if (store_.is_never_used(frame)) return no_slot;"):
         "what was never used is empty, and would be fetched to see that",
-    ("kernel/run/restart_list.cpp", "operand", "if (descriptor.identity.kind != Kind::activity) continue;"):
+    ("kernel/processes/restart_list.cpp", "operand", "if (descriptor.identity.kind != Kind::activity) continue;"):
         "every row that is in memory is dirty, and a place that is vacant has no kind",
-    ("kernel/run/restart_list.cpp", "operand", "if (descriptor.state != FrameState::dirty) continue;"):
+    ("kernel/processes/restart_list.cpp", "operand", "if (descriptor.state != FrameState::dirty) continue;"):
         "nothing but rows is dirty before anything runs",
-    ("kernel/run/restart_list.cpp", "check", "if (!(allocated >> index & 1)) continue;"): NOT_THERE,
-    ("kernel/run/restart_list.cpp", "operand", "if (!(allocated >> index)) continue;"): NOT_THERE,
-    ("kernel/run/restart_list.cpp", "check", "if (frame.value == 0) return nullptr;"):
+    ("kernel/processes/restart_list.cpp", "check", "if (!(allocated >> index & 1)) continue;"): NOT_THERE,
+    ("kernel/processes/restart_list.cpp", "operand", "if (!(allocated >> index)) continue;"): NOT_THERE,
+    ("kernel/processes/restart_list.cpp", "check", "if (frame.value == 0) return nullptr;"):
         "frame 0 is none of activities; it would only be read for nothing",
-    ("kernel/run/restart_list.cpp", "operand", "if (slot.error().why == Absent::Why::stall) return std::unexpected(slot.error().stall);"):
+    ("kernel/processes/restart_list.cpp", "operand", "if (slot.error().why == Absent::Why::stall) return std::unexpected(slot.error().stall);"):
         NO_ERROR,
-    ("kernel/run/restart_list.cpp", "operand", "if ((*row != no_slot && !store_.make_dirty(*row))) return;  // as it is, until the next boot"):
+    ("kernel/processes/restart_list.cpp", "operand", "if ((*row != no_slot && !store_.make_dirty(*row))) return;  // as it is, until the next boot"):
         "a row that was read a moment ago has left memory, and cannot be read now: with nothing that runs yet, no test does that",
-    ("kernel/run/restart_list.cpp", "comparison", "else if (system.last_activity_row >= own) system.last_activity_row = header.previous;"):
+    ("kernel/processes/restart_list.cpp", "comparison", "else if (system.last_activity_row >= own) system.last_activity_row = header.previous;"):
         "one that is not the last has none behind it only if that one is lost: the list is not whole, and is made anew",
-    ("kernel/run/restart_list.cpp", "operand", "if (store_.descriptor(*slot).identity.kind != Kind::activity) return nullptr;"):
+    ("kernel/processes/restart_list.cpp", "operand", "if (store_.descriptor(*slot).identity.kind != Kind::activity) return nullptr;"):
         "where there is no slot stands the reason, a small number: that slot holds no row of activities",
-    ("kernel/run/process_states.cpp", "check", "if (process.control.call_count != answer.payload) break;"): IN_VAIN,
-    ("kernel/run/process_states.cpp", "operand", "if (answer.type != CapabilityType::resume) break;"): IN_VAIN,
+    ("kernel/processes/process_states.cpp", "check", "if (process.control.call_count != answer.payload) break;"): IN_VAIN,
+    ("kernel/processes/process_states.cpp", "operand", "if (answer.type != CapabilityType::resume) break;"): IN_VAIN,
     ("kernel/run/lines.cpp", "call", "note_priority();"):
         "the first look after a restart then goes by an older priority, and corrects it",
     ("kernel/run/lines.cpp", "operand", "if (!store_.is_current(processor_.ref().slot())) return;"):
@@ -144,67 +144,67 @@ ON_PURPOSE = {
     ("kernel/invocation.cpp", "call", "lines.forget_place(processor.activity());"):
         "the next call that ends forgets it; until then it is only slower",
     # --- deadlines.cpp
-    ("kernel/run/process_states.cpp", "call", "deadlines_.disarm(*activity);"):
+    ("kernel/processes/process_states.cpp", "call", "deadlines_.disarm(*activity);"):
         "the next call disarms it; until then it strikes in vain",
-    ("kernel/run/process_states.cpp", "call", "lines_.forget_place(scheduler_.at(*activity));"):
+    ("kernel/processes/process_states.cpp", "call", "lines_.forget_place(scheduler_.at(*activity));"):
         "the next call that ends forgets it; until then it is only slower",
     ("kernel/kernel.cpp", "check", "if (outcome.is_obstacle()) return lines.stall(ref, outcome.stall.until);"): NOBODY_CURRENT,
     ("kernel/run/deadlines.cpp", "operand", "else if (!scheduler_.is_queued(due)) scheduler_.make_ready(due);"): EACH_ALONE,
     ("kernel/run/deadlines.cpp", "operand", "else if (scheduler_.at(due).awaits_deadline) scheduler_.make_ready(due);"): EACH_ALONE,
     # --- timers.cpp
-    ("kernel/timers.cpp", "check", "if (hand_ & ((uint64_t{1} << (level * level_bits)) - 1)) break;"): TIME,
+    ("kernel/run/timers.cpp", "check", "if (hand_ & ((uint64_t{1} << (level * level_bits)) - 1)) break;"): TIME,
     # --- table_pool.cpp
-    ("kernel/table_pool.cpp", "check", "if (number == newest_) return;"): TIME,
-    ("kernel/table_pool.cpp", "comparison", "known_[i].newer = i + 1 >= size_ ? no_table : i + 1;"): NEVER_MORE,
-    ("kernel/table_pool.cpp", "comparison", "if (key.level >= pte::levels - 1) table.root_identity = next_identity_++;"): NEVER_MORE,
+    ("kernel/memory/table_pool.cpp", "check", "if (number == newest_) return;"): TIME,
+    ("kernel/memory/table_pool.cpp", "comparison", "known_[i].newer = i + 1 >= size_ ? no_table : i + 1;"): NEVER_MORE,
+    ("kernel/memory/table_pool.cpp", "comparison", "if (key.level >= pte::levels - 1) table.root_identity = next_identity_++;"): NEVER_MORE,
     # --- console.cpp
-    ("kernel/console.cpp", "comparison", "if (count_ >= 0) read_device();"): "what has come is read a little earlier",
+    ("kernel/upkeep/console.cpp", "comparison", "if (count_ >= 0) read_device();"): "what has come is read a little earlier",
     # --- checkpoints.cpp
-    ("kernel/checkpoints.cpp", "check", "if (is_only_power_left()) return false;"):
+    ("kernel/upkeep/checkpoints.cpp", "check", "if (is_only_power_left()) return false;"):
         "what comes next ends everything; only a checkpoint of nothing would be taken before it",
-    ("kernel/checkpoints.cpp", "call", "machine::take_pending();  // else there would be no sleep"):
+    ("kernel/upkeep/checkpoints.cpp", "call", "machine::take_pending();  // else there would be no sleep"):
         "the machine would be awake while it waits for the disk",
     # --- disbelief.cpp
-    ("kernel/run/disbelief.cpp", "check", "if (activity.process.value == 0) return true;"): TIME,
-    ("kernel/run/disbelief.cpp", "check",
+    ("kernel/processes/disbelief.cpp", "check", "if (activity.process.value == 0) return true;"): TIME,
+    ("kernel/processes/disbelief.cpp", "check",
      "if (const auto dirty = store_.make_dirty(ref.slot(), Need::reserve); !dirty) return lines_.stall(ref, dirty.error().until);"):
         NOBODY_CURRENT,
-    ("kernel/run/disbelief.cpp", "call", "deadlines_.disarm(ref);"):
+    ("kernel/processes/disbelief.cpp", "call", "deadlines_.disarm(ref);"):
         "nobody who comes here has a timer: whatever ends a wait disarms it, and a restart forgets them all",
     # --- page_tables.cpp
-    ("kernel/page_tables.cpp", "operand", "constexpr uint64_t set_by_processor = pte::dirty;"): ENTERED_AGAIN,
-    ("kernel/page_tables.cpp", "operand", "constexpr uint64_t set_by_processor = pte::accessed;"): ENTERED_AGAIN,
-    ("kernel/page_tables.cpp", "operand", "if ((~set_by_processor) == entry) return;"): ENTERED_AGAIN,
-    ("kernel/page_tables.cpp", "operand", "return loaded_ != no_table;"): FLUSHED,
-    ("kernel/page_tables.cpp", "comparison", "if (root >= loaded_) loaded_mapping_epoch_ = 0;  // stale"): FLUSHED,
-    ("kernel/page_tables.cpp", "comparison", "return descriptor.mapping_epoch >= static_cast<uint32_t>(mapping_epoch_);"): NEVER_MORE,
-    ("kernel/page_tables.cpp", "comparison", "if (mark.mapping_epoch >= mapping_epoch_) {"): NEVER_MORE,
-    ("kernel/page_tables.cpp", "comparison", "if (key.level >= root_level) machine::install_kernel_half(pool_.entries(taken));"):
+    ("kernel/memory/page_tables.cpp", "operand", "constexpr uint64_t set_by_processor = pte::dirty;"): ENTERED_AGAIN,
+    ("kernel/memory/page_tables.cpp", "operand", "constexpr uint64_t set_by_processor = pte::accessed;"): ENTERED_AGAIN,
+    ("kernel/memory/page_tables.cpp", "operand", "if ((~set_by_processor) == entry) return;"): ENTERED_AGAIN,
+    ("kernel/memory/page_tables.cpp", "operand", "return loaded_ != no_table;"): FLUSHED,
+    ("kernel/memory/page_tables.cpp", "comparison", "if (root >= loaded_) loaded_mapping_epoch_ = 0;  // stale"): FLUSHED,
+    ("kernel/memory/page_tables.cpp", "comparison", "return descriptor.mapping_epoch >= static_cast<uint32_t>(mapping_epoch_);"): NEVER_MORE,
+    ("kernel/memory/page_tables.cpp", "comparison", "if (mark.mapping_epoch >= mapping_epoch_) {"): NEVER_MORE,
+    ("kernel/memory/page_tables.cpp", "comparison", "if (key.level >= root_level) machine::install_kernel_half(pool_.entries(taken));"):
         NEVER_MORE,
-    ("kernel/page_tables.cpp", "comparison",
+    ("kernel/memory/page_tables.cpp", "comparison",
      "if (table.key.level >= root_level) std::memset(pool_.entries(victim), 0, frame_bytes);  // the kernel's half"):
         NEVER_MORE,
-    ("kernel/page_tables.cpp", "check", "if (pte::is_writable(entry)) return child;"): TIME,
-    ("kernel/page_tables.cpp", "effect", "changed |= is_linked;"):
+    ("kernel/memory/page_tables.cpp", "check", "if (pte::is_writable(entry)) return child;"): TIME,
+    ("kernel/memory/page_tables.cpp", "effect", "changed |= is_linked;"):
         "the processor would fault once more, and find the entry with its new rights",
-    ("kernel/page_tables.cpp", "check", "if ((present & ~set_by_processor) == entry) return;"): TIME,
-    ("kernel/page_tables.cpp", "check", "if (table.present[word] == 0) continue;"): TIME,
-    ("kernel/page_tables.cpp", "operand", "if (!is_counted(descriptor)) return;"):
+    ("kernel/memory/page_tables.cpp", "check", "if ((present & ~set_by_processor) == entry) return;"): TIME,
+    ("kernel/memory/page_tables.cpp", "check", "if (table.present[word] == 0) continue;"): TIME,
+    ("kernel/memory/page_tables.cpp", "operand", "if (!is_counted(descriptor)) return;"):
         "of a frame that is mapped nowhere all translations are forgotten, for nothing",
-    ("kernel/page_tables.cpp", "comparison", "const bool is_remembered = table.key.level >= 0 && pte::is_present(entry) && slot_of(entry) == slot;"): NO_TABLE,
-    ("kernel/page_tables.cpp", "operand", "const bool is_remembered = pte::is_present(entry) && slot_of(entry) == slot;"): NO_TABLE,
+    ("kernel/memory/page_tables.cpp", "comparison", "const bool is_remembered = table.key.level >= 0 && pte::is_present(entry) && slot_of(entry) == slot;"): NO_TABLE,
+    ("kernel/memory/page_tables.cpp", "operand", "const bool is_remembered = pte::is_present(entry) && slot_of(entry) == slot;"): NO_TABLE,
     # --- space_walk.cpp
-    ("kernel/space_walk.cpp", "comparison", "if (outcome_.page.depth >= walk_depth_max) return end_with(FaultCode::malformed_space);"):
+    ("kernel/memory/space_walk.cpp", "comparison", "if (outcome_.page.depth >= walk_depth_max) return end_with(FaultCode::malformed_space);"):
         NEVER_MORE,
-    ("kernel/space_walk.cpp", "comparison", "if (slot >= node_pocket_slot && (node.flags & Node::flag_pocket)) return end_with(FaultCode::no_memory);"):
+    ("kernel/memory/space_walk.cpp", "comparison", "if (slot >= node_pocket_slot && (node.flags & Node::flag_pocket)) return end_with(FaultCode::no_memory);"):
         "it is the last one",
-    ("kernel/space_walk.cpp", "operand", "if (slot == node_pocket_slot && (node.flags)) return end_with(FaultCode::no_memory);"): ONE_FLAG,
+    ("kernel/memory/space_walk.cpp", "operand", "if (slot == node_pocket_slot && (node.flags)) return end_with(FaultCode::no_memory);"): ONE_FLAG,
     # --- transfer.cpp
     ("kernel/invoke/buffers.cpp", "operand", "if (!goes_on()) return false;"): "a message that has been copied would give way, and be copied once more",
     ("kernel/invoke/buffers.cpp", "comparison", "if (source_done >= source->length) ++source, source_done = 0;"): NEVER_MORE,
     ("kernel/invoke/buffers.cpp", "comparison", "if (target_done >= target->length) ++target, target_done = 0;"): NEVER_MORE,
     # --- command_line.cpp
-    ("kernel/command_line.cpp", "operand", "while (line[begin] == ' ') ++begin;"):
+    ("kernel/upkeep/command_line.cpp", "operand", "while (line[begin] == ' ') ++begin;"):
         "a character behind the end is looked at, which the sanitizer finds in the unit test",
     # --- fast_path.cpp
     ("kernel/fast_path.cpp", "operand", "return ((0xffff'ffff) | receiver.rbx >> 32) != 0;"): TIME,

@@ -3,7 +3,7 @@
 // Tries to have machine time jump, or a deadline be counted past the end of the clock: at a start, and at the limits.
 #include <catch2/catch.hpp>
 
-#include "kernel/machine_time.hpp"
+#include "kernel/run/machine_time.hpp"
 #include "test/support/fake_machine.hpp"
 
 using namespace perdure;

@@ -9,8 +9,8 @@
 #include <map>
 #include <vector>
 
-#include "kernel/page_tables.hpp"
-#include "kernel/space_walk.hpp"
+#include "kernel/memory/page_tables.hpp"
+#include "kernel/memory/space_walk.hpp"
 #include "test/support/space_world.hpp"
 
 namespace perdure {

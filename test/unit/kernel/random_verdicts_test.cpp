@@ -11,8 +11,8 @@
 #include <random>
 
 #include "test/support/environment.hpp"
-#include "test/unit/kernel/rows.hpp"
 #include "test/unit/kernel/clocked_disk.hpp"
+#include "test/unit/kernel/rows.hpp"
 
 using namespace perdure;
 

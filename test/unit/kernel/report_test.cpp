@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // What the kernel says of itself when an assertion has failed, as the host tool will find it on the disk.
-#include "kernel/report.hpp"
+#include "kernel/check/report.hpp"
 
 #include <catch2/catch.hpp>
 

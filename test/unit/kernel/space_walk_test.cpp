@@ -6,7 +6,7 @@
 #include <catch2/catch.hpp>
 #include <random>
 
-#include "kernel/space_walk.hpp"
+#include "kernel/memory/space_walk.hpp"
 #include "objects/abi.hpp"
 #include "test/support/space_world.hpp"
 

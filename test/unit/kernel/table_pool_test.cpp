@@ -2,7 +2,7 @@
 //
 // The line of use: whatever is touched, taken and given back, the tables on the way down are never those
 // that are taken, however small the pool.
-#include "kernel/table_pool.hpp"
+#include "kernel/memory/table_pool.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -11,7 +11,7 @@
 #include <set>
 #include <span>
 
-#include "kernel/page_tables.hpp"
+#include "kernel/memory/page_tables.hpp"
 #include "test/support/fake_machine.hpp"
 
 using namespace perdure;

@@ -11,8 +11,8 @@
 #include <cstdlib>
 #include <random>
 
-#include "test/unit/spacebank/bank_fixture.hpp"
 #include "test/support/environment.hpp"
+#include "test/unit/spacebank/bank_fixture.hpp"
 #include "test/unit/spacebank/bank_model.hpp"
 
 namespace perdure::bank {

@@ -34,9 +34,9 @@
 
 #include "checkpoint/store.hpp"
 #include "kernel/machine.hpp"
-#include "kernel/node_marks.hpp"
-#include "kernel/space_walk.hpp"
-#include "kernel/table_pool.hpp"
+#include "kernel/memory/node_marks.hpp"
+#include "kernel/memory/space_walk.hpp"
+#include "kernel/memory/table_pool.hpp"
 #include "objects/capability.hpp"
 
 namespace perdure {

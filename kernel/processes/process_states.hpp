@@ -9,12 +9,12 @@
 
 #include <optional>
 
-#include "kernel/announcements.hpp"
 #include "kernel/attempt/attempt.hpp"
 #include "kernel/run/deadlines.hpp"
 #include "kernel/run/lines.hpp"
 #include "kernel/run/processor.hpp"
-#include "kernel/scheduler.hpp"
+#include "kernel/run/scheduler.hpp"
+#include "kernel/upkeep/announcements.hpp"
 
 namespace perdure {
 

@@ -15,7 +15,7 @@
 #include <array>
 #include <cstdint>
 
-#include "kernel/table_pool.hpp"
+#include "kernel/memory/table_pool.hpp"
 #include "objects/ids.hpp"
 
 namespace perdure {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "kernel/table_pool.hpp"
+#include "kernel/memory/table_pool.hpp"
 
 #include <algorithm>
 #include <bit>

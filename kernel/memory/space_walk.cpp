@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "kernel/space_walk.hpp"
+#include "kernel/memory/space_walk.hpp"
 
 #include "kernel/attempt/lookup.hpp"
 #include "objects/abi.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "kernel/report.hpp"
+#include "kernel/check/report.hpp"
 
 #include <algorithm>
 

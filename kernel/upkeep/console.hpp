@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "kernel/scheduler.hpp"
+#include "kernel/run/scheduler.hpp"
 
 namespace perdure {
 

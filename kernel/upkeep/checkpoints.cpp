@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "kernel/checkpoints.hpp"
+#include "kernel/upkeep/checkpoints.hpp"
 
 #include "kernel/machine.hpp"
 

@@ -15,7 +15,7 @@
 #include <span>
 
 #include "kernel/machine.hpp"
-#include "kernel/page_table_entry.hpp"
+#include "kernel/memory/page_table_entry.hpp"
 #include "objects/capability.hpp"
 
 namespace perdure {

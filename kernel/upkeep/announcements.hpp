@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <string_view>
 
-#include "kernel/complaints.hpp"
-#include "kernel/console.hpp"
+#include "kernel/upkeep/complaints.hpp"
+#include "kernel/upkeep/console.hpp"
 
 namespace perdure {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "kernel/timers.hpp"
+#include "kernel/run/timers.hpp"
 
 #include <algorithm>
 #include <bit>

@@ -2,8 +2,8 @@
 //
 // The checks of page_tables.hpp: of the tables among themselves, and against the walk. Slow, and
 // only made when asked for (`check` on the command line, and by tests).
-#include "kernel/page_tables.hpp"
-#include "kernel/space_walk.hpp"
+#include "kernel/memory/page_tables.hpp"
+#include "kernel/memory/space_walk.hpp"
 
 namespace perdure {
 

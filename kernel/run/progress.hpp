@@ -7,7 +7,7 @@
 #include <cstdint>
 
 #include "checkpoint/wait.hpp"
-#include "kernel/activity_ref.hpp"
+#include "kernel/run/activity_ref.hpp"
 
 namespace perdure {
 

@@ -17,7 +17,7 @@
 #include <cstdint>
 
 #include "checkpoint/store.hpp"
-#include "kernel/activity_ref.hpp"
+#include "kernel/run/activity_ref.hpp"
 #include "objects/rows.hpp"
 
 namespace perdure {

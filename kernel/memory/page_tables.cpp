@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "kernel/page_tables.hpp"
+#include "kernel/memory/page_tables.hpp"
 
 #include <bit>
 #include <cstring>

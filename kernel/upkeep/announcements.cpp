@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "kernel/announcements.hpp"
+#include "kernel/upkeep/announcements.hpp"
 
 #include "kernel/machine.hpp"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "kernel/run/restart_list.hpp"
+#include "kernel/processes/restart_list.hpp"
 
 namespace perdure {
 

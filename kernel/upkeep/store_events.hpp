@@ -5,11 +5,11 @@
 #pragma once
 
 #include "checkpoint/store_client.hpp"
-#include "kernel/announcements.hpp"
-#include "kernel/checkpoints.hpp"
-#include "kernel/page_tables.hpp"
-#include "kernel/scheduler.hpp"
+#include "kernel/memory/page_tables.hpp"
+#include "kernel/run/scheduler.hpp"
 #include "kernel/trace.hpp"
+#include "kernel/upkeep/announcements.hpp"
+#include "kernel/upkeep/checkpoints.hpp"
 
 namespace perdure {
 

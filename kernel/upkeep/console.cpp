@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "kernel/console.hpp"
+#include "kernel/upkeep/console.hpp"
 
 #include "kernel/machine.hpp"
 

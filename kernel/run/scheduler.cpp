@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "kernel/scheduler.hpp"
+#include "kernel/run/scheduler.hpp"
 
 #include <algorithm>
 #include <bit>

@@ -4,7 +4,7 @@
 // (objects/frame_check.hpp); whether two frames agree shows only when both are looked at. A checksum
 // tells that bytes are as they were written, not who wrote them: so no disagreement reaches an
 // assertion (P5). What makes no sense does not run, is told in one line, and the machine goes on.
-#include "kernel/run/process_states.hpp"
+#include "kernel/processes/process_states.hpp"
 
 namespace perdure {
 

@@ -37,7 +37,7 @@
 #include <cstdint>
 
 #include "checkpoint/store.hpp"
-#include "kernel/activity_ref.hpp"
+#include "kernel/run/activity_ref.hpp"
 #include "objects/process.hpp"
 #include "objects/rows.hpp"
 

@@ -13,10 +13,10 @@
 
 #include <optional>
 
-#include "kernel/announcements.hpp"
 #include "kernel/attempt/attempt.hpp"
 #include "kernel/run/lines.hpp"
-#include "kernel/scheduler.hpp"
+#include "kernel/run/scheduler.hpp"
+#include "kernel/upkeep/announcements.hpp"
 
 namespace perdure {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "kernel/run/process_states.hpp"
+#include "kernel/processes/process_states.hpp"
 
 #include "kernel/register_view.hpp"
 

@@ -8,7 +8,7 @@
 
 #include "kernel/attempt/lookup.hpp"
 #include "kernel/machine.hpp"
-#include "kernel/scheduler.hpp"
+#include "kernel/run/scheduler.hpp"
 
 namespace perdure {
 namespace {

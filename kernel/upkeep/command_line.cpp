@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "kernel/command_line.hpp"
+#include "kernel/upkeep/command_line.hpp"
 
 namespace perdure {
 

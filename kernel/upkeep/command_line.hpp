@@ -6,7 +6,7 @@
 
 #include <string_view>
 
-#include "kernel/kernel.hpp"
+#include "kernel/options.hpp"
 
 namespace perdure {
 

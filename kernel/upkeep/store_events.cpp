@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "kernel/store_events.hpp"
+#include "kernel/upkeep/store_events.hpp"
 
 #include "kernel/assertion.hpp"
 #include "kernel/machine.hpp"

@@ -12,10 +12,10 @@
 #include <cstdint>
 
 #include "checkpoint/store.hpp"
-#include "kernel/announcements.hpp"
-#include "kernel/machine_time.hpp"
-#include "kernel/scheduler.hpp"
+#include "kernel/run/machine_time.hpp"
+#include "kernel/run/scheduler.hpp"
 #include "kernel/trace.hpp"
+#include "kernel/upkeep/announcements.hpp"
 
 namespace perdure {
 

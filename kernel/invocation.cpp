@@ -133,7 +133,7 @@ void Kernel::settle(const Outcome& outcome) {
       return;
     case Outcome::What::faulted:
       processor.process().registers.rip -= system_call_instruction_bytes;
-      faults.page_fault({.reason = Trap::Reason::page_fault, .address = outcome.address, .write = outcome.is_write});
+      faults.own_memory(outcome.address, outcome.is_write);
       return;
   }
 }

@@ -41,6 +41,11 @@ void Faults::page_fault(const Trap& trap) {
     enter_translation(process, trap, known);
     return;
   }
+  resolve_by_walk(trap);
+}
+
+void Faults::resolve_by_walk(const Trap& trap) {
+  Process& process = processor_.process();
   const WalkOutcome walked =
       walk(store_, process.space, trap.address, {.write = trap.write, .execute = trap.execute});
   if (walked.is_stall()) {
@@ -50,6 +55,14 @@ void Faults::page_fault(const Trap& trap) {
   } else {
     enter_translation(process, trap, walked.page);
   }
+}
+
+// As if its program had touched it, but by the walk alone: that is what has failed. A translation may be there still, of a
+// path of which a node has left memory, and which the disk does not give any more.
+void Faults::own_memory(uint64_t address, bool write) {
+  const Trap trap{.reason = Trap::Reason::page_fault, .address = address, .write = write};
+  if (address >= user_address_end) return tell_keeper({.code = FaultCode::protection}, address, write, false);
+  resolve_by_walk(trap);
 }
 
 void Faults::enter_translation(Process& process, const Trap& trap, const PageReached& page) {

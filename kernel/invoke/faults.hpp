@@ -27,8 +27,11 @@ class Faults {
   // Of the current process.
   void page_fault(const Trap&);
   void exception(const Trap&);
+  // Its own memory was not there for its call (Outcome::caller_faulted).
+  void own_memory(uint64_t address, bool write);
 
  private:
+  void resolve_by_walk(const Trap&);
   void tell_keeper(const MemoryFault&, uint64_t address, bool write, bool execute);
   void enter_translation(Process&, const Trap&, const PageReached&);
   Outcome call_keeper(Process&, Capability& keeper, const Outgoing&, FaultCode, uint64_t address,

@@ -384,3 +384,30 @@ TEST_CASE("a run of frames is taken away, or gets another account, up to the fir
     }
   }
 }
+
+// Its translation is there still: a node on the path has left memory, and the page has not.
+TEST_CASE("a buffer whose space cannot be walked any more faults its caller, whatever the page tables say") {
+  Owner owner;
+  enum { writes, waits, calls } what = writes;
+  const Guest caller = owner.world.new_guest([&](Process& p) {
+    if (what == writes) {
+      p.registers.rip = rip_of_store;
+      p.registers.rdi = Guest::memory;
+      what = waits;
+    } else if (what == calls) {
+      KernelWorld::invoke(p, Invocation::call, 5, {method::type}, 0, 0, 0, 0, 16, Guest::memory);
+      p.capability_registers[5] = KernelWorld::entry(owner.guest);
+    }
+  });
+  owner.world.start();
+  run_checked(owner.world, 60);
+  REQUIRE(what == waits);
+  owner.lose(caller.root);
+  owner.world.bring_in({owner.guest});
+  what = calls;
+  run_checked(owner.world, 300);
+  const ProcessControl& control = owner.world.process(caller).control;
+  CHECK(control.state == ProcessState::stopped);
+  CHECK(control.fault == FaultCode::unreadable);
+  CHECK(control.fault_address == Guest::memory);
+}

@@ -59,12 +59,15 @@ struct FrameDescriptor {
   LineEnds waiting;                   // the kernel's own: who waits for it while it is fetched
   // The kernel's own: hardware entries that map this frame. Valid only for mapping_epoch.
   uint32_t mapping_count = 0;
-  uint32_t mapping_epoch = 0;
+  // One that is fetched, or whose contents cannot be read, is mapped nowhere: there stands what its verdict goes by, in steps
+  // of 2^24 ns.
+  union {
+    uint32_t mapping_epoch = 0;
+    uint32_t read_began;
+  };
   union {
     uint32_t mapping_table = 0;  // the last one: table number << 9 | entry
-    // Fetching, or its contents cannot be read, so that nothing maps it: when the read began; with flag_told when the
-    // verdict lapses. In steps of 2^24 ns.
-    uint32_t verdict_moment;
+    uint32_t verdict_moment;     // when it was found; with flag_told when it lapses
   };
 
   // Its body is there and can be read as it stands. The two bytes are looked at as one: this is asked

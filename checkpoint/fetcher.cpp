@@ -17,7 +17,7 @@ constexpr uint8_t leaving = FrameDescriptor::flag_leaving;
 constexpr uint8_t awaited = FrameDescriptor::flag_awaited;
 constexpr uint8_t told = FrameDescriptor::flag_told;
 
-// Of verdicts, in steps of some 17 ms: 32 bits of them are two years.
+// Of verdicts, in steps of some 17 ms. Compared by the sign of the difference, which is right for a year.
 uint32_t moment_now(const StoreParts& parts) { return static_cast<uint32_t>(parts.io.now_ns() >> 24); }
 constexpr uint32_t moments_per_second = 60;
 constexpr uint32_t told_times = 32;                       // as long as it took, ...
@@ -127,7 +127,7 @@ Expected<CacheSlot, Absent> Fetcher::tell(StoreParts& parts, CacheSlot slot, Wan
   descriptor.flags |= FrameDescriptor::flag_referenced;
   if (!(descriptor.flags & told) && (wanted != Wanted::contents || !(descriptor.flags & leaving))) {
     const uint32_t now = moment_now(parts);
-    const uint32_t took = std::min(now - descriptor.verdict_moment, told_max / told_times);
+    const uint32_t took = std::min(now - descriptor.read_began, told_max / told_times);
     descriptor.verdict_moment = now + std::max(took * told_times, told_min);
     descriptor.flags |= told;
   }
@@ -173,7 +173,7 @@ bool Fetcher::begin(StoreParts& parts, CacheSlot slot, Wanted wanted) {
   }
   descriptor.state = FrameState::fetching;
   descriptor.flags = static_cast<uint8_t>((descriptor.flags & leaving) | (wanted == Wanted::identity ? body_absent : 0));
-  descriptor.verdict_moment = moment_now(parts);
+  descriptor.read_began = moment_now(parts);
   ++fetching_;
   if (entry) {
     from_log(parts, slot, *entry);
@@ -312,6 +312,7 @@ void Fetcher::lost_body(StoreParts& parts, CacheSlot slot, std::string_view why)
 
 void Fetcher::unreadable(StoreParts& parts, CacheSlot slot, std::string_view why) {
   parts.client->warning(why, parts.cache[slot].number.value);
+  parts.cache[slot].verdict_moment = moment_now(parts);
   finish(parts, slot, FrameState::unreadable);
 }
 

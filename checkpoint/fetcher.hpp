@@ -14,11 +14,11 @@
 // attempt that has got all that it asked for has all of it, without pins. obtain() evicts nothing that can be used:
 // room is made by make_room_step, between attempts.
 //
-// That a frame is unreadable is a *verdict*. It is told from memory to all who ask, and lapses (decision 0060): then the
+// Invariant VERDICT-LAPSES: that a frame is unreadable is a *verdict*. It is told from memory to all who ask, and lapses (decision 0060): then the
 // next one that asks makes it be read again, for the trouble may be a passing one.
 //
 //   found --told for the first time--> told --32 times as long as that took since the read began--> lapsed
-//     +------- not told: 100 seconds since the read began ------------------------------------------^
+//     +------- not told: 100 seconds later ---------------------------------------------------------^
 //
 // So an attempt that asks for several such frames, or for one in two roles, hears of all of them, however long a read takes
 // and however rarely its process has a turn; and what waits for a bad place does so one part in 33 of the time.

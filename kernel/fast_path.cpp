@@ -107,7 +107,7 @@ struct Kernel::Partner {
   partner.activity = ActivityRef::of(bound.hint, static_cast<unsigned>(index));
   // In no line (so nobody is in line for it, if it receives: LINE-IS-LOOKED-AT), and not timed; and nobody more important would have to run instead.
   const ProcessControl& control = partner.process->control;
-  return partner.line->queue_flags == 0 && control.priority_stamp == scheduler.stamp() &&
+  return partner.line->queue_flags == 0 && control.priority_stamp == scheduler.priorities.stamp() &&
          scheduler.may_run_at_once(control.priority, processor.is_overdue());
 }
 

@@ -3,8 +3,6 @@
 // The kernel's loop: what happens between an entry from user mode and the next way back.
 #include "kernel/kernel.hpp"
 
-#include <algorithm>
-
 namespace perdure {
 namespace {
 
@@ -137,15 +135,15 @@ Expected<CacheSlot, Failure> Kernel::prepare_to_run(ActivityRef ref) {
   Process& process = process_in(store, found->slot);
   if (!states.is_to_run(process, ref)) return std::unexpected(Failure::is_void());
   looked_at_slice_ns_ = 0;
-  if (process.schedule.type == CapabilityType::schedule && process.control.lost_schedule_stamp != scheduler.stamp()) {
+  if (process.schedule.type == CapabilityType::schedule && process.control.lost_schedule_stamp != scheduler.priorities.stamp()) {
     const auto schedule = look_up(store, process.schedule);
     if (!schedule && schedule.error().why == Failure::Why::stall) return std::unexpected(schedule.error());
     // Not asked for again until some schedule changes: it would be read again, and again in vain.
-    if (!schedule) process.control.lost_schedule_stamp = scheduler.stamp();
+    if (!schedule) process.control.lost_schedule_stamp = scheduler.priorities.stamp();
     if (schedule) looked_at_slice_ns_ = row_object<Schedule>(store.bytes(schedule->slot), schedule->index)->slice_ns;
   }
   if (const auto stall = states.fetch_clients(found->slot)) return std::unexpected(Failure::not_now(*stall));
-  looked_at_ = scheduler.lent(found->slot, scheduler.standing(process));
+  looked_at_ = scheduler.priorities.lent(found->slot, scheduler.priorities.standing(process));
   looked_at_.is_known = true;
   return found->slot;
 }
@@ -156,7 +154,7 @@ void Kernel::look_at_deadline(ActivityRef ref, CacheSlot slot) {
   Process& process = process_in(store, slot);
   const uint64_t deadline_ns = process.registers.r15;
   scheduler.forget_wake(ref);
-  if (!time.has_passed(deadline_ns)) return timers.arm(ref, time.clock_at(deadline_ns));
+  if (!time.has_passed(deadline_ns)) return deadlines.arm(ref, deadline_ns);
   const auto activity = states.prepare_activity(process);
   const Outcome outcome = activity ? attempt.prepare_write(slot, Need::reserve) : activity.error();
   // Nothing is refused: is_to_run has looked at it.
@@ -233,7 +231,7 @@ bool Kernel::ready_to_resume() {
 void Kernel::tick() {
   if (!processor.has_current()) return;
   // An equal waits for the end of the slice, a more important process does not.
-  const int lead = scheduler.highest_ready() - int{scheduler.running_priority(processor.slot())};
+  const int lead = scheduler.highest_ready() - int{scheduler.priorities.running_priority(processor.slot())};
   if (lead <= 0 && !processor.has_slice_ended(machine::now_ns())) return;
   if (lead < 0) {  // nobody it could give way to: whom it hands over to will
     processor.note_overdue();

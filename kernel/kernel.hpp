@@ -12,11 +12,7 @@
 //  CURRENT-WHILE-RUNNING  the frame of the process that runs and that of its activity are dirty in this
 //                         epoch: the entry saves registers straight into the one, and the fast path
 //                         changes the other. Established by next().
-//  ONE-ACTIVITY           a process in state `running` has exactly its bound activity runnable, and
-//                         that activity is current, ready or stalled; no other process's is, but
-//                         for a moment that of one which awaits a deadline (run/deadlines.hpp), or
-//                         whose line is to be looked at (run/lines.hpp).
-//                         Established by set_running and set_not_running.
+//  ONE-ACTIVITY           see processes/process_states.hpp.
 //  PREPARE-BEFORE-COMMIT  see attempt/outcome.hpp.
 //  PROGRESS               a process that stalls for memory, log or disk gets on after finitely many tries.
 //                         Counted and limited in --check boots.

@@ -34,7 +34,7 @@ struct [[nodiscard]] Outcome {
     refused,   // the caller asked wrongly: `result` becomes word 0 of its answer
     stalled,   // not now: nothing has changed, the call is made again after `stall`
     preempted, // another has to run first; nothing has changed, the call is made again in its turn
-    faulted,   // the caller's own memory is not there, at `address`: as if its program had touched it
+    faulted,   // the walk of the caller's own memory ends in a fault at `address`
   };
   What what : 8;
   bool is_write : 8;   // faulted

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
 // Process: control over another program's registers, capabilities, and whether it runs.
-#include <cstring>
-
 #include "kernel/capabilities/operations.hpp"
 #include "kernel/invoke/buffers.hpp"
 #include "kernel/invoke/request.hpp"
@@ -87,7 +85,7 @@ Outcome start(Request& request, ProcessStates& states, Scheduler& scheduler) {
   if (!activity) return activity.error();
   const Commit committed = request.attempt.commit();
   Activity& bound = scheduler.at(*activity);
-  if (!states.is_activity_of(bound, process) || scheduler.activity_of(process) != *activity) {
+  if (!states.is_activity_of(bound, process) || scheduler.priorities.activity_of(process) != *activity) {
     process.control.activity = request.sent(0);
     bound.process = request.capability.object;
     bound.process_version = request.capability.version;

@@ -130,7 +130,7 @@ void Destruction::retire_lost_frame(CacheSlot slot, FrameNumber frame) {
   for (unsigned index = 0; kind == Kind::node && index < info(kind).objects_per_frame; ++index) {
     tables_.forget_node(ObjectId::of(frame, index));
   }
-  if (kind == Kind::schedule) scheduler_.forget_priorities();
+  if (kind == Kind::schedule) scheduler_.priorities.forget();
   if (kind == Kind::process) scheduler_.wake_unread(frame);
 }
 

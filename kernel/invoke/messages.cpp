@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/invoke/messages.hpp"
 
-#include <algorithm>
-
 namespace perdure {
 namespace {
 

@@ -60,7 +60,7 @@ void ProcessStates::set_not_running(const Commit&, Process& process, ActivityRef
 void ProcessStates::hand_over_to(const Commit& commit, CacheSlot slot, ActivityRef activity) {
   // Legal only if nothing of higher priority is ready. With the slice over nobody equal may be ready either: else a client of a more
   // important server, in which the tick happens to find it, would keep its equals waiting for ever.
-  const Standing standing = scheduler_.standing(process_in(store_, slot));
+  const Standing standing = scheduler_.priorities.standing(process_in(store_, slot));
   if (!standing.is_known || !scheduler_.may_run_at_once(standing.priority, processor_.is_overdue())) {
     make_ready(commit, activity);
     return;
@@ -70,7 +70,7 @@ void ProcessStates::hand_over_to(const Commit& commit, CacheSlot slot, ActivityR
 
 // One that cannot be read lends nothing.
 std::optional<Stall> ProcessStates::fetch_clients(CacheSlot server) {
-  for (unsigned i = 0; i < Scheduler::clients_max; ++i) {
+  for (unsigned i = 0; i < Priorities::clients_max; ++i) {
     Capability& answer = process_in(store_, server).capability_registers[resume_register];
     if (answer.type != CapabilityType::resume || process_in(store_, server).control.state == ProcessState::receiving) break;
     const auto client = look_up(store_, answer);

@@ -34,7 +34,7 @@ class RestartList {
   bool is_row_missing() const { return is_row_missing_; }
 
   // --- rows that come and go ---
-  // Before a row of activities is formatted: the present first one can be changed, if it can be read.
+  // Before anything is retired in whose place a row of activities is made: the present first one can be changed, if it can be read.
   Outcome prepare_to_link();
   void link(const Commit&, CacheSlot, FrameNumber);
   struct Neighbours {  // of a row, writable; null: there is none that could be changed

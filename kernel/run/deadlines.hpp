@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
-// Calls that end before they are answered: by their deadline (r15, machine time), or because another
-// process, which holds a capability to the caller's, interrupts it.
+// Calls that end before they are answered, by their deadline (r15, machine time).
 //
 // A caller that stalls is simply woken when its time has come; it makes its call again, and the first
 // thing that a call looks at is its deadline. One that has been accepted is not runnable: its activity
 // notes that it awaits a deadline (Activity::awaits_deadline, stored), and is put in line by its timer
-// alone. When its turn comes, it is looked at *instead of* being run: if its time has come the call
+// alone. When its turn comes, it is looked at *instead of* being run (Kernel::look_at_deadline): if its time has come the call
 // ends, and its resume capability is void; else its timer is armed again. So a timer writes no object
 // (VOLATILE-WAKES), and a restart, which loses all timers, puts all of those in line once.
 #pragma once
@@ -25,7 +24,6 @@ class Deadlines {
   constexpr Deadlines(Scheduler& scheduler, Timers& timers, MachineTime& time)
       : scheduler_(scheduler), timers_(timers), time_(time) {}
 
-  bool has_passed(uint64_t deadline_ns) const { return time_.has_passed(deadline_ns); }
   // Of a system call that has stalled: its own deadline (0: none), and what it waits for if that is a time.
   void arm_for_stall(ActivityRef stalled, uint64_t deadline_ns, uint64_t wake_at_ns);
   void arm(ActivityRef ref, uint64_t deadline_ns) { timers_.arm(ref, time_.clock_at(deadline_ns)); }

@@ -58,13 +58,13 @@ void Lines::join(ObjectId receiver) {
 
 // LINE-IS-LOOKED-AT. Its row is in memory: Messages::prepare_receiver() has found it.
 void Lines::look_again(CacheSlot receiver) {
-  const ActivityRef ref = scheduler_.activity_of(process_in(store_, receiver));
+  const ActivityRef ref = scheduler_.priorities.activity_of(process_in(store_, receiver));
   if (!scheduler_.is_queued(ref)) scheduler_.make_ready(ref);
   else if (scheduler_.is_waiting(ref)) scheduler_.wake(ref);
 }
 
 bool Lines::has_to_wait(ObjectId receiver, const Process& process) {
-  const uint8_t priority = scheduler_.running_priority(processor_.slot());
+  const uint8_t priority = scheduler_.priorities.running_priority(processor_.slot());
   return process.control.callers_map >> priority != 0 || is_closed(receiver, priority);
 }
 
@@ -156,7 +156,7 @@ void Lines::stall(ActivityRef activity, WaitChannel channel) {
 void Lines::note_priority() {
   if (!store_.is_current(processor_.ref().slot()) || processor_.activity().is_awaited) return;
   const ProcessControl& control = processor_.process().control;
-  if (control.priority_stamp != scheduler_.stamp()) scheduler_.standing(processor_.process());
+  if (control.priority_stamp != scheduler_.priorities.stamp()) scheduler_.priorities.standing(processor_.process());
   processor_.activity().priority = static_cast<uint8_t>(control.priority + 1);
 }
 
@@ -175,11 +175,11 @@ void Lines::give_way() {
 bool Lines::must_give_way() {
   if (!machine::is_timer_pending()) return false;
   // One that is taken out of a line is as important as its receiver, which waits for it.
-  const int own = scheduler_.running_priority(taker_ != no_slot ? taker_ : processor_.slot());
+  const int own = scheduler_.priorities.running_priority(taker_ != no_slot ? taker_ : processor_.slot());
   const int lead = scheduler_.highest_ready() - own;
   const uint64_t now_ns = machine::now_ns();
   return lead > 0 || (lead == 0 && processor_.has_slice_ended(now_ns)) ||
-         timers_.is_any_due(now_ns, [&](ActivityRef due) { return scheduler_.running_priority(due) > own; });
+         timers_.is_any_due(now_ns, [&](ActivityRef due) { return scheduler_.priorities.running_priority(due) > own; });
 }
 
 }  // namespace perdure

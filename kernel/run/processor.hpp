@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The processor: which process runs on it, for how long yet, and what of that process is in its registers. There is one.
-// What there would be several of on a machine with several processors is here, and nowhere else.
+// The processor: which process runs on it, for how long yet, and what of that process is in its registers. There is one. On a
+// machine with several each would have one of these, and one Attempt with what Lines, Kernel and PageTables note of it.
 //
 // Invariant ONE-CURRENT: between become_current() and leave_current() one process is current; its frame and that of its
 // activity stay in memory (Store::keep).

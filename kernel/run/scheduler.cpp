@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/run/scheduler.hpp"
 
-#include <algorithm>
 #include <bit>
 #include <utility>
 
@@ -72,7 +71,7 @@ Scheduler::Line Scheduler::line_for(ActivityRef ref, WaitChannel channel) {
   const ObjectId object{channel.key()};
   switch (reason) {
     case Reason::receiver:
-      return {reason, place_of(store_->find(object.frame()), lent(ref, process_of_activity(at(ref))).priority)};
+      return {reason, place_of(store_->find(object.frame()), priorities.lent(ref, priorities.process_of(at(ref))).priority)};
     case Reason::endpoint:
     case Reason::wrapper: return {reason, place_of(store_->find(object.frame()), object.index())};
     case Reason::frame: {
@@ -81,7 +80,7 @@ Scheduler::Line Scheduler::line_for(ActivityRef ref, WaitChannel channel) {
       return {Reason::frame_unread, 0};
     }
     case Reason::cache_space:
-    case Reason::disk_queue: return {reason, lent(ref, process_of_activity(at(ref))).priority};
+    case Reason::disk_queue: return {reason, priorities.lent(ref, priorities.process_of(at(ref))).priority};
     default: return {reason, 0};
   }
 }
@@ -163,13 +162,13 @@ void Scheduler::unlink(ActivityRef ref) {
 }
 
 void Scheduler::make_ready(ActivityRef ref) {
-  const CacheSlot slot = process_of_activity(at(ref));
-  insert_ready(ref, slot, lent(ref, slot));
+  const CacheSlot slot = priorities.process_of(at(ref));
+  insert_ready(ref, slot, priorities.lent(ref, slot));
 }
 
 void Scheduler::make_ready(ActivityRef ref, Standing looked_at) {
-  const CacheSlot slot = process_of_activity(at(ref));
-  if (slot != no_slot) looked_at.priority = lent(slot, looked_at).priority;
+  const CacheSlot slot = priorities.process_of(at(ref));
+  if (slot != no_slot) looked_at.priority = priorities.lent(slot, looked_at).priority;
   insert_ready(ref, slot, looked_at);
 }
 
@@ -190,8 +189,8 @@ void Scheduler::stall(ActivityRef ref, WaitChannel channel, bool in_call) {
   const Line line = line_for(ref, channel);
   activity.queue_flags |= static_cast<uint8_t>(line.reason) | (in_call ? flag_in_call : 0);
   if (line.reason == Reason::receiver) {
-    join_peers(ref, standing(ref));
-    process_in(process_of_activity(activity)).control.line_priority = line.place & 63;
+    join_peers(ref, priorities.standing(ref));
+    process_in(priorities.process_of(activity)).control.line_priority = line.place & 63;
     append_by_ticket(line, ref);
   } else {
     append(line, ref);

@@ -38,44 +38,27 @@
 
 #include "checkpoint/store.hpp"
 #include "kernel/run/activity_ref.hpp"
+#include "kernel/run/priorities.hpp"
 #include "objects/process.hpp"
 #include "objects/rows.hpp"
 
 namespace perdure {
 
-// How important a process is at present.
-struct Standing {
-  uint8_t priority = 0;
-  uint8_t ceiling = 0;    // its schedule's: what is lent never gets it above that
-  bool is_known = false;  // else it is as last known
-  ActivityRef schedule;   // where that is, if it is known and there is one
-
-  void is_lent(uint8_t lent) { priority = std::max(priority, std::min(lent, ceiling)); }
-};
-
 class Scheduler {
  public:
-  void start(Store& store) { store_ = &store; }
+  void start(Store& store) {
+    store_ = &store;
+    priorities.start(store);
+  }
+
+  Priorities priorities;
 
   Activity& at(ActivityRef ref) {
     return *row_object<Activity>(store_->body(ref.slot()), ref.index());
   }
 
-  Standing standing(ActivityRef);
-  Standing standing(Process&);
-  // With what it inherits, too, from the client whose call it has accepted and not yet answered, that one's
-  // client, and so on. Not known, if one of them is not in memory.
-  static constexpr unsigned clients_max = 8;  // one of the other; they may go round in a circle
-  Standing lent(CacheSlot process, Standing);
-  uint8_t running_priority(CacheSlot slot) { return lent(slot, standing(process_in(slot))).priority; }
-  uint8_t running_priority(ActivityRef ref) { return lent(ref, process_of_activity(at(ref))).priority; }
   // Its call is about to end: what it lends to its callee, too.
-  void call_ends(Process& client) { changed_ = callee_of(client); }
-  // What a process remembers of its priority (ProcessControl::priority) is true if its stamp is this one.
-  uint32_t stamp() const { return stamp_; }
-  void forget_priorities() {
-    if (++stamp_ == 0) ++stamp_;  // 0 is no stamp
-  }
+  void call_ends(Process& client) { changed_ = priorities.callee_of(client); }
 
   // To the end of the line of its present priority. Must not be queued.
   void make_ready(ActivityRef);
@@ -112,8 +95,6 @@ class Scheduler {
   // The process has another schedule now.
   void process_changed(Process&);
 
-  // That of the process, if it is in memory; or none.
-  ActivityRef activity_of(Process&);
   // Of those who wait for a process to receive, the one behind `passed` others: the most important
   // first, equals in order of their tickets.
   struct Caller {
@@ -165,15 +146,6 @@ class Scheduler {
 
   LineEnds& ends_of(const Line&);
   Line line_for(ActivityRef, WaitChannel);
-  bool is_process(CacheSlot);
-  CacheSlot process_of_activity(const Activity&);
-  struct Client {
-    CacheSlot slot = no_slot;
-    bool is_absent = false;  // there may be one, on the disk
-  };
-  Client client_of(CacheSlot server);
-  CacheSlot callee_of(const Process& client);
-  Standing lent(ActivityRef, CacheSlot process);
   void insert_ready(ActivityRef, CacheSlot process, const Standing&);
   Process& process_in(CacheSlot slot) { return *reinterpret_cast<Process*>(store_->body(slot)); }
   Schedule& schedule_at(Place place) {
@@ -201,7 +173,6 @@ class Scheduler {
   Store* store_ = nullptr;
   uint32_t ready_map_ = 0;  // bit p: a process of priority p is ready, looked at or not
   unsigned woken_count_ = 0;
-  uint32_t stamp_ = 1;
   CacheSlot changed_ = no_slot;  // a process whose line has changed its priority
   LineEnds ready_[2 * priority_count];
   LineEnds waiting_[reason_count];             // for what there is only one of

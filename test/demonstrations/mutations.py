@@ -106,7 +106,7 @@ FAULTS = [Fault(*one) for one in (
     ("a long message gives way to nobody", "kernel/invoke/buffers.cpp", "return !lines_.must_give_way();", "return true;",
      ("D2: of 20000 long messages", "D3: of 10000 strikes")),
     ("who sleeps is not seen in the midst of a message", "kernel/run/lines.cpp",
-     "return scheduler_.running_priority(due) > own; });", "return false && scheduler_.running_priority(due) > own; });",
+     "return scheduler_.priorities.running_priority(due) > own; });", "return false && scheduler_.priorities.running_priority(due) > own; });",
      ("D2: of 20000 long messages", "D3: of 10000 strikes")),
     ("the receiver is told where the bytes came from", MESSAGES,
      "  registers.r15 = request.wrapper_payload;",

@@ -174,6 +174,15 @@ TEST_CASE("a verdict that waits for a process which does not come lapses, too") 
   CHECK(damaged.machine->read_page(frame.value) == 'a');
 }
 
+TEST_CASE("a verdict that takes minutes to find is told") {
+  Damaged damaged;
+  Store& store = *damaged.machine->store;
+  damaged.machine->disk.after_read = [&] { damaged.machine->now_ns += 200'000'000'000; };
+  REQUIRE(is_stalled(store.obtain(frame)));
+  damaged.await_disk();
+  CHECK(is_unreadable(store.obtain(frame)));
+}
+
 TEST_CASE("each verdict is told for a second, whatever others are found in the meantime") {
   SmallMachine before(SmallMachine::geometry());
   constexpr FrameNumber other{6};

@@ -27,7 +27,7 @@ SLOWER = "the general path does the same"
 NOT_THERE = "what is not there is not runnable, and awaits nothing"
 
 ON_PURPOSE = {
-    # --- destruction.cpp
+    # --- invoke/destruction.cpp
     ("kernel/invoke/destruction.cpp", "check", "if (capabilities[i].type != CapabilityType::resume) continue;"): TIME,
     ("kernel/invoke/destruction.cpp", "check", "if (!(allocated >> index & 1)) continue;"): TIME,
     ("kernel/invoke/destruction.cpp", "operand", "if (!(allocated >> index)) continue;"): TIME,
@@ -35,7 +35,7 @@ ON_PURPOSE = {
     ("kernel/invoke/destruction.cpp", "operand", "for (unsigned index = 0; index < info(kind).objects_per_frame; ++index) {"): TIME,
     ("kernel/invoke/destruction.cpp", "check", "if (const Outcome o = retire_activity(own); o.is_obstacle()) return o;"):
         "the process is current, so in memory and writable",
-    # --- lines.cpp
+    # --- run/lines.cpp, taking.cpp
     ("kernel/run/lines.cpp", "operand", "activity.ticket = store_.system().next_ticket++;"): FIELD,
     ("kernel/run/lines.cpp", "operand", "activity.stood_in = mark_of(receiver);"): FIELD,
     ("kernel/taking.cpp", "operand", "for (unsigned tried = 0; waits_open() && !processor.has_current(); ++tried) {"):
@@ -56,7 +56,7 @@ ON_PURPOSE = {
         NOBODY_CURRENT,
     ("kernel/taking.cpp", "call", "scheduler.forget_wake(ref);"):
         WOKEN,
-    # --- processes.cpp
+    # --- attempt, run/processor, processes/process_states.cpp
     ("kernel/processes/process_states.cpp", "operand", "if (schedule.error().why == Failure::Why::stall) return schedule.error().stall;"): NO_ERROR,
     ("kernel/attempt/attempt.cpp", "check", "if (store.is_current(slot)) [[likely]] return Outcome::prepared();"): TIME,
     ("kernel/run/processor.cpp", "call", "store_.keep(no_slot, no_slot);"):
@@ -65,8 +65,8 @@ ON_PURPOSE = {
         "who waits for a frame of the cache is woken at the next tick anyway",
     ("kernel/processes/process_states.cpp", "check", "if (control.state == ProcessState::stopped) return Outcome::prepared();"):
         "one that is stopped is stopped again, which changes nothing",
-    # --- messages.cpp
-    # --- destruction.cpp
+    # --- invoke/messages.cpp
+    # --- invoke/destruction.cpp
     ("kernel/invoke/destruction.cpp", "check", "if (const Outcome o = states_.stop(found->slot, process); o.is_obstacle()) return o;"):
         "its row is writable, so what stops it can only want room for the process: what follows finds the same",
     ("kernel/invoke/destruction.cpp", "check", "if (const Outcome o = states_.stop(slot, process); o.is_obstacle()) return o;"):
@@ -100,11 +100,11 @@ ON_PURPOSE = {
     ("kernel/run/priorities.cpp", "effect", "now.is_known &= its.is_known;"): LOOKED_AT,
     ("kernel/run/priorities.cpp", "check", "if (bound.is_void()) return {};"):
         "it would be looked for in frame 0, which is none of activities",
-    ("kernel/run/priorities.cpp", "operand", "if (standing.schedule.is_none()) return;"):
+    ("kernel/run/priority_changes.cpp", "operand", "if (standing.schedule.is_none()) return;"):
         "one that is not known is moved, too, when its schedule changes, and looked at when its turn comes",
-    ("kernel/run/priorities.cpp", "comparison", "if ((done + 1) % steps_between_interrupts >= 0) machine::let_interrupts_in();"): OFTENER,
-    ("kernel/run/priorities.cpp", "comparison", "if (count % steps_between_interrupts >= 0) machine::let_interrupts_in();"): OFTENER,
-    # --- restart_list.cpp
+    ("kernel/run/priority_changes.cpp", "comparison", "if ((done + 1) % steps_between_interrupts >= 0) machine::let_interrupts_in();"): OFTENER,
+    ("kernel/run/priority_changes.cpp", "comparison", "if (count % steps_between_interrupts >= 0) machine::let_interrupts_in();"): OFTENER,
+    # --- processes/restart_list.cpp
     ("kernel/processes/restart_list.cpp", "operand", "if (store_.descriptor(*slot).identity.kind != Kind::activity) return false;"):
         "where there is no slot stands the reason, a small number: that slot holds no row of activities",
     ("kernel/processes/restart_list.cpp", "check", "if (store_.is_never_used(frame)) return no_slot;"):
@@ -131,9 +131,9 @@ ON_PURPOSE = {
         "the first look after a restart then goes by an older priority, and corrects it",
     ("kernel/run/lines.cpp", "operand", "if (!store_.is_current(processor_.ref().slot())) return;"):
         "the counts of a line may be wrong then, until the last one has come back",
-    # --- messages.cpp
+    # --- invoke/messages.cpp
     ("kernel/invoke/messages.cpp", "operand", "if (endpoint.flags) {"): ONE_FLAG,
-    # --- invocation.cpp
+    # --- invocation.cpp, invoke/request.cpp
     ("kernel/invoke/request.cpp", "comparison", "if (depth >= wrapper_depth_max) return Outcome::refuse(Result::malformed);"): NEVER_MORE,
     ("kernel/invoke/request.cpp", "operand", "request.hand_over = wrapper.flags;"):
         "of the two flags, the other one has just been found not to be set",
@@ -143,7 +143,7 @@ ON_PURPOSE = {
     ("kernel/invocation.cpp", "operand", "if (processor.is_current(caller)) timers.disarm(activity);"): TIME,
     ("kernel/invocation.cpp", "call", "lines.forget_place(processor.activity());"):
         "the next call that ends forgets it; until then it is only slower",
-    # --- deadlines.cpp
+    # --- run/deadlines.cpp
     ("kernel/processes/process_states.cpp", "call", "deadlines_.disarm(*activity);"):
         "the next call disarms it; until then it strikes in vain",
     ("kernel/processes/process_states.cpp", "call", "lines_.forget_place(scheduler_.at(*activity));"):
@@ -164,7 +164,7 @@ ON_PURPOSE = {
         "what comes next ends everything; only a checkpoint of nothing would be taken before it",
     ("kernel/upkeep/checkpoints.cpp", "call", "machine::take_pending();  // else there would be no sleep"):
         "the machine would be awake while it waits for the disk",
-    # --- disbelief.cpp
+    # --- processes/disbelief.cpp
     ("kernel/processes/disbelief.cpp", "check", "if (activity.process.value == 0) return true;"): TIME,
     ("kernel/processes/disbelief.cpp", "check",
      "if (const auto dirty = store_.make_dirty(ref.slot(), Need::reserve); !dirty) return lines_.stall(ref, dirty.error().until);"):
@@ -199,7 +199,7 @@ ON_PURPOSE = {
     ("kernel/memory/space_walk.cpp", "comparison", "if (slot >= node_pocket_slot && (node.flags & Node::flag_pocket)) return end_with(FaultCode::no_memory);"):
         "it is the last one",
     ("kernel/memory/space_walk.cpp", "operand", "if (slot == node_pocket_slot && (node.flags)) return end_with(FaultCode::no_memory);"): ONE_FLAG,
-    # --- transfer.cpp
+    # --- invoke/buffers.cpp
     ("kernel/invoke/buffers.cpp", "operand", "if (!goes_on()) return false;"): "a message that has been copied would give way, and be copied once more",
     ("kernel/invoke/buffers.cpp", "comparison", "if (source_done >= source->length) ++source, source_done = 0;"): NEVER_MORE,
     ("kernel/invoke/buffers.cpp", "comparison", "if (target_done >= target->length) ++target, target_done = 0;"): NEVER_MORE,
@@ -229,7 +229,7 @@ ON_PURPOSE = {
         "the slot of a frame that is not there, which the C++ library's assertion finds in the unit test",
     ("kernel/kernel.cpp", "operand", "if (pending.is_anything() || !processor.has_current()) [[unlikely]] housekeep(pending);"):
         "the chaos of a test boot then comes with interrupts only",
-    ("kernel/kernel.cpp", "operand", "if (process.control.lost_schedule_stamp != scheduler.stamp()) {"):
+    ("kernel/kernel.cpp", "operand", "if (process.control.lost_schedule_stamp != scheduler.priorities.stamp()) {"):
         "a schedule that is none is found to be none, with which the process is of the lowest priority, too",
     ("kernel/kernel.cpp", "operand", "if (schedule.error().why == Failure::Why::stall) return std::unexpected(schedule.error());"): NO_ERROR,
     ("kernel/kernel.cpp", "operand", "if (!make_current_writable()) return false;"): TIME,

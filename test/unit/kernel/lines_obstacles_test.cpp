@@ -51,7 +51,7 @@ TEST_CASE("a caller that is starved is received although its frame has to come f
   unsigned waited = 0;
   for (unsigned i = 0; i < 100; ++i) {
     receiver.run(1);
-    waited += scheduler.is_waiting(scheduler.activity_of(receiver.world.process(receiver.busy)));
+    waited += scheduler.is_waiting(scheduler.priorities.activity_of(receiver.world.process(receiver.busy)));
   }
   CHECK(receiver.order == std::vector<uint64_t>{1});
   CHECK(waited > 0);  // instead of looking again and again

@@ -99,11 +99,11 @@ TEST_CASE("a lost schedule that is rescinded gives nobody its priority any more"
   run_checked(owner.world, 60);
   Process& process = owner.world.process(important);
   const Capability schedule = process.schedule;
-  REQUIRE(owner.world.kernel().scheduler.standing(process).priority == 9);
+  REQUIRE(owner.world.kernel().scheduler.priorities.standing(process).priority == 9);
   owner.lose(schedule);
-  REQUIRE(owner.world.kernel().scheduler.standing(owner.world.process(important)).priority == 9);
+  REQUIRE(owner.world.kernel().scheduler.priorities.standing(owner.world.process(important)).priority == 9);
   REQUIRE(owner.rescind(schedule.object.frame()) == Result::ok);
-  CHECK(owner.world.kernel().scheduler.standing(owner.world.process(important)).priority == 0);
+  CHECK(owner.world.kernel().scheduler.priorities.standing(owner.world.process(important)).priority == 0);
 }
 
 TEST_CASE("a process whose schedule is lost runs at the lowest priority, and is asked no more about it") {
@@ -120,7 +120,7 @@ TEST_CASE("a process whose schedule is lost runs at the lowest priority, and is 
   steps_of_important = 0;
   run_checked(owner.world, 60);  // the owner computes, which is more important
   CHECK(steps_of_important == 0);
-  const Standing now = owner.world.kernel().scheduler.standing(owner.world.process(important));
+  const Standing now = owner.world.kernel().scheduler.priorities.standing(owner.world.process(important));
   CHECK(now.is_known);
   CHECK(now.priority == 0);
 }

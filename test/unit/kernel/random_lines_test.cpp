@@ -233,7 +233,7 @@ class RandomLines {
       const Activity& activity = scheduler.at({at});
       REQUIRE(++length <= guest_count);
       REQUIRE(scheduler.reason({at}) == WaitChannel::Reason::receiver);
-      const Standing now = scheduler.standing(ActivityRef{at});
+      const Standing now = scheduler.priorities.standing(ActivityRef{at});
       check_place({at}, now, priority);
       if (previous == 0) REQUIRE(activity.previous >= 1u << 31);
       else REQUIRE(activity.previous == previous);

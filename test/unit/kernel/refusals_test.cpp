@@ -171,9 +171,12 @@ TEST_CASE("a buffer that is not a program's to have is its fault, of the kind th
   struct Buffer {
     uint64_t address;
     FaultCode fault;
+    uint64_t told;  // the first byte that is not there
   };
-  for (const Buffer& buffer : {Buffer{user_address_end, FaultCode::protection}, {user_address_end - 8, FaultCode::protection},
-                               {~uint64_t{0} - 4095, FaultCode::protection}, {0x10'0000'0000, FaultCode::no_memory}}) {
+  for (const Buffer& buffer : {Buffer{user_address_end, FaultCode::protection, user_address_end},
+                               {user_address_end - 8, FaultCode::protection, user_address_end},
+                               {~uint64_t{0} - 4095, FaultCode::protection, ~uint64_t{0} - 4095},
+                               {0x10'0000'0000, FaultCode::no_memory, 0x10'0000'0000}}) {
     CAPTURE(buffer.address);
     Trial trial;
     trial.held(tried) = {.type = CapabilityType::console};
@@ -182,6 +185,7 @@ TEST_CASE("a buffer that is not a program's to have is its fault, of the kind th
       KernelWorld::invoke(process, Invocation::call, tried, {method::console_write}, 0, 0, 16, buffer.address);
     }));
     CHECK(trial.world.process(trial.guest).control.fault == buffer.fault);
+    CHECK(trial.world.process(trial.guest).control.fault_address == buffer.told);
   }
 }
 

@@ -101,12 +101,12 @@ TEST_CASE("a process whose schedule is taken out of it runs at the lowest priori
   world.process(owner).capability_registers[5] = other.process;
   world.start();
   run_checked(world, 30);
-  REQUIRE(world.kernel().scheduler.standing(world.process(other)).priority == 5);
+  REQUIRE(world.kernel().scheduler.priorities.standing(world.process(other)).priority == 5);
   now = true;
   while (now) run_checked(world, 1);
   run_checked(world, 30);
   REQUIRE(world.process(other).schedule.is_void());
-  const Standing standing = world.kernel().scheduler.standing(world.process(other));
+  const Standing standing = world.kernel().scheduler.priorities.standing(world.process(other));
   CHECK(standing.is_known);
   CHECK(standing.priority == 0);
 }

@@ -267,6 +267,8 @@ ON_PURPOSE = {
     ("kernel/capabilities/range.cpp", "operand",
      "const bool is_lost = request.attempt.store.descriptor(*slot).flags & FrameDescriptor::flag_body_lost;"):
         "a page that is lost is mapped nowhere: there is nothing else to be taken away",
+    ("kernel/capabilities/range.cpp", "operand", "if (request.attempt.store.system().first_activity_row != frame) {"):
+        "the first row of the restart list is made writable for nothing",
     ("kernel/capabilities/range.cpp", "check", "if (!(header.allocated >> index & 1)) return *slot;"):
         "what is not there has nobody that would have to be dealt with",
     ("kernel/capabilities/range.cpp", "check", "if (identity.kind == Kind::empty) continue;"):

@@ -113,7 +113,7 @@ def wrong_options(disk):
         result = run("--disk", disk, *words)
         assert result.returncode == 2, result
         assert len(result.stderr.splitlines()) == 1, result
-    for script in ("run", "test", "setup", "perdure", "new-server", "demo", "powercut", "debug"):
+    for script in ("run", "test", "setup", "perdure", "new-server", "demo", "powercut", "debug", "release"):
         result = subprocess.run([SCRIPTS / script, "--help"], stdout=subprocess.PIPE, text=True)
         assert result.returncode == 0 and result.stdout, result
     printed = run("--disk", disk, "--memory", "77", "--print", "--", "-name", "x y")

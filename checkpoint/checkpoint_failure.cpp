@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "checkpoint/require.hpp"
+#include "objects/assertion.hpp"
 
 namespace perdure {
 

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "checkpoint/require.hpp"
+#include "objects/assertion.hpp"
 #include "objects/frame_check.hpp"
 
 namespace perdure {
@@ -62,7 +62,7 @@ Expected<void, Stall> Checkpointer::make_dirty(StoreParts& parts, CacheSlot slot
                   .check = checks_.empty() ? 0 : checks_[slot]},
                  reads_as_zero(descriptor) ? nullptr : parts.cache.body(slot));
     frozen_.remove(parts.cache, slot);
-  } else if (require(descriptor.state == FrameState::clean, "only what is resident becomes dirty");
+  } else if (assert_that(descriptor.state == FrameState::clean, "only what is resident becomes dirty");
              descriptor.epoch > parts.committed_epoch) {
     staged_.remove(parts.cache, slot);
   } else if (dirty_count() >= (reserve ? frames_max_ : frames_max_ - frames_reserve_)) {
@@ -92,7 +92,7 @@ bool Checkpointer::due(uint64_t now_ns) const {
 // --- the cut ---------------------------------------------------------------------------------
 
 Generation Checkpointer::declare(StoreParts& parts, uint64_t now_ns, uint64_t wall_seconds) {
-  require(can_declare() && copies_.is_empty() && frozen_.count == 0 && staged_.count == 0,
+  assert_that(can_declare() && copies_.is_empty() && frozen_.count == 0 && staged_.count == 0,
           "never two generations in the making");
   pending_ = next_generation_;
   ++next_generation_.value;

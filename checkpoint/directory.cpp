@@ -4,7 +4,7 @@
 #include <bit>
 #include <utility>
 
-#include "checkpoint/require.hpp"
+#include "objects/assertion.hpp"
 
 namespace perdure {
 namespace {
@@ -12,7 +12,7 @@ constexpr uint32_t no_item = 0xffff'ffff;
 }
 
 void Directory::open(std::span<Item> items, std::span<uint32_t> order, std::span<uint32_t> heads) {
-  require(heads.size() > 1 && (heads.size() & (heads.size() - 1)) == 0, "hash heads are a power of two");
+  assert_that(heads.size() > 1 && (heads.size() & (heads.size() - 1)) == 0, "hash heads are a power of two");
   items_ = items;
   order_ = order;
   heads_ = heads;
@@ -23,7 +23,7 @@ void Directory::open(std::span<Item> items, std::span<uint32_t> order, std::span
 
 bool Directory::insert(const SummaryEntry& entry) {
   if (size_ == items_.size() || find(entry.number)) return false;
-  require(heap_ == size_, "nothing is inserted once sorting has begun");
+  assert_that(heap_ == size_, "nothing is inserted once sorting has begun");
   uint32_t& head = heads_[bucket_of(entry.number)];
   items_[size_] = {entry, head};
   head = static_cast<uint32_t>(size_);

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "checkpoint/require.hpp"
+#include "objects/assertion.hpp"
 #include "objects/frame_check.hpp"
 
 namespace perdure {

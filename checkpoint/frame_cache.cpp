@@ -3,13 +3,13 @@
 
 #include <bit>
 
-#include "checkpoint/require.hpp"
+#include "objects/assertion.hpp"
 
 namespace perdure {
 
 void FrameCache::open(std::span<FrameDescriptor> descriptors, std::span<CacheSlot> heads,
                       std::byte* bodies) {
-  require(heads.size() > 1 && (heads.size() & (heads.size() - 1)) == 0, "hash heads are a power of two");
+  assert_that(heads.size() > 1 && (heads.size() & (heads.size() - 1)) == 0, "hash heads are a power of two");
   descriptors_ = descriptors;
   heads_ = heads;
   bodies_ = bodies;

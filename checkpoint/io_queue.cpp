@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "checkpoint/geometry.hpp"
-#include "checkpoint/require.hpp"
+#include "objects/assertion.hpp"
 
 namespace perdure {
 namespace {
@@ -33,7 +33,7 @@ void IoQueue::start(const DiskRequest& request, IoPurpose purpose, uint32_t argu
     submit_waiting();
     return;
   }
-  require(false, "the table of disk operations never overflows");
+  assert_that(false, "the table of disk operations never overflows");
 }
 
 void IoQueue::make_again(Operation& operation) {
@@ -77,7 +77,7 @@ void IoQueue::advance(uint64_t now_ns) {
 std::optional<IoResult> IoQueue::next_result() {
   if (waiting_ > 0) submit_waiting();
   while (const auto completion = disk_->poll()) {
-    require(completion->token < capacity, "the disk returns the tokens that it was given");
+    assert_that(completion->token < capacity, "the disk returns the tokens that it was given");
     Operation& operation = operations_[completion->token];
     if (!completion->failed) {
       if (is_read(operation.request)) ++read_successes_;

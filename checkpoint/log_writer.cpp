@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "checkpoint/require.hpp"
+#include "objects/assertion.hpp"
 
 namespace perdure {
 namespace {
@@ -33,7 +33,7 @@ void LogWriter::continue_behind(uint64_t place) {
 }
 
 void LogWriter::begin(Generation generation, Generation parent, const SystemState& system) {
-  require(!filling(), "one generation is written at a time");
+  assert_that(!filling(), "one generation is written at a time");
   generation_ = generation;
   parent_ = parent;
   system_ = system;
@@ -66,12 +66,12 @@ bool LogWriter::can_stage() const {
 LogWriter::Buffer& LogWriter::open_segment() {
   for (Buffer& buffer : buffers_) {
     if (buffer.filling || buffer.writes_left > 0) continue;
-    require(reference_count_ < references_.size(), "a generation that was begun fits in the log");
+    assert_that(reference_count_ < references_.size(), "a generation that was begun fits in the log");
     buffer = {.filling = true, .segment = next_segment_, .sequence = next_sequence_++};
     next_segment_ = (next_segment_ + 1) % geometry_.log_segments;
     return buffer;
   }
-  require(false, "can_stage() or can_finish() was asked");
+  assert_that(false, "can_stage() or can_finish() was asked");
   __builtin_unreachable();
 }
 
@@ -107,7 +107,7 @@ bool LogWriter::make_place(StoreParts& parts, const FrameToStage& frame) {
 
 uint64_t LogWriter::stage(StoreParts& parts, const FrameToStage& frame) {
   const bool with_body = frame.has_body();
-  require(filling() && fits(*filling(), with_body), "make_place() was asked");
+  assert_that(filling() && fits(*filling(), with_body), "make_place() was asked");
   Buffer& buffer = *filling();
   SummaryEntry entry{.number = frame.number,
                      .source = frame.identity.source,
@@ -134,7 +134,7 @@ uint64_t LogWriter::stage(StoreParts& parts, const FrameToStage& frame) {
   block.count = index + 1;
   buffer.unsealed = metadata_copies;
   ++entry_count_;
-  require(parts.directory.insert(entry), "a frame is in a generation once, and the directory is large enough");
+  assert_that(parts.directory.insert(entry), "a frame is in a generation once, and the directory is large enough");
   return entry.checksum;
 }
 

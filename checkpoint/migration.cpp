@@ -5,13 +5,13 @@
 
 #include <algorithm>
 
-#include "checkpoint/require.hpp"
 #include "checkpoint/store_client.hpp"
+#include "objects/assertion.hpp"
 
 namespace perdure {
 
 void Migration::begin(StoreParts& parts) {
-  require(phase_ == Phase::idle, "one migration at a time");
+  assert_that(phase_ == Phase::idle, "one migration at a time");
   tags_only_ = parts.roots.current().log_need == LogNeed::tags;
   trust_pairs_ = tags_only_;
   lost_tags_ = 0;

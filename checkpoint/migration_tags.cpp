@@ -4,8 +4,8 @@
 #include <bit>
 
 #include "checkpoint/migration.hpp"
-#include "checkpoint/require.hpp"
 #include "checkpoint/store_client.hpp"
+#include "objects/assertion.hpp"
 
 namespace perdure {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <cstring>
 
-#include "checkpoint/require.hpp"
+#include "objects/assertion.hpp"
 
 namespace perdure {
 
@@ -16,7 +16,7 @@ void RootWriter::adopt(const Root& root, unsigned slot) {
 }
 
 void RootWriter::start(IoQueue& io, const Root& root, unsigned tries) {
-  require(!is_busy(), "one root write at a time");
+  assert_that(!is_busy(), "one root write at a time");
   next_ = root;
   tries_left_ = tries;
   write(io);

@@ -5,7 +5,7 @@
 
 #include <cstring>
 
-#include "checkpoint/require.hpp"
+#include "objects/assertion.hpp"
 
 namespace perdure {
 
@@ -43,7 +43,7 @@ Expected<void, Stall> Store::make_dirty(CacheSlot slot, Need need) {
 }
 
 void Store::become_all_zero(CacheSlot slot) {
-  require(is_current(slot), "only a current frame is written to");
+  assert_that(is_current(slot), "only a current frame is written to");
   FrameDescriptor& descriptor = parts_.cache[slot];
   descriptor.flags |= FrameDescriptor::flag_all_zero;
   descriptor.flags &= static_cast<uint8_t>(~(FrameDescriptor::flag_body_absent | FrameDescriptor::flag_body_lost |
@@ -131,7 +131,7 @@ Store::State Store::state() const {
 }
 
 void Store::start_clean_mark() {
-  require(can_declare(), "the clean mark comes last");
+  assert_that(can_declare(), "the clean mark comes last");
   clean_mark_begun_ = true;
   Root root = this->root();
   root.clean = 1;

@@ -20,11 +20,11 @@
 #include "checkpoint/fetcher.hpp"
 #include "checkpoint/parts.hpp"
 #include "checkpoint/report_writer.hpp"
-#include "checkpoint/require.hpp"
 #include "checkpoint/store_client.hpp"
 #include "checkpoint/system_state.hpp"
 #include "checkpoint/wait.hpp"
 #include "objects/abi.hpp"
+#include "objects/assertion.hpp"
 #include "objects/expected.hpp"
 
 namespace perdure {
@@ -86,11 +86,11 @@ class Store {
   void become_all_zero(CacheSlot);
 
   void pin(CacheSlot slot) {  // not evicted while pinned
-    require(parts_.cache[slot].pins < 0xffff, "pins are counted");
+    assert_that(parts_.cache[slot].pins < 0xffff, "pins are counted");
     ++parts_.cache[slot].pins;
   }
   void unpin(CacheSlot slot) {
-    require(parts_.cache[slot].pins > 0, "only what is pinned is unpinned");
+    assert_that(parts_.cache[slot].pins > 0, "only what is pinned is unpinned");
     if (--parts_.cache[slot].pins == 0) fetcher_.may_have_room();
   }
   // The two frames of the process that runs are not evicted either; no_slot: none runs.

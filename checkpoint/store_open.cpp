@@ -7,8 +7,8 @@
 #include <optional>
 
 #include "checkpoint/recovery.hpp"
-#include "checkpoint/require.hpp"
 #include "checkpoint/store.hpp"
+#include "objects/assertion.hpp"
 
 namespace perdure {
 namespace {
@@ -106,7 +106,7 @@ std::optional<MemoryPlan> divide(std::span<std::byte> memory, const Geometry& ge
   plan.descriptors = carver.take_array<FrameDescriptor>(slots);
   plan.heads = carver.take_array<CacheSlot>(std::bit_ceil(slots));
   if (check) plan.checks = carver.take_array<uint64_t>(slots);
-  require(!carver.is_short(), "memory was counted before it was divided");
+  assert_that(!carver.is_short(), "memory was counted before it was divided");
   return plan;
 }
 

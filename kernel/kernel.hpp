@@ -27,22 +27,21 @@
 #include <span>
 
 #include "checkpoint/store.hpp"
-#include "kernel/assertion.hpp"
 #include "kernel/attempt/attempt.hpp"
 #include "kernel/invoke/buffers.hpp"
 #include "kernel/invoke/destruction.hpp"
 #include "kernel/invoke/faults.hpp"
 #include "kernel/invoke/messages.hpp"
 #include "kernel/machine.hpp"
-#include "kernel/options.hpp"
 #include "kernel/memory/page_tables.hpp"
 #include "kernel/memory/space_walk.hpp"
+#include "kernel/options.hpp"
+#include "kernel/processes/process_states.hpp"
+#include "kernel/processes/restart_list.hpp"
 #include "kernel/run/deadlines.hpp"
 #include "kernel/run/lines.hpp"
 #include "kernel/run/machine_time.hpp"
-#include "kernel/processes/process_states.hpp"
 #include "kernel/run/processor.hpp"
-#include "kernel/processes/restart_list.hpp"
 #include "kernel/run/scheduler.hpp"
 #include "kernel/run/timers.hpp"
 #include "kernel/trace.hpp"
@@ -50,6 +49,7 @@
 #include "kernel/upkeep/checkpoints.hpp"
 #include "kernel/upkeep/console.hpp"
 #include "kernel/upkeep/store_events.hpp"
+#include "objects/assertion.hpp"
 
 namespace perdure {
 

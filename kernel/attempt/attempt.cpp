@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/attempt/attempt.hpp"
 
-#include "kernel/assertion.hpp"
+#include "objects/assertion.hpp"
 
 namespace perdure {
 

@@ -4,7 +4,7 @@
 #include <bit>
 #include <cstring>
 
-#include "kernel/assertion.hpp"
+#include "objects/assertion.hpp"
 
 namespace perdure {
 

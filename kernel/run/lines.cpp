@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/run/lines.hpp"
 
-#include "kernel/assertion.hpp"
 #include "kernel/attempt/lookup.hpp"
+#include "objects/assertion.hpp"
 
 namespace perdure {
 namespace {

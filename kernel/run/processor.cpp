@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/run/processor.hpp"
 
-#include "kernel/assertion.hpp"
+#include "objects/assertion.hpp"
 
 namespace perdure {
 

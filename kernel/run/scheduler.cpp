@@ -4,9 +4,9 @@
 #include <bit>
 #include <utility>
 
-#include "kernel/assertion.hpp"
 #include "kernel/attempt/lookup.hpp"
 #include "kernel/machine.hpp"
+#include "objects/assertion.hpp"
 
 namespace perdure {
 namespace {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/upkeep/store_events.hpp"
 
-#include "kernel/assertion.hpp"
 #include "kernel/machine.hpp"
+#include "objects/assertion.hpp"
 
 namespace perdure {
 

@@ -9,8 +9,8 @@
 #include "kernel/arch/x86_64/local_apic.hpp"
 #include "kernel/arch/x86_64/paging.hpp"
 #include "kernel/arch/x86_64/power.hpp"
-#include "kernel/assertion.hpp"
 #include "kernel/machine.hpp"
+#include "objects/assertion.hpp"
 
 namespace perdure {
 

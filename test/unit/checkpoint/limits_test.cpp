@@ -98,3 +98,9 @@ TEST_CASE("an error that kept a tag from being read is not remembered") {
   machine.poll();
   CHECK(machine.obtain(2 * tags_per_frame + 5) != no_slot);
 }
+
+TEST_CASE("an assertion of the store is told by its name") {
+  SmallMachine machine(SmallMachine::geometry());
+  REQUIRE(machine.write_page(5, 'a'));
+  CHECK_THROWS_WITH(machine.store->unpin(machine.store->slot_of({5})), "only what is pinned is unpinned");
+}

@@ -90,7 +90,7 @@ inline constexpr unsigned bank_depth_max = 32;           // banks on a path, the
 inline constexpr unsigned bank_allocate_count_max = 3;
 inline constexpr uint32_t bank_root_account = 1;
 
-// What the image description sets up for the bank server (spacebank/server.cpp).
+// What the image description sets up for the bank server (spacebank/server/program.cpp).
 //
 // Memory, every page present (its program, stack and books are never faulted in by a program):
 //   program and stack      as for every program of the image

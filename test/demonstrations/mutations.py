@@ -132,7 +132,7 @@ FAULTS = [Fault(*one) for one in (
      "  append({Reason::none, is_looked_at ? now.priority : unlooked + now.priority}, ref);",
      "  insert_behind({Reason::none, is_looked_at ? now.priority : unlooked + now.priority}, {}, ref);",
      (f"hostile.flood: {HANGS}",)),
-    ("the bank answers through whatever it is given", "spacebank/bank_server.cpp",
+    ("the bank answers through whatever it is given", "spacebank/server/bank_server.cpp",
      "  if (party->type != CapabilityType::resume) return Result::wrong_type;\n", "", (f"hostile.never_receives: {HANGS}",)),
     ("a stopped process stays in its line", "kernel/processes/process_states.cpp",
      "  scheduler_.remove(activity);\n  lines_.forget_place(scheduler_.at(activity));", "  lines_.forget_place(scheduler_.at(activity));",

@@ -5,7 +5,7 @@
 // callers is what the kernel does. Also under chaos and with the kernel's whole-state checks.
 #include <catch2/catch.hpp>
 
-#include "spacebank/bank_server.hpp"
+#include "spacebank/server/bank_server.hpp"
 #include "spacebank/verify_books.hpp"
 #include "test/unit/spacebank/kernel_programs.hpp"
 #include "userland/runtime/bank_client.hpp"
@@ -111,7 +111,7 @@ class BankOnKernel {
     return std::ranges::all_of(clients_, [](const auto* client) { return client->has_ended(); });
   }
 
-  // What the image builder does beforehand, then what spacebank/server.cpp does.
+  // What the image builder does beforehand, then what spacebank/server/program.cpp does.
   void serve() {
     const auto arena = bank::Arena::initialise(books(), bank_frames);
     bank::ServerRange range(RangeCapability{{{bank_register::range}}});

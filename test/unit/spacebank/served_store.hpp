@@ -6,7 +6,7 @@
 #include <catch2/catch.hpp>
 #include <optional>
 
-#include "spacebank/bank_server.hpp"
+#include "spacebank/server/bank_server.hpp"
 #include "spacebank/genesis.hpp"
 #include "spacebank/verify_books.hpp"
 #include "test/unit/spacebank/bank_fixture.hpp"

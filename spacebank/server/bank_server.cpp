@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "spacebank/bank_server.hpp"
+#include "spacebank/server/bank_server.hpp"
 
 #include <algorithm>
 #include <string_view>

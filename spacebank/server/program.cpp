@@ -2,7 +2,7 @@
 //
 // The bank server's program: where it finds its books, its loop, and the sweeper's loop.
 // spacebank/interface.hpp says what the image description must set up for it.
-#include "spacebank/bank_server.hpp"
+#include "spacebank/server/bank_server.hpp"
 #include "userland/runtime/program.hpp"
 
 namespace perdure {

@@ -29,7 +29,7 @@
 #include "spacebank/bank_logic.hpp"
 #include "spacebank/bank_sweep.hpp"
 #include "spacebank/interface.hpp"
-#include "spacebank/server_range.hpp"
+#include "spacebank/server/range.hpp"
 
 namespace perdure::bank {
 

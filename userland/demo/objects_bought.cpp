@@ -278,6 +278,6 @@ constexpr Step steps[] = {open_shop,    show_page,   show_capability_page, show_
 
 }  // namespace
 
-Steps steps_of_a2() { return steps; }
+Steps steps_of_objects_bought() { return steps; }
 
 }  // namespace perdure

@@ -201,6 +201,6 @@ constexpr Step steps[] = {set_up, move, copy};
 
 }  // namespace
 
-Steps steps_of_b10() { return steps; }
+Steps steps_of_handed_on() { return steps; }
 
 }  // namespace perdure

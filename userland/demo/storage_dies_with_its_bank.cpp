@@ -116,6 +116,6 @@ constexpr Step steps[] = {set_up, hire_clients<0, 250>, hire_clients<250, 500>, 
 
 }  // namespace
 
-Steps steps_of_b5() { return steps; }
+Steps steps_of_storage_dies_with_its_bank() { return steps; }
 
 }  // namespace perdure

@@ -99,6 +99,6 @@ constexpr Step steps[] = {set_up, make_facets<0, 5000>, make_facets<5000, 10'000
 
 }  // namespace
 
-Steps steps_of_b3() { return steps; }
+Steps steps_of_entry_payload() { return steps; }
 
 }  // namespace perdure

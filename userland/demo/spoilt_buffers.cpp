@@ -342,6 +342,6 @@ constexpr Step steps[] = {set_up, look_at_addresses, storm_over_sender, storm_ov
 
 }  // namespace
 
-Steps steps_of_d3() { return steps; }
+Steps steps_of_spoilt_buffers() { return steps; }
 
 }  // namespace perdure

@@ -266,6 +266,6 @@ constexpr Step steps[] = {start, hire_clients, read_time, write_page, cut, read_
 
 }  // namespace
 
-Steps steps_of_b4() { return steps; }
+Steps steps_of_shared_time() { return steps; }
 
 }  // namespace perdure

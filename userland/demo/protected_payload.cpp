@@ -232,6 +232,6 @@ constexpr Step steps[] = {set_up,      attack_naked_entry, attack_wrapped_entry,
 
 }  // namespace
 
-Steps steps_of_b2() { return steps; }
+Steps steps_of_protected_payload() { return steps; }
 
 }  // namespace perdure

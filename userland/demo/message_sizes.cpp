@@ -222,6 +222,6 @@ constexpr Step steps[] = {set_up,      fill_table,     refuse_too_large,
 
 }  // namespace
 
-Steps steps_of_d1() { return steps; }
+Steps steps_of_message_sizes() { return steps; }
 
 }  // namespace perdure

@@ -175,6 +175,6 @@ constexpr Step steps[] = {set_up,            all_are_served,     revoke_one,
 
 }  // namespace
 
-Steps steps_of_b7() { return steps; }
+Steps steps_of_selective_revocation() { return steps; }
 
 }  // namespace perdure

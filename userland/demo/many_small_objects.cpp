@@ -123,6 +123,6 @@ constexpr Step steps[] = {start,   fill<1>, fill<2>, fill<3>, fill<4>,    fill<5
 
 }  // namespace
 
-Steps steps_of_b1() { return steps; }
+Steps steps_of_many_small_objects() { return steps; }
 
 }  // namespace perdure

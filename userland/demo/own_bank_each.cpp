@@ -211,6 +211,6 @@ constexpr Step steps[] = {rehearse,
 
 }  // namespace
 
-Steps steps_of_a7() { return steps; }
+Steps steps_of_own_bank_each() { return steps; }
 
 }  // namespace perdure

@@ -113,6 +113,6 @@ constexpr Step steps[] = {work, end_worker, read_storage, destroy_storage};
 
 }  // namespace
 
-Steps steps_of_b6() { return steps; }
+Steps steps_of_storage_outlives_its_buyer() { return steps; }
 
 }  // namespace perdure

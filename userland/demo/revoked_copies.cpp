@@ -195,6 +195,6 @@ constexpr Step steps[] = {
 
 }  // namespace
 
-Steps steps_of_a6() { return steps; }
+Steps steps_of_revoked_copies() { return steps; }
 
 }  // namespace perdure

@@ -283,6 +283,6 @@ constexpr Step steps[] = {set_up,          give_way,              silent_source,
 
 }  // namespace
 
-Steps steps_of_d2() { return steps; }
+Steps steps_of_bounded_messages() { return steps; }
 
 }  // namespace perdure

@@ -158,6 +158,6 @@ constexpr Step steps[] = {set_up, revoke, stays_revoked, use_mapping, revoke_and
 
 }  // namespace
 
-Steps steps_of_b11() { return steps; }
+Steps steps_of_revoked_over_a_cut() { return steps; }
 
 }  // namespace perdure

@@ -48,7 +48,7 @@ void Checkpointer::make_dirty_again(StoreParts& parts, FrameList& list) {
   const CacheSlot slot = list.first;
   list.remove(parts.cache, slot);
   parts.cache[slot].state = FrameState::dirty;
-  parts.cache[slot].epoch = epoch_;
+  parts.cache[slot].epoch = parts.epoch;
   dirty_.append(parts.cache, slot);
 }
 

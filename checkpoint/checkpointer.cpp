@@ -49,7 +49,7 @@ void Checkpointer::resume(StoreParts& parts, Generation next) {
 
 Expected<void, Stall> Checkpointer::make_dirty(StoreParts& parts, CacheSlot slot, Need need) {
   FrameDescriptor& descriptor = parts.cache[slot];
-  if (is_current(descriptor)) return {};
+  if (parts.is_current(descriptor)) return {};
   if (is_unchanged(descriptor)) make_clean_again(parts, slot);
   const bool reserve = need == Need::reserve;
   if (descriptor.state == FrameState::dirty) {
@@ -70,14 +70,14 @@ Expected<void, Stall> Checkpointer::make_dirty(StoreParts& parts, CacheSlot slot
     return std::unexpected(Stall{WaitChannel::of(Reason::log_space)});
   }
   descriptor.state = FrameState::dirty;
-  descriptor.epoch = epoch_;
+  descriptor.epoch = parts.epoch;
   dirty_.append(parts.cache, slot);
   return {};
 }
 
 void Checkpointer::make_clean_again(StoreParts& parts, CacheSlot slot) {
   FrameDescriptor& descriptor = parts.cache[slot];
-  (descriptor.epoch == epoch_ ? dirty_ : frozen_).remove(parts.cache, slot);
+  (descriptor.epoch == parts.epoch ? dirty_ : frozen_).remove(parts.cache, slot);
   descriptor.state = FrameState::clean;
   descriptor.epoch = 0;
 }
@@ -100,7 +100,7 @@ Generation Checkpointer::declare(StoreParts& parts, uint64_t now_ns, uint64_t wa
   pending_system_ = system_;
   frozen_ = dirty_;
   dirty_ = {};
-  ++epoch_;
+  ++parts.epoch;
   last_declared_ns_ = now_ns;
   space_wanted_ = false;
   log_.begin(pending_, parts.roots.current().newest_generation, pending_system_);
@@ -267,7 +267,7 @@ void Checkpointer::start_root(StoreParts& parts) {
 // All staged frames become ordinary clean ones by the raised epoch alone; their list is dropped.
 void Checkpointer::committed(StoreParts& parts) {
   const Generation generation = pending_;
-  parts.committed_epoch = epoch_ - 1;
+  parts.committed_epoch = parts.epoch - 1;
   retry_ns_ = retry_min_ns;
   staged_ = {};
   pending_ = {};

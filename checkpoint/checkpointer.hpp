@@ -49,10 +49,6 @@ class Checkpointer {
   // After recovery: a generation that is not at home yet, or none.
   void resume(StoreParts&, Generation next);
 
-  uint32_t epoch() const { return epoch_; }
-  bool is_current(const FrameDescriptor& descriptor) const {
-    return descriptor.state == FrameState::dirty && descriptor.epoch == epoch_;
-  }
   Expected<void, Stall> make_dirty(StoreParts&, CacheSlot, Need);
   // An operation made it dirty for its identity alone, and then stalled: nothing has changed (who
   // changes such a frame says become_all_zero). Clean again, so that its body can be fetched.
@@ -106,7 +102,6 @@ class Checkpointer {
   SystemState system_;             // live
   SystemState pending_system_;     // at the cut
   Phase phase_ = Phase::idle;
-  uint32_t epoch_ = 1;
   Generation pending_;
   Generation next_generation_;
   uint64_t frames_max_ = 0;

@@ -14,14 +14,18 @@ namespace perdure {
 class StoreClient;
 
 struct StoreParts {
+  FrameCache& cache;
+  uint32_t& epoch;  // in which frames are changed now: that of the next checkpoint
   StoreClient* client = nullptr;
   Geometry geometry;
   uint64_t store_id = 0;
   IoQueue io;
-  FrameCache cache;
   TagCache tags;
   Directory directory;
   RootWriter roots;
+  bool is_current(const FrameDescriptor& descriptor) const {
+    return descriptor.state == FrameState::dirty && descriptor.epoch == epoch;
+  }
   uint32_t committed_epoch = 0;  // what was last dirtied then is safe on the disk
 };
 

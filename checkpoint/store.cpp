@@ -9,12 +9,7 @@
 
 namespace perdure {
 
-void Store::clear(CacheSlot slot) {
-  std::memset(parts_.cache.body(slot), 0, frame_bytes);
-  parts_.cache[slot].flags &= static_cast<uint8_t>(~FrameDescriptor::flag_all_zero);
-}
-
-Expected<CacheSlot, Absent> Store::obtain(FrameNumber number, CacheSlot hint, Wanted wanted) {
+Expected<CacheSlot, Absent> Store::obtain_as(FrameNumber number, CacheSlot hint, Wanted wanted) {
   if (const CacheSlot slot = find(number, hint); slot != no_slot) {
     FrameDescriptor& descriptor = parts_.cache[slot];
     descriptor.flags &= static_cast<uint8_t>(~FrameDescriptor::flag_awaited);
@@ -26,40 +21,68 @@ Expected<CacheSlot, Absent> Store::obtain(FrameNumber number, CacheSlot hint, Wa
   return fetcher_.obtain(parts_, number, wanted);
 }
 
-Expected<CacheSlot, Absent> Store::obtain_identity(FrameNumber number) {
-  return fetcher_.obtain(parts_, number, Wanted::identity);
+// --- its front -----------------------------------------------------------------------------------------------
+
+void FrameStore::clear(CacheSlot slot) {
+  std::memset(cache_.body(slot), 0, frame_bytes);
+  cache_[slot].flags &= static_cast<uint8_t>(~FrameDescriptor::flag_all_zero);
 }
 
-Expected<CacheSlot, Absent> Store::obtain_what_is_left(FrameNumber number) {
-  return obtain(number, no_slot, Wanted::what_is_left);
+Expected<CacheSlot, Absent> FrameStore::obtain(FrameNumber number, CacheSlot hint) {
+  return static_cast<Store*>(this)->obtain_as(number, hint, Wanted::contents);
 }
 
-void Store::let_stay(CacheSlot slot) {
-  parts_.cache[slot].flags &= static_cast<uint8_t>(~FrameDescriptor::flag_leaving);
+Expected<CacheSlot, Absent> FrameStore::obtain_identity(FrameNumber number) {
+  Store& store = *static_cast<Store*>(this);
+  return store.fetcher_.obtain(store.parts_, number, Wanted::identity);
 }
 
-Expected<void, Stall> Store::make_dirty(CacheSlot slot, Need need) {
-  return checkpointer_.make_dirty(parts_, slot, need);
+Expected<CacheSlot, Absent> FrameStore::obtain_what_is_left(FrameNumber number) {
+  return static_cast<Store*>(this)->obtain_as(number, no_slot, Wanted::what_is_left);
 }
 
-void Store::become_all_zero(CacheSlot slot) {
+void FrameStore::let_stay(CacheSlot slot) {
+  cache_[slot].flags &= static_cast<uint8_t>(~FrameDescriptor::flag_leaving);
+}
+
+Expected<void, Stall> FrameStore::make_dirty(CacheSlot slot, Need need) {
+  Store& store = *static_cast<Store*>(this);
+  return store.checkpointer_.make_dirty(store.parts_, slot, need);
+}
+
+void FrameStore::become_all_zero(CacheSlot slot) {
   assert_that(is_current(slot), "only a current frame is written to");
-  FrameDescriptor& descriptor = parts_.cache[slot];
+  FrameDescriptor& descriptor = cache_[slot];
   descriptor.flags |= FrameDescriptor::flag_all_zero;
   descriptor.flags &= static_cast<uint8_t>(~(FrameDescriptor::flag_body_absent | FrameDescriptor::flag_body_lost |
                                              FrameDescriptor::flag_leaving | FrameDescriptor::flag_told));
 }
 
-bool Store::drop(CacheSlot slot) { return fetcher_.evict(parts_, slot); }
+bool FrameStore::drop(CacheSlot slot) {
+  Store& store = *static_cast<Store*>(this);
+  return store.fetcher_.evict(store.parts_, slot);
+}
 
-CacheSlot Store::random_droppable(uint64_t random) {
+CacheSlot FrameStore::random_droppable(uint64_t random) {
   constexpr CacheSlot looked_at = 16;
   for (CacheSlot i = 0; i < looked_at; ++i) {
     const auto slot = static_cast<CacheSlot>((random + i) % slot_count());
-    if (parts_.cache.is_evictable(slot, parts_.committed_epoch)) return slot;
+    if (cache_.is_evictable(slot, static_cast<Store*>(this)->parts_.committed_epoch)) return slot;
   }
   return no_slot;
 }
+
+void FrameStore::may_have_room() { static_cast<Store*>(this)->fetcher_.may_have_room(); }
+
+bool FrameStore::is_never_used(FrameNumber number) const {
+  return perdure::is_never_used(static_cast<const Store*>(this)->parts_, number);
+}
+
+SystemState& FrameStore::system() { return static_cast<Store*>(this)->checkpointer_.system(); }
+
+Generation FrameStore::next_generation() const { return static_cast<const Store*>(this)->checkpointer_.next_generation(); }
+
+// --- the checkpointer ----------------------------------------------------------------------------------------
 
 Generation Store::declare(uint64_t now_ns, uint64_t wall_seconds) {
   return checkpointer_.declare(parts_, now_ns, wall_seconds);

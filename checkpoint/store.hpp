@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // The store: the cache of frames, the log behind it, and the checkpointer that moves one into
-// the other. The kernel sees only this file. Nothing here waits: what cannot be done now answers
+// the other. Of the checkpoint folder the kernel sees this file, and most of its parts only frame_store.hpp. Nothing here waits: what cannot be done now answers
 // with a Stall, and goes on in poll().
 //
 // Truth for frame n: its descriptor, else the newest entry of the log's directory, else its tag.
@@ -18,6 +18,7 @@
 #include "checkpoint/disk.hpp"
 #include "checkpoint/fence.hpp"
 #include "checkpoint/fetcher.hpp"
+#include "checkpoint/frame_store.hpp"
 #include "checkpoint/parts.hpp"
 #include "checkpoint/report_writer.hpp"
 #include "checkpoint/store_client.hpp"
@@ -29,7 +30,7 @@
 
 namespace perdure {
 
-class Store {
+class Store : public FrameStore {
  public:
   constexpr Store() = default;
   Store(const Store&) = delete;
@@ -41,71 +42,7 @@ class Store {
   Expected<void, OpenFailure> open(Disk&, std::span<std::byte> memory, StoreClient&,
                                    const StoreSettings&, uint64_t wall_seconds);
 
-  // --- the cache -------------------------------------------------------------------------
-  uint32_t epoch() const { return checkpointer_.epoch(); }  // of the next checkpoint; never 0
-  CacheSlot slot_count() const { return parts_.cache.size(); }
-  uint64_t frames_in_store() const { return parts_.geometry.frames; }  // frame numbers are below this
-  FrameDescriptor& descriptor(CacheSlot slot) { return parts_.cache[slot]; }
-  std::byte* bytes(CacheSlot slot) {  // 4096; clears the body first if it only reads as zero
-    if (parts_.cache[slot].flags & FrameDescriptor::flag_all_zero) [[unlikely]] clear(slot);
-    return parts_.cache.body(slot);
-  }
-  // The same, of a frame whose descriptor is_readable(), or is known to have been looked at.
-  std::byte* body(CacheSlot slot) { return parts_.cache.body(slot); }
-
-  // Resident and usable (clean or dirty, body present), or no_slot. Never starts anything.
-  CacheSlot find(FrameNumber number, CacheSlot hint = no_slot) {
-    if (hint < slot_count() && is_usable(hint, number)) return hint;
-    const CacheSlot slot = parts_.cache.lookup(number);
-    return slot != no_slot && is_usable(slot, number) ? slot : no_slot;
-  }
-  // In whatever state, or no_slot.
-  CacheSlot slot_of(FrameNumber number) const { return parts_.cache.lookup(number); }
-  // The same as find, or starts the fetch and stalls. A stalled caller is woken on the frame's channel.
-  Expected<CacheSlot, Absent> obtain(FrameNumber number, CacheSlot hint = no_slot) {
-    return obtain(number, hint, Wanted::contents);
-  }
-  // Only the identity is needed, because the frame is about to be made anew: the body may be
-  // absent (flag_body_absent). Who then changes the identity says become_all_zero in the same
-  // operation; after make_dirty alone (the operation stalled) the frame is what it was.
-  Expected<CacheSlot, Absent> obtain_identity(FrameNumber);
-  // Its contents, or, if the disk does not give them, the identity alone (flag_body_lost). What was written there is
-  // gone, but no version of it can come again.
-  Expected<CacheSlot, Absent> obtain_what_is_left(FrameNumber);
-  // No generation has ever held it: there is nothing to read.
-  bool is_never_used(FrameNumber number) const { return perdure::is_never_used(parts_, number); }
-  // After either of the two: it is not made anew.
-  void let_stay(CacheSlot);
-
-  // Dirty in this epoch: identity and bytes may be written.
-  bool is_current(CacheSlot slot) const { return is_current(parts_.cache[slot]); }
-  bool is_current(const FrameDescriptor& descriptor) const { return checkpointer_.is_current(descriptor); }
-  // Makes it so: reserves log space, copies a frozen frame out. Idempotent within an epoch.
-  Expected<void, Stall> make_dirty(CacheSlot, Need = Need::ordinary);
-  // After make_whole, rescind, or before format_row, on a current frame: the body reads as zero.
-  void become_all_zero(CacheSlot);
-
-  void pin(CacheSlot slot) {  // not evicted while pinned
-    assert_that(parts_.cache[slot].pins < 0xffff, "pins are counted");
-    ++parts_.cache[slot].pins;
-  }
-  void unpin(CacheSlot slot) {
-    assert_that(parts_.cache[slot].pins > 0, "only what is pinned is unpinned");
-    if (--parts_.cache[slot].pins == 0) fetcher_.may_have_room();
-  }
-  // The two frames of the process that runs are not evicted either; no_slot: none runs.
-  void keep(CacheSlot a, CacheSlot b) { parts_.cache.keep(a, b); }
-  // After keep() has let go of frames: a process that waits for room may find some.
-  void may_have_room() { fetcher_.may_have_room(); }
-  // Readable as it stands, and current.
-  bool is_at_hand(const FrameDescriptor& descriptor) const {
-    return descriptor.is_readable_and_dirty() && descriptor.epoch == checkpointer_.epoch();
-  }
-  bool drop(CacheSlot);   // evicts; false if it is not clean, pinned, or awaited
-  CacheSlot random_droppable(uint64_t random);  // for chaos; or no_slot
-
   // --- the checkpointer --------------------------------------------------------------------
-  SystemState& system() { return checkpointer_.system(); }  // part of the next generation
   bool due(uint64_t now_ns) const { return checkpointer_.due(now_ns); }  // the interval has passed with something dirty, or space runs low
   bool anything_dirty() const { return checkpointer_.anything_dirty(); }
   // Nothing is pending, the last one is migrated (or has failed), and no clean mark was begun.
@@ -117,7 +54,6 @@ class Store {
   bool poll(uint64_t now_ns);
   Generation committed_generation() const { return root().newest_generation; }
   Generation pending_generation() const { return checkpointer_.pending(); }  // 0: none
-  Generation next_generation() const { return checkpointer_.next_generation(); }  // the first that can hold what changes now
   const Root& root() const { return parts_.roots.current(); }  // the newest durable one
   enum class State : uint8_t { idle, stabilizing, committing, migrating };
   State state() const;
@@ -133,20 +69,14 @@ class Store {
   size_t generations(std::span<GenerationStatus>) const;  // newest first; how many were written
 
  private:
-  Expected<CacheSlot, Absent> obtain(FrameNumber, CacheSlot hint, Wanted);
-  bool is_usable(CacheSlot slot, FrameNumber number) const {
-    const FrameDescriptor& descriptor = parts_.cache[slot];
-    return descriptor.number == number &&
-           (descriptor.state == FrameState::clean || descriptor.state == FrameState::dirty) &&
-           !(descriptor.flags & FrameDescriptor::flag_body_absent);
-  }
-  void clear(CacheSlot);
+  friend class FrameStore;
+  Expected<CacheSlot, Absent> obtain_as(FrameNumber, CacheSlot hint, Wanted);
   bool take_completion();
   bool wait_for_root();
   void write_boot_root(const Root&);
 
   Fence fence_;
-  StoreParts parts_;
+  StoreParts parts_{.cache = cache_, .epoch = epoch_};
   Fetcher fetcher_;
   Checkpointer checkpointer_;
   ReportWriter report_writer_;

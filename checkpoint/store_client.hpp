@@ -45,10 +45,6 @@ class StoreClient {
   ~StoreClient() = default;
 };
 
-// Who may use the last of a pool: ordinary data pages stop before the reserve is touched, so that
-// processes, activities and capability-bearing frames can always go on.
-enum class Need : uint8_t { ordinary, reserve };
-
 enum class OpenError : uint8_t { not_an_image, other_version, damaged, mixture, too_small_memory, disk_failed, other_machine };
 
 struct OpenFailure {
@@ -66,13 +62,6 @@ struct StoreSettings {
   uint64_t boot_identity = 0;  // drawn by chance, by which roots of this boot are told from another's
   bool check = false;        // debug help: checksum of each frozen frame at the cut, compared when
                              // it is staged. A declaration then loops over the frames
-};
-
-// Why a frame cannot be had.
-struct Absent {
-  enum class Why : uint8_t { stall, unreadable, out_of_range };
-  Why why = Why::stall;
-  Stall stall;  // if why is stall
 };
 
 }  // namespace perdure

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <memory>
 #include <optional>
 
 #include "checkpoint/recovery.hpp"
@@ -145,9 +146,12 @@ Expected<void, OpenFailure> Store::open(Disk& disk, std::span<std::byte> memory,
                                        "the image needs processor features that this machine does not have", missing});
   }
 
-  parts_ = {};
+  cache_ = {};
+  epoch_ = 1;
+  std::construct_at(&parts_, StoreParts{.cache = cache_, .epoch = epoch_});
   parts_.client = &client;
   parts_.geometry = found->root.geometry;
+  frames_ = parts_.geometry.frames;
   parts_.store_id = found->root.store_id;
   fence_.open(disk, client, plan->fence, found->root, settings.boot_identity);
   parts_.io.open(fence_, client, plan->probe);

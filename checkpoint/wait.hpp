@@ -45,4 +45,15 @@ struct Stall {
   WaitChannel until;
 };
 
+// Why a frame cannot be had.
+struct Absent {
+  enum class Why : uint8_t { stall, unreadable, out_of_range };
+  Why why = Why::stall;
+  Stall stall;  // if why is stall
+};
+
+// Who may use the last of a pool: ordinary data pages stop before the reserve is touched, so that
+// processes, activities and capability-bearing frames can always go on.
+enum class Need : uint8_t { ordinary, reserve };
+
 }  // namespace perdure

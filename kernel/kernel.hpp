@@ -96,7 +96,7 @@ class Kernel {
   Lines lines{attempt, processor, scheduler, timers, trace};
   Deadlines deadlines{scheduler, timers, time};
   ProcessStates states{attempt, processor, scheduler, lines, deadlines, announcements};
-  RestartList restart_list{attempt, scheduler, lines, announcements};
+  RestartList restart_list{store, attempt, scheduler, lines, announcements};
   Buffers buffers{attempt, lines};
   Messages messages{attempt, processor, scheduler, lines, deadlines, states, buffers};
   Destruction destruction{attempt, processor, scheduler, tables, lines, deadlines, states, messages, restart_list, trace};

@@ -6,7 +6,7 @@
 // stall, and a power cut finds all of a step or nothing (attempt/outcome.hpp).
 #pragma once
 
-#include "checkpoint/store.hpp"
+#include "checkpoint/frame_store.hpp"
 #include "kernel/attempt/lookup.hpp"
 #include "kernel/attempt/outcome.hpp"
 #include "kernel/machine.hpp"
@@ -17,7 +17,7 @@ namespace perdure {
 
 class Attempt {
  public:
-  explicit constexpr Attempt(Store& objects) : store(objects) {}
+  explicit constexpr Attempt(FrameStore& objects) : store(objects) {}
 
   // Where the object is that a capability names. Refuses what is void, and what cannot be read.
   Expected<Lookup, Outcome> find(Capability&);
@@ -31,7 +31,7 @@ class Attempt {
   const Trap& trap() const { return *trap_; }
   bool is_call() const { return trap_ != nullptr && trap_->reason == Trap::Reason::system_call; }
 
-  Store& store;
+  FrameStore& store;
 
  private:
   const Trap* trap_ = nullptr;

@@ -5,7 +5,7 @@
 // frame of the store, of the right kind, with the right version (VERSIONS-NEVER-REPEAT).
 #pragma once
 
-#include "checkpoint/store.hpp"
+#include "checkpoint/frame_store.hpp"
 #include "objects/capability.hpp"
 #include "objects/expected.hpp"
 #include "objects/process.hpp"
@@ -13,7 +13,7 @@
 
 namespace perdure {
 
-inline Process& process_in(Store& store, CacheSlot slot) { return *reinterpret_cast<Process*>(store.bytes(slot)); }
+inline Process& process_in(FrameStore& store, CacheSlot slot) { return *reinterpret_cast<Process*>(store.bytes(slot)); }
 
 // Where an object is in memory, until the next call that can evict a frame.
 struct Lookup {
@@ -46,7 +46,7 @@ struct Failure {
 
 // Whether the object, of this kind, is where the hint says. False says nothing: look_up may find it.
 template <Kind kind>
-bool look_up_hinted(Store& store, const Capability& capability, Lookup& found) {
+bool look_up_hinted(FrameStore& store, const Capability& capability, Lookup& found) {
   static_assert(kind != Kind::empty);
   if (capability.hint >= store.slot_count()) return false;
   const FrameDescriptor& frame = store.descriptor(capability.hint);
@@ -67,7 +67,7 @@ inline Capability process_of(const Activity& activity) {
   return {.type = CapabilityType::process, .version = activity.process_version, .object = activity.process};
 }
 
-inline Expected<Lookup, Failure> look_up(Store& store, Capability& capability) {
+inline Expected<Lookup, Failure> look_up(FrameStore& store, Capability& capability) {
   const Kind kind = info(capability.type).object_kind;
   if (kind == Kind::empty) return std::unexpected(Failure::is_void());
   CacheSlot slot = store.find(capability.object.frame(), capability.hint);

@@ -51,9 +51,9 @@ Outcome status(Request& request, const Checkpoints& checkpoints, Buffers& buffer
   return request.answer(committed, 0, 0, 0, 0, 0, room->length());
 }
 
-Outcome generations(Request& request, Buffers& buffers) {
+Outcome generations(Request& request, const Checkpoints& checkpoints, Buffers& buffers) {
   GenerationStatus list[16];
-  const size_t count = request.attempt.store.generations(list);
+  const size_t count = checkpoints.generations(list);
   const auto room = buffers.prepare_own(request.caller,
                                                       static_cast<uint32_t>(count * sizeof(list[0])));
   if (!room) return room.error();
@@ -68,7 +68,7 @@ Outcome invoke_checkpoint(Request& request, Checkpoints& checkpoints, Lines& lin
   switch (request.method()) {
     case method::checkpoint_take: return answer_and_hold(request, checkpoints, lines);
     case method::checkpoint_status: return status(request, checkpoints, buffers, time);
-    case method::checkpoint_generations: return generations(request, buffers);
+    case method::checkpoint_generations: return generations(request, checkpoints, buffers);
     case method::checkpoint_power_off: return power(request, checkpoints, lines, time.boot_epoch(), Power::off);
     case method::checkpoint_reboot: return power(request, checkpoints, lines, time.boot_epoch(), Power::reboot);
     default: return Outcome::refuse(Result::unknown_method);

@@ -45,7 +45,7 @@ Expected<CacheSlot, Outcome> retired(Request& request, Destruction& destruction,
 }
 
 Outcome answer_fabricated(Request& request, const Commit& committed, CacheSlot slot, FrameNumber frame, unsigned index) {
-  Store& store = request.attempt.store;
+  FrameStore& store = request.attempt.store;
   const FrameIdentity& identity = store.descriptor(slot).identity;
   const std::byte* bytes = is_row(identity.kind) ? store.bytes(slot) : nullptr;
   Capability made = fabricate(identity, bytes, frame, index);
@@ -58,7 +58,7 @@ Outcome make_large(Request& request, Destruction& destruction, FrameNumber frame
   const auto slot = retired(request, destruction, frame);
   if (!slot) return slot.error();
   const Commit committed = request.attempt.commit();
-  Store& store = request.attempt.store;
+  FrameStore& store = request.attempt.store;
   FrameIdentity& identity = store.descriptor(*slot).identity;
   begin_generation(identity, store.next_generation(), store.system().version_overrun);
   make_whole(identity, kind, account);
@@ -104,7 +104,7 @@ Outcome make_small(Request& request, Destruction& destruction, RestartList& list
   const auto slot = prepared_row(request, destruction, list, frame, kind, account, index);
   if (!slot) return slot.error();
   const Commit committed = request.attempt.commit();
-  Store& store = request.attempt.store;
+  FrameStore& store = request.attempt.store;
   FrameIdentity& identity = store.descriptor(*slot).identity;
   begin_generation(identity, store.next_generation(), store.system().version_overrun);
   make_in_row(identity, store.bytes(*slot), index);

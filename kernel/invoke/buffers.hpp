@@ -45,7 +45,7 @@ class Buffers {
   Expected<Pieces, Outcome> pages(Process&, uint32_t length, bool own);
 
   Attempt& attempt_;
-  Store& store_;
+  FrameStore& store_;
   Lines& lines_;
 };
 

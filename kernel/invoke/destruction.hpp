@@ -36,7 +36,7 @@ class Destruction {
   Outcome retire_activity_row(CacheSlot);
 
   Attempt& attempt_;
-  Store& store_;
+  FrameStore& store_;
   Processor& processor_;
   Scheduler& scheduler_;
   PageTables& tables_;

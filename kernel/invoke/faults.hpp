@@ -39,7 +39,7 @@ class Faults {
   void stop_faulted(Process&, const MemoryFault&, uint64_t address, uint32_t detail);
 
   Attempt& attempt_;
-  Store& store_;
+  FrameStore& store_;
   Processor& processor_;
   PageTables& tables_;
   Lines& lines_;

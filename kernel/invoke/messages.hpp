@@ -70,7 +70,7 @@ class Messages {
   void deliver_notices(const Commit&, Process&);
 
   Attempt& attempt_;
-  Store& store_;
+  FrameStore& store_;
   Processor& processor_;
   Scheduler& scheduler_;
   Lines& lines_;

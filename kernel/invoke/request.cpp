@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "kernel/invoke/request.hpp"
 
+#include "kernel/run/processor.hpp"
+
 namespace perdure {
 namespace {
 

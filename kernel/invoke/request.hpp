@@ -8,9 +8,10 @@
 
 #include "kernel/attempt/attempt.hpp"
 #include "kernel/register_view.hpp"
-#include "kernel/run/processor.hpp"
 
 namespace perdure {
+
+class Processor;
 
 struct Request {
   Attempt& attempt;

@@ -31,7 +31,7 @@ void note(uint64_t (&map)[pte::entries_per_table / 64], unsigned index, bool is_
 
 }  // namespace
 
-bool PageTables::start(std::span<std::byte> table_memory, Store& store) {
+bool PageTables::start(std::span<std::byte> table_memory, FrameStore& store) {
   store_ = &store;
   frames_ = store.bytes(0);
   const CacheSlot last = store.slot_count() - 1;

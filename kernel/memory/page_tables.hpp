@@ -32,7 +32,7 @@
 #include <span>
 #include <string_view>
 
-#include "checkpoint/store.hpp"
+#include "checkpoint/frame_store.hpp"
 #include "kernel/machine.hpp"
 #include "kernel/memory/node_marks.hpp"
 #include "kernel/memory/space_walk.hpp"
@@ -56,7 +56,7 @@ class PageTables {
 
   // Once, at boot. `table_memory` is aligned to 4096 and mapped for ever; it holds the tables
   // and what is known of each. False if that is not enough for tables_min.
-  bool start(std::span<std::byte> table_memory, Store&);
+  bool start(std::span<std::byte> table_memory, FrameStore&);
 
   // The root table of this space, made if need be and true for both epochs: to map into. Never
   // fails: it takes the least recently used table that is not the loaded root. Loads nothing.
@@ -157,7 +157,7 @@ class PageTables {
 
   TablePool pool_;
   NodeMarks marks_;
-  Store* store_ = nullptr;
+  FrameStore* store_ = nullptr;
   const std::byte* frames_ = nullptr;  // where the cache begins: slot = distance / 4096
   uint64_t mapping_epoch_ = 1;
 

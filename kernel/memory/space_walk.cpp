@@ -18,7 +18,7 @@ constexpr uint64_t low_bits(uint64_t value, unsigned count) {
 class Walk {
  public:
   // Fills in the outcome, which is large, where it is wanted.
-  Walk(Store& store, uint64_t address, Access access, WalkOutcome& outcome)
+  Walk(FrameStore& store, uint64_t address, Access access, WalkOutcome& outcome)
       : store_(store), address_(address), access_(access), outcome_(outcome), offset_(address >> page_bits) {}
 
   void run(Capability& space);
@@ -33,7 +33,7 @@ class Walk {
   Capability* end_with(FaultCode);
   bool end_with(const Failure&);
 
-  Store& store_;
+  FrameStore& store_;
   const uint64_t address_;
   const Access access_;
   WalkOutcome& outcome_;       // its fault's keeper: the nearest so far
@@ -137,7 +137,7 @@ bool Walk::end_with(const Failure& failure) {
 
 }  // namespace
 
-WalkOutcome walk(Store& store, Capability& space, uint64_t address, Access access) {
+WalkOutcome walk(FrameStore& store, Capability& space, uint64_t address, Access access) {
   WalkOutcome outcome;
   Walk(store, address, access, outcome).run(space);
   return outcome;

@@ -21,7 +21,7 @@
 
 #include <cstdint>
 
-#include "checkpoint/store.hpp"
+#include "checkpoint/frame_store.hpp"
 #include "objects/capability.hpp"
 #include "objects/process.hpp"
 
@@ -67,6 +67,6 @@ struct WalkOutcome {
 };
 
 // Addresses from user_address_end on are in no space: no_memory, without a keeper.
-WalkOutcome walk(Store&, Capability& space, uint64_t address, Access);
+WalkOutcome walk(FrameStore&, Capability& space, uint64_t address, Access);
 
 }  // namespace perdure

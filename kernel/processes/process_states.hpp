@@ -78,7 +78,7 @@ class ProcessStates {
 
  private:
   Attempt& attempt_;
-  Store& store_;
+  FrameStore& store_;
   Processor& processor_;
   Scheduler& scheduler_;
   Lines& lines_;

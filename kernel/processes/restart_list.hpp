@@ -13,6 +13,7 @@
 
 #include <optional>
 
+#include "checkpoint/store.hpp"
 #include "kernel/attempt/attempt.hpp"
 #include "kernel/run/lines.hpp"
 #include "kernel/run/scheduler.hpp"
@@ -22,8 +23,8 @@ namespace perdure {
 
 class RestartList {
  public:
-  constexpr RestartList(Attempt& attempt, Scheduler& scheduler, Lines& lines, Announcements& announcements)
-      : attempt_(attempt), store_(attempt.store), scheduler_(scheduler), lines_(lines), announcements_(announcements) {}
+  constexpr RestartList(Store& store, Attempt& attempt, Scheduler& scheduler, Lines& lines, Announcements& announcements)
+      : store_(store), attempt_(attempt), scheduler_(scheduler), lines_(lines), announcements_(announcements) {}
 
   // --- at the start: nothing runs yet, so these may wait for the disk ---
   // All that ran is ready.
@@ -54,8 +55,8 @@ class RestartList {
   void make_anew();
   Expected<RowHeader*, Stall> prepare_row_header(FrameNumber);
 
+  Store& store_;  // all of it: a start waits for the disk
   Attempt& attempt_;
-  Store& store_;
   Scheduler& scheduler_;
   Lines& lines_;
   Announcements& announcements_;

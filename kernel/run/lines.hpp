@@ -28,8 +28,8 @@
 #include <cstdint>
 
 #include "kernel/attempt/attempt.hpp"
-#include "kernel/run/progress.hpp"
 #include "kernel/run/processor.hpp"
+#include "kernel/run/progress.hpp"
 #include "kernel/run/scheduler.hpp"
 #include "kernel/run/timers.hpp"
 #include "kernel/trace.hpp"
@@ -85,7 +85,7 @@ class Lines {
   void look_again(CacheSlot receiver);
 
   Attempt& attempt_;
-  Store& store_;
+  FrameStore& store_;
   Processor& processor_;
   Scheduler& scheduler_;
   Timers& timers_;

@@ -5,6 +5,7 @@
 #include <bit>
 
 #include "kernel/attempt/lookup.hpp"
+#include "objects/abi.hpp"
 
 namespace perdure {
 namespace {

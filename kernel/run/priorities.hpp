@@ -8,7 +8,7 @@
 #include <bit>
 #include <cstdint>
 
-#include "checkpoint/store.hpp"
+#include "checkpoint/frame_store.hpp"
 #include "kernel/run/activity_ref.hpp"
 #include "objects/process.hpp"
 #include "objects/rows.hpp"
@@ -32,7 +32,7 @@ inline uint8_t highest_of(uint16_t callers_map) {
 
 class Priorities {
  public:
-  void start(Store& store) { store_ = &store; }
+  void start(FrameStore& store) { store_ = &store; }
 
   Standing standing(ActivityRef);
   Standing standing(Process&);
@@ -66,7 +66,7 @@ class Priorities {
   Process& process_in(CacheSlot slot) { return *reinterpret_cast<Process*>(store_->body(slot)); }
   Activity& at(ActivityRef ref) { return *row_object<Activity>(store_->body(ref.slot()), ref.index()); }
 
-  Store* store_ = nullptr;
+  FrameStore* store_ = nullptr;
   uint32_t stamp_ = 1;
 };
 

@@ -9,7 +9,7 @@
 
 #include <cstdint>
 
-#include "checkpoint/store.hpp"
+#include "checkpoint/frame_store.hpp"
 #include "kernel/machine.hpp"
 #include "kernel/memory/page_tables.hpp"
 #include "kernel/run/activity_ref.hpp"
@@ -20,7 +20,7 @@ namespace perdure {
 
 class Processor {
  public:
-  constexpr Processor(Store& store, PageTables& tables) : store_(store), tables_(tables) {}
+  constexpr Processor(FrameStore& store, PageTables& tables) : store_(store), tables_(tables) {}
 
   // --- the current process ---
   bool has_current() const { return slot_ != no_slot; }
@@ -78,7 +78,7 @@ class Processor {
   bool is_fpu_loaded() const { return slow_because_ & slow_by_fpu; }
   void load_fpu();
 
-  Store& store_;
+  FrameStore& store_;
   PageTables& tables_;
   CacheSlot slot_ = no_slot;
   uint8_t slow_because_ = 0;

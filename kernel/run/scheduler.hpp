@@ -36,7 +36,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "checkpoint/store.hpp"
+#include "checkpoint/frame_store.hpp"
 #include "kernel/run/activity_ref.hpp"
 #include "kernel/run/priorities.hpp"
 #include "objects/process.hpp"
@@ -46,7 +46,7 @@ namespace perdure {
 
 class Scheduler {
  public:
-  void start(Store& store) {
+  void start(FrameStore& store) {
     store_ = &store;
     priorities.start(store);
   }
@@ -170,7 +170,7 @@ class Scheduler {
   ActivityRef sort_by_ticket(ActivityRef list);
   ActivityRef merge_by_ticket(ActivityRef a, ActivityRef b);
 
-  Store* store_ = nullptr;
+  FrameStore* store_ = nullptr;
   uint32_t ready_map_ = 0;  // bit p: a process of priority p is ready, looked at or not
   unsigned woken_count_ = 0;
   CacheSlot changed_ = no_slot;  // a process whose line has changed its priority

@@ -16,7 +16,7 @@
 
 #include <cstdint>
 
-#include "checkpoint/store.hpp"
+#include "checkpoint/frame_store.hpp"
 #include "kernel/run/activity_ref.hpp"
 #include "objects/rows.hpp"
 
@@ -26,7 +26,7 @@ class Timers {
  public:
   static constexpr unsigned tick_bits = 20;  // a tick is 2^20 ns, about a millisecond
 
-  void start(Store& store) { store_ = &store; }
+  void start(FrameStore& store) { store_ = &store; }
 
   // To strike at this time since boot, instead of any earlier one.
   void arm(ActivityRef, uint64_t at_ns);
@@ -55,7 +55,7 @@ class Timers {
 
   static constexpr unsigned looked_at_max = 16;
 
-  Store* store_ = nullptr;
+  FrameStore* store_ = nullptr;
   uint64_t armed_count_ = 0;
   uint64_t hand_ = 0;  // all that was due before this tick has been taken
   ActivityRef slots_[level_count * slots_per_level];

@@ -42,6 +42,7 @@ class Checkpoints {
   void maybe_power();
 
   void fill_status(SystemStatus&, const MachineTime&) const;
+  size_t generations(std::span<GenerationStatus> list) const { return store_.generations(list); }
 
  private:
   bool is_only_power_left() const { return power_ != Power::on && committed_ >= power_epoch_; }

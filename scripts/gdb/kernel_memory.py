@@ -15,10 +15,10 @@ import gdb
 # --- The access paths: all that this folder knows of the inside of the classes. If a field
 # moves, one line changes here. (The fields of objects are public, and are named where they are used.)
 KERNEL = "perdure::(anonymous namespace)::the_kernel"
-DESCRIPTORS = "store.parts_.cache.descriptors_"
-BODIES = "store.parts_.cache.bodies_"
-KEPT = "store.parts_.cache.kept_"  # two slots that are not evicted: first that of the process which runs
-EPOCH = "store.checkpointer_.epoch_"
+DESCRIPTORS = "store.cache_.descriptors_"
+BODIES = "store.cache_.bodies_"
+KEPT = "store.cache_.kept_"  # two slots that are not evicted: first that of the process which runs
+EPOCH = "store.epoch_"
 BOOT_EPOCH = "store.parts_.roots.current_.boot_epoch"
 READY = "scheduler.ready_map_"     # a bit for each priority at which a process is ready
 TRACE_ENTRIES = "trace.entries_"

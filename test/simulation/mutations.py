@@ -35,7 +35,7 @@ FLUSH = "parts.io.start({.operation = DiskRequest::Operation::flush}, IoPurpose:
 
 # name, file (of checkpoint/, unless it names a folder), text, what it becomes. A header stands before the source that is compiled with it.
 FAULTS = [
-    (NOTHING, "checkpointer.cpp", "  ++epoch_;\n", "  ++epoch_;\n"),
+    (NOTHING, "checkpointer.cpp", "  ++parts.epoch;\n", "  ++parts.epoch;\n"),
     # --- flushes
     ("no flush before the root of a commit", "checkpointer.cpp",
      f"flush_running_ = true;\n      {FLUSH}\n      phase_ = Phase::flushing;", "start_root(parts);"),
@@ -65,7 +65,7 @@ FAULTS = [
     ("oldest bootable generation not raised", "checkpointer.cpp", "root.oldest_bootable = pending_;", ""),
     ("number of an attempt not in the root", "checkpointer.cpp", "root.next_generation = next_generation_;", ""),
     # --- the cut
-    ("epoch not raised at the cut", "checkpointer.cpp", "  ++epoch_;\n", ""),
+    ("epoch not raised at the cut", "checkpointer.cpp", "  ++parts.epoch;\n", ""),
     ("generation reused", "checkpointer.cpp", "++next_generation_.value;", ""),
     ("state of the system as of now", "checkpointer.cpp", "root.system = pending_system_;", "root.system = system_;"),
     ("frozen frame not copied", "checkpointer.cpp", "reads_as_zero(descriptor) ? nullptr : parts.cache.body(slot));", "nullptr);"),
@@ -76,7 +76,7 @@ FAULTS = [
     ("half-dirty frame staged", "checkpointer.cpp",
      "  if (is_unchanged(descriptor)) {\n    make_clean_again(parts, slot);\n    return true;\n  }\n", ""),
     ("staged frame may be evicted", "frame_cache.cpp", "== FrameState::clean && descriptor.epoch <= committed_epoch", "== FrameState::clean"),
-    ("commit covers one epoch too many", "checkpointer.cpp", "parts.committed_epoch = epoch_ - 1;", "parts.committed_epoch = epoch_;"),
+    ("commit covers one epoch too many", "checkpointer.cpp", "parts.committed_epoch = parts.epoch - 1;", "parts.committed_epoch = parts.epoch;"),
     ("staged frame changed stays staged", "checkpointer.cpp",
      "    staged_.remove(parts.cache, slot);\n  } else if (dirty_count()", "    return {};\n  } else if (dirty_count()"),
     # --- what stands in the log
@@ -104,7 +104,7 @@ FAULTS = [
     ("body's checksum not compared", "fetcher.cpp", "if (body_checksum(body, parts.cache[slot].number) != result.context) {", "if (false) {"),
     ("a body that comes wrongly once is lost", "fetcher.cpp", "+ 1 < body_reads_max) return read_again", "+ 1 < 1) return read_again"),
     ("a body of the log read again at home", "fetcher.cpp", "slot, entry ? parts.geometry.log_block(", "slot, false ? parts.geometry.log_block("),
-    ("a frame that stays waits for its taker", "store.cpp", "  parts_.cache[slot].flags &= static_cast<uint8_t>(~FrameDescriptor::flag_leaving);\n", "  (void)slot;\n"),
+    ("a frame that stays waits for its taker", "store.cpp", "  cache_[slot].flags &= static_cast<uint8_t>(~FrameDescriptor::flag_leaving);\n", "  (void)slot;\n"),
     ("a frame that is fetched puts another out", "fetcher.cpp", "    cache_wanted_ = true;\n    hand_steps_left_ = sweep_steps(4);\n", "    cache_wanted_ = true;\n    hand_steps_left_ = sweep_steps(4);\n    if (const CacheSlot victim = parts.cache.find_victim(parts.committed_epoch, steps_per_call); victim != no_slot) evict(parts, victim);\n"),
     ("contents of a frame not checked", "fetcher.cpp", "if (!wrong.empty()) return lost_body(parts, slot, wrong);", ""),
     ("tag read before the log", "fetcher.cpp", "const SummaryEntry* entry = parts.directory.find(number);", "const SummaryEntry* entry = nullptr;"),

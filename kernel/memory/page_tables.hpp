@@ -97,9 +97,9 @@ class PageTables {
 
   // Voids every translation.
   void forget_all() { ++mapping_epoch_; }
-  // Voids those whose walk used this node; and others, of the one space that used it, or of all.
+  // Voids the translations with a walk that used this node; and others, of the one space that used it, or of all.
   void forget_node(ObjectId node);
-  // Voids those to one frame, whose slot is about to hold another.
+  // Voids the translations to one frame: its slot is about to hold another.
   void unmap(CacheSlot);
 
   // Chaos: empties one table.

@@ -33,7 +33,7 @@ class Timers {
   void disarm(ActivityRef);
   bool is_armed(ActivityRef);
 
-  // Takes one that is due, and disarms it; none if there is none, or for now. `steps` bounds how far
+  // Takes a timer that is due, and disarms it; none if there is none, or for now. `steps` bounds how far
   // the hand moves and how many are moved down; it is what is left of them afterwards.
   ActivityRef take_due(uint64_t now_ns, unsigned& steps);
 

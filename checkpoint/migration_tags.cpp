@@ -94,7 +94,7 @@ bool Migration::prepare_tag_frame(StoreParts& parts, uint64_t index) {
   }
 }
 
-// What this pass writes of a tag frame that is there.
+// Fills in what this pass writes of a tag frame that is on the disk.
 void Migration::fill_in(StoreParts& parts, const TagBuffer& buffer, uint64_t index) {
   const Generation generation = parts.roots.current().newest_generation;
   const bool is_pair = buffer.whole[0] && buffer.whole[1] && buffer.copies[0]->generation() == generation &&

@@ -5,7 +5,7 @@
 // with a Stall, and goes on in poll().
 //
 // Truth for frame n: its descriptor, else the newest entry of the log's directory, else its tag.
-// Nobody reads a tag for a frame that the log names (invariant LOG-BEFORE-TAG).
+// No tag is read for a frame that the log names (invariant LOG-BEFORE-TAG).
 #pragma once
 
 #include <cstddef>
@@ -50,7 +50,7 @@ class Store {
     if (parts_.cache[slot].flags & FrameDescriptor::flag_all_zero) [[unlikely]] clear(slot);
     return parts_.cache.body(slot);
   }
-  // The same, of a frame whose descriptor is_readable(), or is known to have been looked at.
+  // The same for a frame with a descriptor that is_readable(), or that is known to have been looked at.
   std::byte* body(CacheSlot slot) { return parts_.cache.body(slot); }
 
   // Resident and usable (clean or dirty, body present), or no_slot. Never starts anything.
@@ -66,21 +66,21 @@ class Store {
     return obtain(number, hint, Wanted::contents);
   }
   // Only the identity is needed, because the frame is about to be made anew: the body may be
-  // absent (flag_body_absent). Who then changes the identity says become_all_zero in the same
-  // operation; after make_dirty alone (the operation stalled) the frame is what it was.
+  // absent (flag_body_absent). An operation that then changes the identity calls become_all_zero,
+  // too; after make_dirty alone (the operation stalled) the frame is what it was.
   Expected<CacheSlot, Absent> obtain_identity(FrameNumber);
-  // Its contents, or, if the disk does not give them, the identity alone (flag_body_lost). What was written there is
-  // gone, but no version of it can come again.
+  // The frame's contents, or, if the disk does not give them, the identity alone (flag_body_lost). What was written
+  // there is gone, but no version of it can come again.
   Expected<CacheSlot, Absent> obtain_what_is_left(FrameNumber);
-  // No generation has ever held it: there is nothing to read.
+  // No generation has ever held the frame: there is nothing to read.
   bool is_never_used(FrameNumber number) const { return perdure::is_never_used(parts_, number); }
-  // After either of the two: it is not made anew.
+  // After obtain_identity or obtain_what_is_left: the frame is not made anew after all.
   void let_stay(CacheSlot);
 
   // Dirty in this epoch: identity and bytes may be written.
   bool is_current(CacheSlot slot) const { return is_current(parts_.cache[slot]); }
   bool is_current(const FrameDescriptor& descriptor) const { return checkpointer_.is_current(descriptor); }
-  // Makes it so: reserves log space, copies a frozen frame out. Idempotent within an epoch.
+  // Makes the frame current: reserves log space, copies a frozen frame out. Idempotent within an epoch.
   Expected<void, Stall> make_dirty(CacheSlot, Need = Need::ordinary);
   // After make_whole, rescind, or before format_row, on a current frame: the body reads as zero.
   void become_all_zero(CacheSlot);

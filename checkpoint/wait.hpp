@@ -28,7 +28,7 @@ struct WaitChannel {
     commit = 11,      // until a generation is committed
     destruction = 12, // key: object id; a bounded destruction is still going on
     time = 13,        // until a timer strikes
-    restart = 14,     // until those who stood in line before the restart have come back
+    restart = 14,     // until the callers that stood in line before the restart have come back
     frame_unread = 15,  // of a frame that could not be read, until any frame has come
   };
   uint64_t value = 0;

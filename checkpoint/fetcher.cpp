@@ -17,7 +17,8 @@ constexpr uint8_t leaving = FrameDescriptor::flag_leaving;
 constexpr uint8_t awaited = FrameDescriptor::flag_awaited;
 constexpr uint8_t told = FrameDescriptor::flag_told;
 
-// Of verdicts, in steps of some 17 ms. Compared by the sign of the difference, which is right for a year.
+// The time by which verdicts go, in steps of some 17 ms. Two moments are compared by the sign of the difference,
+// which is right for a year.
 uint32_t moment_now(const StoreParts& parts) { return static_cast<uint32_t>(parts.io.now_ns() >> 24); }
 constexpr uint32_t moments_per_second = 60;
 constexpr uint32_t told_times = 32;                       // as long as it took, ...
@@ -78,7 +79,7 @@ Expected<CacheSlot, Absent> Fetcher::obtain(StoreParts& parts, FrameNumber numbe
     queue_wanted_ = true;
     return std::unexpected(stall(Reason::disk_queue));
   }
-  // Never one that another frame has had to leave (FOUND-STAYS).
+  // Never a slot that another frame would have to leave (FOUND-STAYS).
   const CacheSlot slot = parts.cache.take_vacant(number);
   if (slot == no_slot) {
     cache_wanted_ = true;

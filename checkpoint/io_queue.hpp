@@ -19,7 +19,7 @@
 // other read then, the queue makes one: a probe.
 //
 // A *flush* that failed is never made again here: the device may have dropped what it was asked to
-// flush, so a second one that succeeds proves nothing. Its caller must write again first.
+// flush, so a second flush that succeeds proves nothing. The caller must write again first.
 //
 // The table never overflows, by construction: fetches are limited to fetches_max, loads of tags
 // to TagCache::loads_max (two reads each), and the checkpointer to checkpointer_max.

@@ -141,7 +141,7 @@ size_t Migration::behind_tag_frame(const StoreParts& parts, uint64_t index) cons
   return at;
 }
 
-// The next one of those that are filled in. With two of them, both are on their way at once.
+// Writes the next copy that is filled in. If there are two of them, both are on their way at once.
 void Migration::write_tag_copy(StoreParts& parts) {
   const auto copy = static_cast<unsigned>(std::countr_zero(tag_copies_left_));
   tag_copies_left_ &= ~(1u << copy);

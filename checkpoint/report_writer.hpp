@@ -26,7 +26,7 @@ struct Report {
 
 class ReportWriter {
  public:
-  // Of time since boot, ns: the disk may be what is broken, and is waited for by the clock.
+  // Time since boot, ns. The disk may be what is broken, so it is waited for by the clock.
   using Clock = uint64_t (*)();
   static constexpr size_t memory_bytes = report_blocks * block_bytes;
   static constexpr uint64_t patience_ns = 60'000'000'000;

@@ -8,11 +8,11 @@
 // fail (PREPARE-BEFORE-COMMIT in one screen). No allocation, no search, no loop over slots.
 //
 // What it leaves out, and why it may:
-//  - housekeeping: interrupts are off from the entry on; one that was let in between two steps of
+//  - housekeeping: interrupts are off from the entry on; an interrupt that was let in between two steps of
 //    something long is looked at after the next entry of another kind, a tick later at most;
 //  - the caller's frames: both are writable (CURRENT-WHILE-RUNNING), and nothing has happened since;
 //  - the caller's place: a process that was woken, has a timer, or has stood in a line by its ticket
-//    takes the general path; so does one that uses the FPU.
+//    takes the general path; so does a process that uses the FPU.
 //
 // test/unit/kernel/fast_path_test.cpp runs the same random messages with it and without it, and
 // compares the two worlds.

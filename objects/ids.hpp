@@ -50,7 +50,7 @@ struct Account {
   auto operator<=>(const Account&) const = default;
 };
 
-// Each attempt at a checkpoint has its own, also those that fail; never repeats on any branch.
+// Each attempt at a checkpoint has its own number, also an attempt that fails. It never repeats on any branch.
 struct Generation {
   uint64_t value = 0;
   auto operator<=>(const Generation&) const = default;

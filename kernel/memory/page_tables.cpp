@@ -66,7 +66,7 @@ PhysAddr PageTables::root_for(const Capability& space) {
   return pool_.physical(root);
 }
 
-// What was loaded keeps its protection until the processor has left it.
+// The root that was loaded keeps its protection until the processor has left it.
 PhysAddr PageTables::load(const Capability& space) {
   const PhysAddr root = root_for(space);
   const TableNumber number = pool_.number_of(root);

@@ -24,7 +24,8 @@ class Deadlines {
   constexpr Deadlines(Scheduler& scheduler, Timers& timers, MachineTime& time)
       : scheduler_(scheduler), timers_(timers), time_(time) {}
 
-  // Of a system call that has stalled: its own deadline (0: none), and what it waits for if that is a time.
+  // Arms the timer of a stalled system call: for its own deadline (0: none), and for the time that it waits for,
+  // if any.
   void arm_for_stall(ActivityRef stalled, uint64_t deadline_ns, uint64_t wake_at_ns);
   void arm(ActivityRef ref, uint64_t deadline_ns) { timers_.arm(ref, time_.clock_at(deadline_ns)); }
   void disarm(ActivityRef ref) { timers_.disarm(ref); }

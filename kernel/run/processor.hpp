@@ -43,7 +43,7 @@ class Processor {
   }
 
   // --- what is loaded of it ---
-  // Its address space, and its FPU registers if it uses them.
+  // Loads the address space of the current process, and its FPU registers if it uses them.
   void load_current() {
     if (!is_space_loaded(*process_)) [[unlikely]] load_space(*process_);
     if ((process_->control.flags & ProcessControl::flag_fpu) && !is_fpu_loaded()) load_fpu();

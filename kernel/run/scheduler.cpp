@@ -142,7 +142,7 @@ void Scheduler::append_by_ticket(const Line& line, ActivityRef ref) {
   insert_behind(line, before, ref);
 }
 
-// Its flags still say which line it stands in.
+// The flags of the activity still say which line it stands in.
 void Scheduler::unlink(ActivityRef ref) {
   Activity& activity = at(ref);
   const bool is_first = activity.previous & end_mark, is_last = activity.next & end_mark;

@@ -50,8 +50,8 @@ class Checkpointer {
   void resume(StoreParts&, Generation next);
 
   Expected<void, Stall> make_dirty(StoreParts&, CacheSlot, Need);
-  // An operation made it dirty for its identity alone, and then stalled: nothing has changed (who
-  // changes such a frame says become_all_zero). Clean again, so that its body can be fetched.
+  // An operation made the frame dirty for its identity alone, and then stalled: nothing has changed (an operation
+  // that changes such a frame calls become_all_zero). Made clean again, so that its body can be fetched.
   static bool is_unchanged(const FrameDescriptor& descriptor) {
     return descriptor.state == FrameState::dirty && descriptor.flags & FrameDescriptor::flag_body_absent;
   }

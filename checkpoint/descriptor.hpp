@@ -10,8 +10,8 @@
 //                                                 ^                  |  make_dirty: copied out first
 //                                                 +------------------+
 //
-// "Frozen" is no state of its own: a dirty frame whose epoch is older than the store's belongs to
-// the generation that is being written. So a declaration changes no descriptor.
+// "Frozen" is no state of its own: a dirty frame belongs to the generation that is being written if its
+// epoch is older than the store's. So a declaration changes no descriptor.
 #pragma once
 
 #include <cstddef>
@@ -56,11 +56,11 @@ struct FrameDescriptor {
   CacheSlot hash_next = no_slot;
   CacheSlot list_next = no_slot;      // dirty or frozen list
   CacheSlot list_previous = no_slot;
-  LineEnds waiting;                   // the kernel's own: who waits for it while it is fetched
+  LineEnds waiting;                   // the kernel's own: the activities that wait for the frame while it is fetched
   // The kernel's own: hardware entries that map this frame. Valid only for mapping_epoch.
   uint32_t mapping_count = 0;
-  // One that is fetched, or whose contents cannot be read, is mapped nowhere: there stands what its verdict goes by, in steps
-  // of 2^24 ns.
+  // A frame that is being fetched, or that has contents that cannot be read, is mapped nowhere: the times that
+  // its verdict goes by stand here instead, in steps of 2^24 ns.
   union {
     uint32_t mapping_epoch = 0;
     uint32_t read_began;
@@ -70,7 +70,7 @@ struct FrameDescriptor {
     uint32_t verdict_moment;     // when it was found; with flag_told when it lapses
   };
 
-  // Its body is there and can be read as it stands. The two bytes are looked at as one: this is asked
+  // The body is there and can be read as it stands. The two bytes are looked at as one: this is asked
   // more often than anything else.
   bool is_readable() const { return (state_and_flags() & 0x3fe) == 0x002; }       // clean or dirty
   bool is_readable_and_dirty() const { return (state_and_flags() & 0x3ff) == 0x003; }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Whether the disk is well, for reads and for writes: what is told, once when it is not and once when it
-// is again. It decides nothing.
+// Whether the disk is well, for reads and for writes. The client is told, once when it is not and once when it
+// is again. Nothing is decided here.
 //
 //   well --fails, and nothing succeeds for a second--> ill (told) --one succeeds--> well (told)
 //         --one request is under way for ten seconds--^

@@ -19,7 +19,8 @@ void Fence::open(Disk& disk, StoreClient& client, std::byte* memory, const Root&
 bool Fence::submit(const DiskRequest& request) {
   if (stopped_) return false;
   if (request.operation != DiskRequest::Operation::write) {
-    // What writes wait for comes first: of a queue that is full each place that becomes free would go to a read.
+    // The held writes, and the reads that they wait for, come first: else each place that becomes free in a full
+    // queue would go to another read.
     look();
     let_through();
     return give(request);
@@ -42,7 +43,8 @@ bool Fence::give(const DiskRequest& request) {
   return taken;
 }
 
-// Begins to read the roots if a write waits for it and nobody does; and what of it the disk did not take.
+// Begins to read the roots, if a write waits for that and no reading is under way. Gives the disk the reads that
+// it did not take before.
 void Fence::look() {
   constexpr unsigned both = (1u << root_slots) - 1;
   if (reading_ == 0 && checked_ < taken_) {

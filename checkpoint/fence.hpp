@@ -10,14 +10,14 @@
 //                                +-- another's root, or an older one: stopped for ever
 //
 // A boot raises the sequence of roots by a thousand and writes its own identity into each of them. So a root
-// is this machine's if it has this identity, and a sequence that was given to a write; it was there before
-// if its sequence is not above the one that was adopted. Everything else is a stranger's. One copy of a
+// is this machine's if it has this identity, and a sequence that was given to a write; the root was there before
+// if its sequence is not above that of the root that was adopted. Every other root is a stranger's. One copy of a
 // slot is enough; both are read if the first does not verify, or is older than it should be: a power
 // cut may have left that. A copy that does not verify is rot, and no stranger.
 //
-// How far it goes: what is read may be changed by another before the write arrives, so of machines that run
-// at the same instant one or both stop a few writes late (QEMU's lock prevents two by itself). A copy of
-// the machine's memory, made between such a reading and its writes, still makes those.
+// What the fence does not do: another machine may change the roots between the reading and the write, so of machines
+// that run at the same instant one or both stop a few writes late (QEMU's lock prevents two by itself). A copy of
+// the machine's memory, made between such a reading and its writes, still makes those writes.
 #pragma once
 
 #include <array>
@@ -68,7 +68,7 @@ class Fence final : public Disk {
   uint64_t refused_ = 0;              // those before this one fail
   uint64_t given_out_ = 0;
   unsigned copy_ = 0;                 // which is being read
-  unsigned to_read_ = 0;              // slots whose read the disk has not taken: bits
+  unsigned to_read_ = 0;              // slots with a read that the disk has not taken: bits
   unsigned reading_ = 0;              // reads that have not ended
   unsigned slots_seen_ = 0;           // of which a copy was readable: bits
   uint64_t newest_seen_ = 0;

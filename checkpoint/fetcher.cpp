@@ -17,7 +17,8 @@ constexpr uint8_t leaving = FrameDescriptor::flag_leaving;
 constexpr uint8_t awaited = FrameDescriptor::flag_awaited;
 constexpr uint8_t told = FrameDescriptor::flag_told;
 
-// Of verdicts, in steps of some 17 ms. Compared by the sign of the difference, which is right for a year.
+// The time by which verdicts go, in steps of some 17 ms. Two moments are compared by the sign of the difference,
+// which is right for a year.
 uint32_t moment_now(const StoreParts& parts) { return static_cast<uint32_t>(parts.io.now_ns() >> 24); }
 constexpr uint32_t moments_per_second = 60;
 constexpr uint32_t told_times = 32;                       // as long as it took, ...
@@ -25,7 +26,7 @@ constexpr uint32_t told_min = moments_per_second;         // ... but at least an
 constexpr uint32_t told_max = 1000 * moments_per_second;
 constexpr uint32_t untold_max = 100 * moments_per_second;
 
-// What is known of its contents is that the disk does not give them.
+// The disk has been found not to give the contents of this frame.
 bool has_verdict(const FrameDescriptor& descriptor) {
   return descriptor.state == FrameState::unreadable ||
          (descriptor.state == FrameState::clean && descriptor.flags & FrameDescriptor::flag_body_lost);
@@ -49,8 +50,8 @@ constexpr unsigned slot_bit_count = 29;
 constexpr CacheSlot slot_bits = (1u << slot_bit_count) - 1;
 static_assert(cache_slots_max <= slot_bits && body_reads_max <= 1u << (32 - slot_bit_count));
 
-// No kernel of ours writes a source so high. Far below the limit that a commit checks: after
-// the fetch, versions may be taken from it.
+// No kernel of ours writes a source so high. The limit is far below the one that a commit checks: after
+// the fetch, versions may be taken from the source.
 constexpr uint64_t plausible_source_max = version_source_max / 2;
 
 }  // namespace
@@ -78,7 +79,7 @@ Expected<CacheSlot, Absent> Fetcher::obtain(StoreParts& parts, FrameNumber numbe
     queue_wanted_ = true;
     return std::unexpected(stall(Reason::disk_queue));
   }
-  // Never one that another frame has had to leave (FOUND-STAYS).
+  // Never a slot that another frame would have to leave (FOUND-STAYS).
   const CacheSlot slot = parts.cache.take_vacant(number);
   if (slot == no_slot) {
     cache_wanted_ = true;
@@ -93,7 +94,7 @@ Expected<CacheSlot, Absent> Fetcher::obtain(StoreParts& parts, FrameNumber numbe
   return resident(parts, slot, wanted);
 }
 
-// The frame has a slot: in whatever state that is.
+// The frame has a slot, in any state.
 Expected<CacheSlot, Absent> Fetcher::resident(StoreParts& parts, CacheSlot slot, Wanted wanted) {
   FrameDescriptor& descriptor = parts.cache[slot];
   const bool is_known_lost = has_verdict(descriptor);
@@ -118,8 +119,9 @@ Expected<CacheSlot, Absent> Fetcher::resident(StoreParts& parts, CacheSlot slot,
   return slot;
 }
 
-// Who takes the frame away gets what is left of it. Others may ask for its contents again and again, and hear the verdict
-// before its taker has its turn: it is to be there for that one.
+// The verdict on a frame. An operation that takes the frame away gets what is left of it. Other processes may ask
+// for its contents again and again, and hear the verdict before the taker has its turn: it is still to be there
+// for the taker.
 Expected<CacheSlot, Absent> Fetcher::tell(StoreParts& parts, CacheSlot slot, Wanted wanted) {
   FrameDescriptor& descriptor = parts.cache[slot];
   const bool is_taken = wanted != Wanted::contents && descriptor.flags & body_lost;
@@ -253,13 +255,14 @@ void Fetcher::body_ended(StoreParts& parts, const IoResult& result) {
     return lost_body(parts, slot, "a frame is damaged");
   }
   // What the kernel relies on, and what the next commit of this frame would call our own bug. Nothing
-  // that is volatile: a place in a line would be believed.
+  // volatile may stand there: a place in a line would be believed.
   const std::string_view wrong = check_stored_frame(parts.cache[slot].identity, body.data());
   if (!wrong.empty()) return lost_body(parts, slot, wrong);
   finish(parts, slot, FrameState::clean);
 }
 
-// A disk may give wrongly what it holds. It stands where it stood, or at home, if the log has been forgotten since.
+// A disk may give a body wrongly that it holds right. The body stands where it stood, or at home, if the log has
+// been forgotten since.
 void Fetcher::read_again(StoreParts& parts, const IoResult& result) {
   const CacheSlot slot = result.argument & slot_bits;
   const FrameNumber number = parts.cache[slot].number;
@@ -284,7 +287,7 @@ void Fetcher::tag_ended(StoreParts& parts, const IoResult& result) {
     from_tag(parts, waiter, buffer);
     waiter = next;
   }
-  // Neither an error nor damage is remembered: who asks again, later, reads again.
+  // Neither an error nor damage is remembered: a later request reads again.
   if (buffer.state != TagBuffer::State::valid && buffer.pins == 0) parts.tags.forget(index);
   if (queue_wanted_) {
     queue_wanted_ = false;

@@ -7,21 +7,23 @@
 //                                       |                          |
 //                                       +---- damage, error -------+--> unreadable
 //
-// While fetching, flag_body_absent says that only the identity is wanted. One that is unreadable for its body
-// alone keeps its identity, and has flag_body_lost: the disk gave it wrongly several times, or does not give it.
+// While fetching, flag_body_absent says that only the identity is wanted. A frame that is unreadable for its body
+// alone keeps its identity, and has flag_body_lost: the disk gave the body wrongly several times, or does not
+// give it.
 //
 // Invariant FOUND-STAYS: what an attempt of the kernel has found stays where it is until the attempt ends. So an
 // attempt that has got all that it asked for has all of it, without pins. obtain() evicts nothing that can be used:
 // room is made by make_room_step, between attempts.
 //
-// Invariant VERDICT-LAPSES: that a frame is unreadable is a *verdict*. It is told from memory to all who ask, and lapses (decision 0060): then the
-// next one that asks makes it be read again, for the trouble may be a passing one.
+// Invariant VERDICT-LAPSES: that a frame is unreadable is a *verdict*. It is told from memory to every attempt
+// that asks, and lapses (decision 0060): the next attempt that asks then reads the frame again, for the trouble
+// may pass.
 //
 //   found --told for the first time--> told --32 times as long as that took since the read began--> lapsed
 //     +------- not told: 100 seconds later ---------------------------------------------------------^
 //
 // So an attempt that asks for several such frames, or for one in two roles, hears of all of them, however long a read takes
-// and however rarely its process has a turn; and what waits for a bad place does so one part in 33 of the time.
+// and however rarely its process has a turn; and a process waits for a bad place one part in 33 of the time.
 #pragma once
 
 #include "checkpoint/parts.hpp"
@@ -39,8 +41,9 @@ bool is_never_used(const StoreParts&, FrameNumber);
 
 enum class Wanted : uint8_t {
   contents,
-  // Of one that is to be taken away, or in which something is to be made. Until that is done, or let_stay(), the verdict
-  // on its contents waits for its taker: to others it is told, but not for the first time.
+  // Of a frame that is to be taken away, or in which an object is to be made. Until that is done, or let_stay(),
+  // the verdict on its contents waits for the operation that does it: other attempts are told, but this does not
+  // count as told.
   identity,
   what_is_left,  // likewise: its contents; or, if they are lost, only its identity
 };
@@ -53,7 +56,7 @@ class Fetcher {
   void tag_ended(StoreParts&, const IoResult&);
 
   bool evict(StoreParts&, CacheSlot);
-  // While a process was refused for want of a slot: looks for one, and wakes. Each step looks, so
+  // While a process waits for a slot: looks for one, and wakes the process. Each step looks, so
   // that no event that makes room can be missed; true only while it is worth to go on at once.
   bool make_room_step(StoreParts&);
   void may_have_room() { hand_steps_left_ = cache_wanted_ ? sweep_steps(2) : 0; }

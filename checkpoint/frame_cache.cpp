@@ -65,7 +65,7 @@ CacheSlot FrameCache::find_victim(uint32_t committed_epoch, unsigned steps) {
     const CacheSlot slot = hand_;
     hand_ = hand_ + 1 == size() ? 0 : hand_ + 1;
     FrameDescriptor& descriptor = descriptors_[slot];
-    // A process that awaits a frame is granted two rounds of the hand, so that one that never comes
+    // A process that awaits a frame is granted two rounds of the hand, so that a process that never comes
     // (its caller was destroyed) does not hold the frame for ever.
     if (descriptor.flags & FrameDescriptor::flag_referenced) {
       descriptor.flags &= static_cast<uint8_t>(~FrameDescriptor::flag_referenced);

@@ -3,8 +3,8 @@
 // The cache of frames: descriptors, bodies, a hash from frame number to slot, the list of vacant
 // slots, and the clock that chooses what to evict. Divided once at boot (P6).
 //
-// Invariant STAGED-STAYS: a frame whose newest copy in the log is not yet part of a committed
-// generation is not evicted, because if the attempt fails the frame in memory is the only copy.
+// Invariant STAGED-STAYS: a frame is not evicted while its newest copy in the log is not yet part of a committed
+// generation, because if the attempt fails the frame in memory is the only copy.
 // Such a frame is clean, and its epoch is above the committed one; a commit raises that number,
 // and so lets all of them go at once, without visiting any.
 #pragma once
@@ -29,7 +29,7 @@ class FrameCache {
   CacheSlot size() const { return static_cast<CacheSlot>(descriptors_.size()); }
   CacheSlot resident() const { return resident_; }
 
-  // In whatever state, or no_slot.
+  // The frame's slot, in any state; or no_slot.
   CacheSlot lookup(FrameNumber number) const {
     CacheSlot slot = heads_[bucket_of(number)];
     while (slot != no_slot && descriptors_[slot].number != number) slot = descriptors_[slot].hash_next;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The frames of the store, as those use them who know nothing of logs and checkpoints: find, ask for, make writable. It is
+// The frames of the store, for code that knows nothing of logs and checkpoints: find a frame, ask for it, make it writable. This is
 // the front of a Store, and there is no other one. Nothing here waits: what cannot be done now answers with a Stall.
 #pragma once
 
@@ -29,7 +29,7 @@ class FrameStore {
     if (cache_[slot].flags & FrameDescriptor::flag_all_zero) [[unlikely]] clear(slot);
     return cache_.body(slot);
   }
-  // The same, of a frame whose descriptor is_readable(), or is known to have been looked at.
+  // The same for a frame with a descriptor that is_readable(), or that is known to have been looked at.
   std::byte* body(CacheSlot slot) { return cache_.body(slot); }
 
   // Resident and usable (clean or dirty, body present), or no_slot. Never starts anything.
@@ -43,15 +43,15 @@ class FrameStore {
   // The same as find, or starts the fetch and stalls. A stalled caller is woken on the frame's channel.
   Expected<CacheSlot, Absent> obtain(FrameNumber, CacheSlot hint = no_slot);
   // Only the identity is needed, because the frame is about to be made anew: the body may be
-  // absent (flag_body_absent). Who then changes the identity says become_all_zero in the same
-  // operation; after make_dirty alone (the operation stalled) the frame is what it was.
+  // absent (flag_body_absent). An operation that then changes the identity calls become_all_zero,
+  // too; after make_dirty alone (the operation stalled) the frame is what it was.
   Expected<CacheSlot, Absent> obtain_identity(FrameNumber);
-  // Its contents, or, if the disk does not give them, the identity alone (flag_body_lost). What was written there is
-  // gone, but no version of it can come again.
+  // The frame's contents, or, if the disk does not give them, the identity alone (flag_body_lost). What was written
+  // there is gone, but no version of it can come again.
   Expected<CacheSlot, Absent> obtain_what_is_left(FrameNumber);
-  // No generation has ever held it: there is nothing to read.
+  // No generation has ever held the frame: there is nothing to read.
   bool is_never_used(FrameNumber number) const;
-  // After either of the two: it is not made anew.
+  // After obtain_identity or obtain_what_is_left: the frame is not made anew after all.
   void let_stay(CacheSlot);
 
   // Dirty in this epoch: identity and bytes may be written.
@@ -59,7 +59,7 @@ class FrameStore {
   bool is_current(const FrameDescriptor& descriptor) const {
     return descriptor.state == FrameState::dirty && descriptor.epoch == epoch_;
   }
-  // Makes it so: reserves log space, copies a frozen frame out. Idempotent within an epoch.
+  // Makes the frame current: reserves log space, copies a frozen frame out. Idempotent within an epoch.
   Expected<void, Stall> make_dirty(CacheSlot, Need = Need::ordinary);
   // After make_whole, rescind, or before format_row, on a current frame: the body reads as zero.
   void become_all_zero(CacheSlot);

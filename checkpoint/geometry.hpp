@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Where everything is on the disk. Decided once, when the image is built, and written in every
-// root; a root whose geometry is not what plan() gives is refused, so that no arithmetic after
+// root; a root is refused if its geometry is not what plan() gives, so that no arithmetic after
 // that has to doubt it.
 //
 //   block 0      A0 |         root slot A, first copy   (only its first sector is used)

@@ -82,7 +82,7 @@ std::optional<IoResult> IoQueue::next_result() {
     if (!completion->failed) {
       if (is_read(operation.request)) ++read_successes_;
       health_.succeeded(operation.request.operation, now_ns_);
-      // The fence has read before it.
+      // The fence has read the roots before this write.
       if (operation.request.operation == DiskRequest::Operation::write) health_.succeeded(DiskRequest::Operation::read, now_ns_);
     } else if (try_again(operation, completion->by_reading)) {
       ++retries_;
@@ -97,7 +97,7 @@ std::optional<IoResult> IoQueue::next_result() {
   return {};
 }
 
-// Of one that has failed. False: its failure is told.
+// Of an operation that has failed. False: its failure is told.
 bool IoQueue::try_again(Operation& operation, bool by_reading) {
   if (is_flush(operation.request) || operation.purpose == IoPurpose::probe) return false;
   if (operation.tries < tries_max) {
@@ -129,7 +129,7 @@ bool IoQueue::is_bad_place(const Operation& operation) const {
          now_ns_ - operation.failing_since_ns >= bad_place_ns;
 }
 
-// Whether the disk gives anything at all: one of the places where roots stand, in turn.
+// Tries whether the disk gives anything at all: reads the places where roots stand, in turn.
 void IoQueue::probe() {
   if (in_flight(IoPurpose::probe) > 0) return;
   const BlockIndex place = root_blocks[probes_ % root_slots][probes_ / root_slots % root_copies];

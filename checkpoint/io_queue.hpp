@@ -8,18 +8,18 @@
 //    stay in memory, and another attempt has other segments;
 //  - *waited out* in all other cases (fetches, tags, the migration): an error is not damage, and a
 //    storage that fails over is away for a minute. The request is made again, after growing pauses,
-//    for as long as it takes; who needs it waits, everybody else runs on.
+//    for as long as it takes; a process that needs it waits, all others run on.
 //
 //   waiting --submit--> submitted --success, or told--> free
 //      ^                    |
 //      +-- at once, or: paused
 //
 // But one place may be bad on a disk that is otherwise well. A read is *told* to have failed when it has
-// failed for half a minute while, again and again between its tries, other reads did not. If nobody else
-// reads then, a probe does.
+// failed for half a minute while, again and again between its tries, other reads did not. If there is no
+// other read then, the queue makes one: a probe.
 //
 // A *flush* that failed is never made again here: the device may have dropped what it was asked to
-// flush, so a second one that succeeds proves nothing. Its caller must write again first.
+// flush, so a second flush that succeeds proves nothing. The caller must write again first.
 //
 // The table never overflows, by construction: fetches are limited to fetches_max, loads of tags
 // to TagCache::loads_max (two reads each), and the checkpointer to checkpointer_max.
@@ -34,8 +34,8 @@
 
 namespace perdure {
 
-// Of a body that arrives and does not verify, before it counts as lost: a disk may give wrongly what it
-// holds (docs/decisions/0042-an-error-is-not-damage.md).
+// So often a body is read that arrives and does not verify, before it counts as lost: a disk may give wrongly what
+// it holds (docs/decisions/0042-an-error-is-not-damage.md).
 inline constexpr unsigned body_reads_max = 4;
 
 enum class IoPurpose : uint8_t {
@@ -54,7 +54,7 @@ enum class IoPurpose : uint8_t {
 };
 inline constexpr unsigned io_purpose_count = 12;
 
-// Who asked for it waits until the disk is well.
+// Whether the part of the store that asked for it waits until the disk is well.
 constexpr bool is_waited_out(IoPurpose purpose) {
   switch (purpose) {
     case IoPurpose::body_read_home:
@@ -88,7 +88,7 @@ class IoQueue {
 
   // `memory`: for probes, one block.
   void open(Disk&, StoreClient&, std::byte* memory);
-  // What was paused goes on. Before the requests of a step are made.
+  // The requests that were paused go on. Called before the requests of a step are made.
   void advance(uint64_t now_ns);
   uint64_t now_ns() const { return now_ns_; }  // of the last advance(): the same within an attempt
   void start(const DiskRequest&, IoPurpose, uint32_t argument = 0, uint64_t context = 0);

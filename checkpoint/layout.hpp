@@ -18,7 +18,7 @@
 //  - tag frames 0 .. frontier-1, both copies, the same contents, sequence TagFrame::sequence_of(0,
 //    copy), each sealed for its own place; a tag for each of their frames: zero for one that was
 //    never used;
-//  - the home block of every frame whose tag has neither kind empty nor flag_all_zero, in the
+//  - the home block of every frame, unless its tag has kind empty or flag_all_zero, in the
 //    form that normalize() gives, its body_checksum in the tag;
 //  - zeroes in the first report block. All else may hold anything.
 #pragma once
@@ -230,8 +230,8 @@ bool verify(const Block& block, BlockIndex place, uint64_t store_id) {
   static_assert(sizeof(Block) == block_bytes && offsetof(Block, checksum) == 0);
   return block.store_id == store_id && block.checksum == block_checksum(&block, place);
 }
-// What no crash leaves, nor rot: blocks that verify, and are newer than what the newest root can have seen. They come of
-// a copy that was made while a machine was running, or another machine is at work.
+// Neither a crash nor rot leaves blocks that verify, and are newer than what the newest root can have seen. They
+// come of a copy that was made while a machine was running, or another machine is at work.
 inline constexpr char newer_than_root[] = "copied while a machine was running: a block is newer than the root";
 // Tags of a generation are written behind its root; blocks of the log before it, but of one attempt at most;
 // and over a generation that is not at home yet, none.

@@ -138,8 +138,8 @@ uint64_t LogWriter::stage(StoreParts& parts, const FrameToStage& frame) {
   return entry.checksum;
 }
 
-// One copy of the last one; the first, of which the other is made, at last. Each as soon as it is full:
-// closing a segment of nothing but summaries is short, too.
+// Seals one copy of the last summary block; copy 0, of which the other is made, comes last. Each block is sealed as
+// soon as it is full: so closing a segment of nothing but summaries is short, too.
 void LogWriter::seal_summary(Buffer& buffer) {
   const unsigned copy = --buffer.unsealed;
   const uint32_t last = buffer.summary_blocks() - 1;
@@ -148,7 +148,7 @@ void LogWriter::seal_summary(Buffer& buffer) {
   seal(block, geometry_.log_block(place_of(buffer, summary_block_index(geometry_, last, copy))));
 }
 
-// Everything in it is sealed. The bodies and what ends the segment: one write if they meet, else two.
+// Everything in the buffer is sealed. The bodies and what ends the segment: one write if they meet, else two.
 void LogWriter::close(StoreParts& parts, Buffer& buffer) {
   const uint32_t summary_blocks = buffer.summary_blocks();
   if (buffer.header_blocks == 0) {
@@ -213,7 +213,8 @@ void LogWriter::start_header(Buffer& buffer) {
   buffer.header_blocks = metadata_copies * static_cast<uint32_t>(header_blocks(reference_count_));
 }
 
-// The next one: of the first copy's chain, then of the second's, which is made of it.
+// Builds the next block of the header: those of the first copy's chain, then those of the second's, which are
+// copied from it.
 void LogWriter::build_header_block(StoreParts& parts, Buffer& buffer) {
   const uint32_t in_chain = buffer.header_blocks / metadata_copies;
   const uint32_t place = geometry_.segment_blocks - 1 - metadata_copies * buffer.summary_blocks() - header_built_;
@@ -261,7 +262,7 @@ void LogWriter::build_chain_block(StoreParts& parts, Buffer& buffer, uint32_t pl
   seal(chain, geometry_.log_block(place_of(buffer, place)));
 }
 
-// Of either kind: their seals are alike.
+// Copies a header block of either kind: their seals are alike.
 void LogWriter::copy_header_block(Buffer& buffer, uint32_t from, uint32_t to) {
   auto& copied = *reinterpret_cast<HeaderChainBlock*>(block(buffer, to));
   std::memcpy(static_cast<void*>(&copied), block(buffer, from), block_bytes);

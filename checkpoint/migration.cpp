@@ -56,7 +56,7 @@ bool Migration::step(StoreParts& parts, uint64_t now_ns) {
       phase_ = resume_;
       return true;
     case Phase::forgetting:
-      // Who began to read from the log before the release must have ended before it is reused.
+      // A fetch that began to read from the log before the release must have ended before the log is reused.
       if (!parts.directory.forget_step(32)) return true;
       if (parts.io.in_flight(IoPurpose::body_read_log) > 0) return false;
       phase_ = Phase::idle;
@@ -150,7 +150,7 @@ void Migration::read_batch(StoreParts& parts) {
   }
 }
 
-// The disk does not give these, though it gives others. Several may be missing for the sake of one.
+// The disk does not give these bodies, though it gives others. A read of several may have failed because of one.
 void Migration::note_missing(const IoResult& result) {
   const uint32_t first = result.argument;
   const uint32_t run = batch_.items[first].run;

@@ -19,9 +19,9 @@
 // Before the first home write the committing root already says that this generation is the oldest
 // bootable one: home plus a part of the log is no generation.
 //
-// A body whose frame is resident and unchanged comes from the cache, and needs the log only if its
+// The body of a frame that is resident and unchanged comes from the cache, and needs the log only if its
 // checksum is another. An error of the disk is not damage: it is waited out (checkpoint/io_queue.hpp),
-// the log stays, and who needs room in it waits. Damage is a body that arrives and does not verify,
+// the log stays, and a process that needs room in it waits. Damage is a body that arrives and does not verify,
 // again and again, or a place that the disk does not give while it gives others; and no copy in
 // memory. Such a body is brought home as it is, so that nothing is lost with the log that was not
 // lost before; its tag says what it should be, and so it reads as unreadable, never as something older.
@@ -67,7 +67,7 @@ class Migration {
   static constexpr unsigned lost_tags_max = 3;    // of one migration
   static constexpr uint64_t pause_ns = 100'000'000;
 
-  // One body of a batch: whence it is to be had, or what became of it.
+  // One body of a batch: where it comes from, or what became of it.
   struct Item {
     enum class State : uint8_t { in_cache, in_log, missing, verified, damaged, lost };
     size_t position = 0;  // in home order
@@ -133,7 +133,7 @@ class Migration {
   unsigned lost_tags_ = 0;         // how often a first copy was not there in the second pass
   bool trust_pairs_ = false;       // what was read as a pair is durable: no flush has failed in this boot
   Batch batch_;
-  size_t tag_position_ = 0;        // next in home order whose tag is to be written
+  size_t tag_position_ = 0;        // the next entry, in home order, with a tag to be written
   size_t tag_behind_ = 0;          // the first behind the tag frame that is being written
   uint64_t new_frontier_ = 0;
   std::optional<unsigned> tag_buffer_;  // pinned: the tag frame that is being written

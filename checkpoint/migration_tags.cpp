@@ -94,7 +94,7 @@ bool Migration::prepare_tag_frame(StoreParts& parts, uint64_t index) {
   }
 }
 
-// What this pass writes of a tag frame that is there.
+// Fills in what this pass writes of a tag frame that is on the disk.
 void Migration::fill_in(StoreParts& parts, const TagBuffer& buffer, uint64_t index) {
   const Generation generation = parts.roots.current().newest_generation;
   const bool is_pair = buffer.whole[0] && buffer.whole[1] && buffer.copies[0]->generation() == generation &&
@@ -141,7 +141,7 @@ size_t Migration::behind_tag_frame(const StoreParts& parts, uint64_t index) cons
   return at;
 }
 
-// The next one of those that are filled in. With two of them, both are on their way at once.
+// Writes the next copy that is filled in. If there are two of them, both are on their way at once.
 void Migration::write_tag_copy(StoreParts& parts) {
   const auto copy = static_cast<unsigned>(std::countr_zero(tag_copies_left_));
   tag_copies_left_ &= ~(1u << copy);

@@ -40,7 +40,7 @@ struct RootSurvey {
   }
 };
 
-// The fields of a root whose checksum holds: written by another program, perhaps.
+// Checks the fields of a root with a right checksum: another program may have written it.
 std::string_view check_root(const Root& root, uint64_t disk_blocks) {
   const Geometry& geometry = root.geometry;
   const auto planned = Geometry::plan(geometry.disk_blocks, geometry.log_segments, geometry.segment_blocks);
@@ -189,7 +189,7 @@ bool WaitingDisk::read(BlockIndex place, std::byte* memory) {
   }
 }
 
-// Of the places where roots stand: does the disk give anything at all?
+// Does the disk give any other place at all? The places where roots stand are tried.
 bool WaitingDisk::gives_another(BlockIndex place, std::byte* memory) {
   for (const auto& slot : root_blocks) {
     for (const BlockIndex other : slot) {
@@ -199,7 +199,7 @@ bool WaitingDisk::gives_another(BlockIndex place, std::byte* memory) {
   return false;
 }
 
-// By itself, so that a profile tells the waiting from the work.
+// A function of its own, so that a profile tells the waiting from the work.
 [[gnu::noinline]] bool WaitingDisk::try_to_read(BlockIndex place, std::byte* memory) {
   const DiskRequest request{DiskRequest::Operation::read, place.value, 1, memory};
   const uint64_t begin_ns = client_ ? client_->clock_ns() : 0;

@@ -21,8 +21,8 @@ namespace perdure {
 
 // Reads of one block, one at a time, each tried a few times. No completion of another reader may be
 // under way. With a client (a machine starts) a disk that gives nothing is waited for, however long,
-// and the client is told; a place that is bad on a disk that gives others is not. Without one (a host
-// tool) an error is an answer.
+// and the client is told; a place that is bad on a disk that gives others is not waited for. Without a
+// client (a host tool) an error is an answer.
 class WaitingDisk {
  public:
   static constexpr unsigned tries_max = 4;   // at once
@@ -49,8 +49,9 @@ struct FoundRoot {
   unsigned slot = 0;  // in which it stands
 };
 
-// Before one of several disks is taken: may it be a store's? Yes, if a place of a root shows the mark of one, whole or not;
-// and if none of them can be read. An error in one of them says nothing for it. `buffer`: one block.
+// Before one of several disks is taken: may it hold a store? Yes, if a place of a root shows the mark of a root,
+// whole or not; and if none of these places can be read. An error in one of them alone is no reason. `buffer`:
+// one block.
 bool may_hold_root(Disk&, std::byte* buffer);
 
 // The newest valid root. `buffer`: one block.

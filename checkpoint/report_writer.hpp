@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
 // Writes the last report of an assertion to the disk. Nothing of the store can be trusted any more,
-// so it leans on the disk alone, and on memory that is nobody else's: a read that is under way when
+// so it leans on the disk alone, and on memory that nothing else uses: a read that is under way when
 // the bug strikes still lands where it was asked to, and must not land in the report.
 //
-// What the disk was asked for before is ended first, for half of the patience: a device that is busy
-// with it would keep the report waiting anyway. A read that never ends does not cost the report.
+// The requests that are under way are ended first, for half of the patience: a device that is busy with
+// them would keep the report waiting anyway. A read that never ends does not cost the report.
 // An error may pass (a path that fails over): the report is written again while patience lasts.
 #pragma once
 
@@ -26,7 +26,7 @@ struct Report {
 
 class ReportWriter {
  public:
-  // Of time since boot, ns: the disk may be what is broken, and is waited for by the clock.
+  // Time since boot, ns. The disk may be what is broken, so it is waited for by the clock.
   using Clock = uint64_t (*)();
   static constexpr size_t memory_bytes = report_blocks * block_bytes;
   static constexpr uint64_t patience_ns = 60'000'000'000;

@@ -10,7 +10,7 @@ namespace perdure {
 void RootWriter::adopt(const Root& root, unsigned slot) {
   current_ = root;
   slot_ = slot;
-  // A write of the last boot may have had a higher number and left no trace: skip those.
+  // A write of the last boot may have had a higher number and left no trace: skip such numbers.
   last_sequence_ = root.sequence + sequences_skipped_at_boot;
   state_ = State::idle;
 }

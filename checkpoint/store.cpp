@@ -125,7 +125,7 @@ bool Store::take_completion() {
   return true;
 }
 
-// By itself, so that a profile tells the waiting from the work.
+// A function of its own, so that a profile tells the waiting from the work.
 [[gnu::noinline]] bool Store::wait_for_root() {
   while (parts_.roots.is_busy()) {
     parts_.io.advance(parts_.client->clock_ns());

@@ -5,7 +5,7 @@
 // with a Stall, and goes on in poll().
 //
 // Truth for frame n: its descriptor, else the newest entry of the log's directory, else its tag.
-// Nobody reads a tag for a frame that the log names (invariant LOG-BEFORE-TAG).
+// No tag is read for a frame that the log names (invariant LOG-BEFORE-TAG).
 #pragma once
 
 #include <cstddef>

@@ -176,7 +176,7 @@ Expected<void, OpenFailure> Store::open(Disk& disk, std::span<std::byte> memory,
   return {};
 }
 
-// The disk may take no writes for a while: so long there is no machine.
+// The disk may take no writes for a while: the machine does not start before it does.
 void Store::write_boot_root(const Root& root) {
   constexpr uint64_t pause_max_ns = 2'000'000'000;
   for (uint64_t pause_ns = 50'000'000;; pause_ns = std::min(2 * pause_ns, pause_max_ns)) {

@@ -9,7 +9,7 @@ std::optional<unsigned> believed_copy(const bool (&whole)[2], const TagFrame* co
   return {};
 }
 
-// Of a pair, the other one's sequence.
+// The sequence of the other copy of a pair.
 static uint64_t partner_of(uint64_t sequence) { return sequence ^ 1; }
 
 TagWrite first_write(const TagBuffer& buffer, Generation generation) {

@@ -6,7 +6,7 @@
 // directory does not name, whichever of the two it is. The migration of a generation writes one
 // copy of each tag frame that it touches, makes these durable by a flush, then writes the other
 // copies, and makes those durable before the log may be forgotten. So the two copies differ in
-// nothing but frames that the directory names, and nobody asks a tag about those (LOG-BEFORE-TAG);
+// nothing but frames that the directory names, and no tag is asked about those (LOG-BEFORE-TAG);
 // and at every instant one copy is durable, and not being written.
 //
 // So of two copies that verify the one with the higher sequence is taken (they may differ only after
@@ -32,7 +32,7 @@ struct TagBuffer {
     loading,   // both copies are being read
     valid,
     damaged,   // no copy verifies
-    failed,    // the same, but one could not be read; nobody keeps it in this state for long
+    failed,    // the same, but one could not be read; no buffer is kept in this state for long
   };
   State state = State::empty;
   uint8_t reads_left = 0;
@@ -57,11 +57,11 @@ struct TagWrite {
   unsigned copy;
   uint64_t sequence;
 };
-// First pass: never over the only copy that is durable. Second pass, everything that the first one has
-// written being durable: over the other one. Both may be made again after a failure, in this boot or
+// First pass: never over the only copy that is durable. Second pass, when everything that the first pass has
+// written is durable: over the other copy. Both passes may be made again after a failure, in this boot or
 // another; they choose the same copies then. The first copy may not be there: a disk that acknowledged it
-// does not give it, or has lost it again and again. Then the only copy there is is written over, and not the
-// other for ever in vain; of that one a power cut at this instant would be a second fault.
+// does not give it, or has lost it again and again. Then the second pass writes over the only copy there is, and
+// not for ever in vain over the other; a power cut at this instant would be a second fault.
 TagWrite first_write(const TagBuffer&, Generation);
 TagWrite second_write(const TagBuffer&, Generation);
 
@@ -75,8 +75,8 @@ class TagCache {
   void open(std::byte* memory);
   TagBuffer& operator[](unsigned buffer) { return buffers_[buffer]; }
 
-  // The buffer for tag frame `index`, which may be loading now. None: try again later. The last of the loads
-  // at once is for the migration: however many wait for tags, it gets its own, and the log is freed.
+  // The buffer for tag frame `index`, which may be loading now. None: try again later. The last of the loads that
+  // can be under way is for the migration: however many frames wait for tags, it gets its own, and the log is freed.
   std::optional<unsigned> request(IoQueue&, const Geometry&, uint64_t index, Need need = Need::ordinary);
   // A tag_read has ended. True if the buffer is no longer loading: serve its waiters.
   bool read_ended(const IoResult&, const Geometry&, const Root&);

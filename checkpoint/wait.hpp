@@ -28,7 +28,7 @@ struct WaitChannel {
     commit = 11,      // until a generation is committed
     destruction = 12, // key: object id; a bounded destruction is still going on
     time = 13,        // until a timer strikes
-    restart = 14,     // until those who stood in line before the restart have come back
+    restart = 14,     // until the callers that stood in line before the restart have come back
     frame_unread = 15,  // of a frame that could not be read, until any frame has come
   };
   uint64_t value = 0;
@@ -52,7 +52,7 @@ struct Absent {
   Stall stall;  // if why is stall
 };
 
-// Who may use the last of a pool: ordinary data pages stop before the reserve is touched, so that
+// What may use the last of a pool: ordinary data pages stop before the reserve is touched, so that
 // processes, activities and capability-bearing frames can always go on.
 enum class Need : uint8_t { ordinary, reserve };
 

@@ -2,17 +2,17 @@
 //
 // The fast path: a call through an entry (directly, or through one wrapper), and the answer to it. It
 // does what invoke/messages.cpp does, for the case that everything is at hand: words and capabilities only,
-// every frame resident and writable in this epoch, the partner waiting, nobody in line before, nobody
-// more important ready. Everything else, and everything doubtful, is left to the general path, which
+// every frame resident and writable in this epoch, the partner waiting, no caller in line before, no
+// more important process ready. Everything else, and everything doubtful, is left to the general path, which
 // then finds nothing changed: all is looked at first, then all is changed, and nothing in between can
 // fail (PREPARE-BEFORE-COMMIT in one screen). No allocation, no search, no loop over slots.
 //
 // What it leaves out, and why it may:
-//  - housekeeping: interrupts are off from the entry on; one that was let in between two steps of
+//  - housekeeping: interrupts are off from the entry on; an interrupt that was let in between two steps of
 //    something long is looked at after the next entry of another kind, a tick later at most;
 //  - the caller's frames: both are writable (CURRENT-WHILE-RUNNING), and nothing has happened since;
 //  - the caller's place: a process that was woken, has a timer, or has stood in a line by its ticket
-//    takes the general path; so does one that uses the FPU.
+//    takes the general path; so does a process that uses the FPU.
 //
 // test/unit/kernel/fast_path_test.cpp runs the same random messages with it and without it, and
 // compares the two worlds.
@@ -36,7 +36,7 @@ unsigned type_and_restrictions(const Capability& capability) {
 constexpr unsigned whole_entry = type_and_restrictions(CapabilityType::entry);
 constexpr unsigned whole_wrapped = type_and_restrictions(CapabilityType::wrapped);
 
-// Whose only meaning is to be passed on or received.
+// True if the sender names a capability to send, or the receiver a register to receive one in.
 bool passes_capabilities(const Registers& sender, const Registers& receiver) {
   return ((sender.rbx & 0xffff'ffff) | receiver.rbx >> 32) != 0;
 }
@@ -105,7 +105,8 @@ struct Kernel::Partner {
   // A disk may say that two processes have one activity.
   if (!names(bound, bound.object, partner.line->version) || partner.line->process != capability.object) return false;
   partner.activity = ActivityRef::of(bound.hint, static_cast<unsigned>(index));
-  // In no line (so nobody is in line for it, if it receives: LINE-IS-LOOKED-AT), and not timed; and nobody more important would have to run instead.
+  // The partner stands in no line (so no caller is in line for it, if it receives: LINE-IS-LOOKED-AT) and has no
+  // timer armed; and no more important process would have to run instead.
   const ProcessControl& control = partner.process->control;
   return partner.line->queue_flags == 0 && control.priority_stamp == scheduler.priorities.stamp() &&
          scheduler.may_run_at_once(control.priority, processor.is_overdue());

@@ -110,7 +110,7 @@ void Kernel::system_call() {
   }
 }
 
-// What becomes of the caller whose call has met an obstacle. A stalled or faulted one is made again: nothing
+// What becomes of a caller when its call has met an obstacle. A stalled or faulted call is made again: nothing
 // has changed but that the program counter stands at the call again. (A caller that destroys itself, with other things,
 // comes last, when nothing can stall any more: retire_activity_row.)
 void Kernel::settle(const Outcome& outcome) {

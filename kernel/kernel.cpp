@@ -33,8 +33,8 @@ void Kernel::start(const KernelOptions& chosen, std::span<std::byte> table_memor
   for (unsigned i = 0; i < options.leave_stopped_count; ++i) leave_stopped(options.leave_stopped[i]);
 }
 
-// The boot command line says so: a process that keeps a person from the prompt. In later boots it does
-// not go on either, until a program that holds it starts it.
+// For the boot option leave-stopped: stops a process that keeps a person from the prompt. In later boots it
+// does not go on either, until a program that holds it starts it.
 void Kernel::leave_stopped(FrameNumber frame) {
   for (;;) {
     const auto slot = restart_list.obtain_at_start(frame);
@@ -84,8 +84,8 @@ Registers* Kernel::try_next() {
   return nullptr;
 }
 
-// Takes the first in line whose process can be had; true if there is now a current one. However many
-// have to be looked at, what else there is to do is done in between.
+// Looks at ready processes, the most important first, until one can run and is current; true if there is one. It
+// looks at a limited number, so that what else there is to do is done in between.
 [[gnu::noinline]] bool Kernel::choose() {
   constexpr unsigned looked_at_max = 32;
   for (unsigned i = 0; i < looked_at_max && scheduler.anything_ready(); ++i) {
@@ -100,7 +100,8 @@ Registers* Kernel::try_next() {
   return false;
 }
 
-// Its turn has come: its process runs, or is found to belong elsewhere, or something else is to be done.
+// The turn of an activity has come: its process runs, or is found to belong elsewhere, or its deadline or the
+// line of its callers is to be looked at.
 void Kernel::attend(ActivityRef ref, bool was_known) {
   const auto process = prepare_to_run(ref);
   const Activity& activity = scheduler.at(ref);
@@ -108,7 +109,7 @@ void Kernel::attend(ActivityRef ref, bool was_known) {
   if (activity.awaits_deadline) return look_at_deadline(ref, *process);
   if (!activity.runnable) return look_at_line(ref, *process);
   if (activity.is_awaited) [[unlikely]] return attempt_out_of_turn(ref, *process);
-  // Among its equals one that had to be looked at first is the last.
+  // A process that had to be looked at first is the last among its equals.
   if (scheduler.highest_ready() >= looked_at_.priority + was_known) return scheduler.make_ready(ref, looked_at_);
   processor.become_current(*process, ref);
   processor.begin_slice(looked_at_slice_ns_ != 0 ? looked_at_slice_ns_ : default_slice_ns);
@@ -138,7 +139,7 @@ Expected<CacheSlot, Failure> Kernel::prepare_to_run(ActivityRef ref) {
   if (process.schedule.type == CapabilityType::schedule && process.control.lost_schedule_stamp != scheduler.priorities.stamp()) {
     const auto schedule = look_up(store, process.schedule);
     if (!schedule && schedule.error().why == Failure::Why::stall) return std::unexpected(schedule.error());
-    // Not asked for again until some schedule changes: it would be read again, and again in vain.
+    // The schedule is not asked for again until some schedule changes: it would be read again, and again in vain.
     if (!schedule) process.control.lost_schedule_stamp = scheduler.priorities.stamp();
     if (schedule) looked_at_slice_ns_ = row_object<Schedule>(store.bytes(schedule->slot), schedule->index)->slice_ns;
   }
@@ -148,8 +149,8 @@ Expected<CacheSlot, Failure> Kernel::prepare_to_run(ActivityRef ref) {
   return found->slot;
 }
 
-// Its turn has come although its process waits for an answer. Both frames become writable, or it
-// waits for that in line.
+// The turn of an activity has come although its process waits for an answer. Both frames become writable, or the
+// activity waits for that in line.
 void Kernel::look_at_deadline(ActivityRef ref, CacheSlot slot) {
   Process& process = process_in(store, slot);
   const uint64_t deadline_ns = process.registers.r15;
@@ -157,7 +158,7 @@ void Kernel::look_at_deadline(ActivityRef ref, CacheSlot slot) {
   if (!time.has_passed(deadline_ns)) return deadlines.arm(ref, deadline_ns);
   const auto activity = states.prepare_activity(process);
   const Outcome outcome = activity ? attempt.prepare_write(slot, Need::reserve) : activity.error();
-  // Nothing is refused: is_to_run has looked at it.
+  // Nothing is refused: is_to_run has looked at process and activity.
   if (outcome.is_obstacle()) return lines.stall(ref, outcome.stall.until);
   const Commit committed = attempt.commit();
   states.end_call(committed, process, ref, Result::timed_out);
@@ -181,7 +182,7 @@ void Kernel::look_around() {
   }
 }
 
-// CURRENT-WHILE-RUNNING, and the space is loaded. False: it had to stall.
+// Establishes CURRENT-WHILE-RUNNING, and loads the space. False: the current process had to stall.
 bool Kernel::ready_to_resume() {
   const bool is_writable = store.is_current(processor.slot()) && store.is_current(processor.ref().slot());
   if (!is_writable && !make_current_writable()) return false;
@@ -233,7 +234,7 @@ void Kernel::tick() {
   // An equal waits for the end of the slice, a more important process does not.
   const int lead = scheduler.highest_ready() - int{scheduler.priorities.running_priority(processor.slot())};
   if (lead <= 0 && !processor.has_slice_ended(machine::now_ns())) return;
-  if (lead < 0) {  // nobody it could give way to: whom it hands over to will
+  if (lead < 0) {  // no process to give way to; the process that it hands over to will give way
     processor.note_overdue();
     return;
   }
@@ -270,7 +271,7 @@ void Kernel::make_chaos() {
   if (processor.has_current()) {
     processor.process().capability_registers[random() % capability_register_count].hint = static_cast<uint32_t>(random());
   }
-  // A frame fetched for a process stays until that one has tried (progress).
+  // A frame fetched for a process stays until that process has tried (progress).
   if (dice % 8 == 1 && scheduler.woken_count() == 0) {
     const CacheSlot slot = store.random_droppable(random());
     if (slot != no_slot) store.drop(slot);

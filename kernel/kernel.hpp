@@ -4,7 +4,7 @@
 // the objects themselves (in the store) and the caches and queues below, all of them volatile.
 //
 // Life of one kernel entry:
-//   entered(trap) -> attempt an invocation or a fault's answer -> next() chooses who runs
+//   entered(trap) -> attempt an invocation or a fault's answer -> next() chooses the process to run
 //   -> the arch code loads that process's registers and leaves.
 //   A system call first tries fast_path(), which does all of that at once, or nothing.
 //
@@ -68,15 +68,15 @@ class Kernel {
   // Finds what ran and makes it ready. The store is open.
   void start(const KernelOptions&, std::span<std::byte> table_memory);
 
-  // A system call that needs nothing but what is at hand: done, and whose registers to load, its
-  // address space loaded; or nullptr, and nothing has changed (fast_path.cpp).
+  // Does a system call that needs nothing but what is at hand, and answers the registers of the process that runs
+  // next, with its address space loaded; or answers nullptr, and nothing has changed (fast_path.cpp).
   Registers* fast_path();
-  // After an entry from user mode, whose registers are in the current process's frame.
+  // After an entry from user mode. The user's registers are in the current process's frame.
   void entered(const Trap&);
-  // Runs until there is a process to resume, and answers whose registers to load; the address
-  // space is loaded. Sleeps while nobody is ready.
+  // Runs until there is a process to resume, and answers its registers; its address space is loaded.
+  // Sleeps while no process is ready.
   Registers& next();
-  // One round of next(), for tests on the host: nullptr while nobody is ready.
+  // One round of next(), for tests on the host: nullptr while no process is ready.
   Registers* try_next();
 
   // The parts, each of which may use those above it. Its header says what it owns.
@@ -107,7 +107,7 @@ class Kernel {
   std::optional<StateMismatch> check_state();
 
  private:
-  // kernel.cpp: what an entry begins, and who runs next
+  // kernel.cpp: what an entry begins, and which process runs next
   void carry_out(const Trap&);
   bool choose();
   bool ready_to_resume();
@@ -150,7 +150,7 @@ class Kernel {
   std::string_view check_process(CacheSlot);
   std::string_view check_activities(CacheSlot);
 
-  uint64_t looked_at_slice_ns_ = 0;  // of who was prepared to run last
+  uint64_t looked_at_slice_ns_ = 0;  // of the process that was prepared to run last
   Standing looked_at_;               // the same
   uint64_t random_state_ = 0;
   uint64_t ticks_ = 0;

@@ -102,8 +102,8 @@ Pending take_pending();  // and clears it
 void idle();             // interrupts on, halt until one arrives, interrupts off
 void let_interrupts_in();    // on and off again: those that have arrived are pending now
 bool is_timer_pending();     // without clearing it
-// A write is polled, and returns when everything is handed over; it can be made anywhere, so that
-// interrupts stay off. Code that can let them in awaits, before each burst, that it needs no waiting.
+// A write is polled, and returns when everything is handed over; it can be made anywhere, so interrupts
+// stay off. Code that can let them in calls console_await() before each burst: then the write need not wait.
 void console_write(std::string_view);
 inline constexpr uint32_t console_burst_bytes = 16;
 void console_await();
@@ -139,7 +139,8 @@ inline constexpr int exit_code_refused = 0x12;
 
 // --- provided by the generic kernel, called by kernel/arch ------------------------------------
 class Disk;
-// Asked of each disk, if there are several; the buffer is a block. One that gives nothing at all may hold it: it is not passed over.
+// Asked of each disk, if there are several; the buffer is a block. A disk that gives nothing at all may hold the
+// store: it is not passed over.
 bool may_hold_store(Disk&, std::byte* buffer);
 [[noreturn]] void kernel_main(const BootInfo&, Disk&);     // once, after the machine is set up
 // Neither returns, but they are no exceptions: the compiler is to make them fast, not small.

@@ -17,7 +17,7 @@ struct KernelOptions {
   bool slow = false;            // no fast path
   bool check = false;           // whole-state checks before each commit and at kernel exits
   uint64_t chaos_seed = 0;      // drop caches at random; 0: not
-  bool unsafe_processor = false;  // run on one that lets programs read all memory
+  bool unsafe_processor = false;  // run on a processor that lets programs read all memory
   FrameNumber leave_stopped[leave_stopped_max];  // of processes that are not to go on
   unsigned leave_stopped_count = 0;
   uint8_t verdict = 0;          // exit code of an orderly power-off, chosen by a test's host

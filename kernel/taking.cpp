@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
-// The receiver takes (run/lines.hpp): the attempts that are made for those who stand in line, when the turn of the process
-// has come for which they wait; and for those who stood in one before the restart.
+// The receiver takes (run/lines.hpp): when the turn of a receiver has come, the attempts of the callers in line
+// for it are made here; so are the attempts of the callers that stood in a line before the restart.
 #include "kernel/kernel.hpp"
 
 namespace perdure {
 namespace {
 
-// Of the callers in a line, at one look.
+// How many callers of a line are tried at one look.
 constexpr unsigned tried_max = 4;
 
 }  // namespace
@@ -18,7 +18,8 @@ void Kernel::look_at_line(ActivityRef ref, CacheSlot slot) {
   const Version row = scheduler.at(ref).version;
   scheduler.forget_wake(ref);
   store.pin(slot);
-  // Whatever an attempt has done: in what has been made in place of a receiver that it destroyed no caller stands in line.
+  // Asked after each attempt, whatever it has done: if it has destroyed the receiver, and another object was made
+  // in its place, no caller stands in line for that one.
   const auto waits_open = [&] { return process_in(store, slot).control.state == ProcessState::receiving; };
   WaitChannel obstacle;
   unsigned passed = 0;
@@ -43,7 +44,7 @@ void Kernel::look_at_line(ActivityRef ref, CacheSlot slot) {
   store.unpin(slot);
 }
 
-// The frames without which the attempt of one that stands in line cannot be made.
+// Prepares the frames without which the attempt of a caller in line cannot be made: its process, and its activity.
 Expected<CacheSlot, WaitChannel> Kernel::prepare_caller(ActivityRef ref) {
   const Activity& activity = scheduler.at(ref);
   Capability bound = process_of(activity);
@@ -59,8 +60,8 @@ Expected<CacheSlot, WaitChannel> Kernel::prepare_caller(ActivityRef ref) {
   return found->slot;
 }
 
-// The attempt of one that stands in line before `receiver`. What it needs and keeps its place for;
-// nothing: it has left the line.
+// Makes the attempt of a caller that stands in line for `receiver`. The answer is what the caller needs, and
+// keeps its place for; nothing: it has left the line.
 WaitChannel Kernel::attempt_for(ActivityRef caller, CacheSlot receiver) {
   const auto slot = prepare_caller(caller);
   if (!slot) return slot.error();
@@ -79,7 +80,7 @@ WaitChannel Kernel::attempt_for(ActivityRef caller, CacheSlot receiver) {
   return taken.stalled;
 }
 
-// Of the current process, which stands in line.
+// Makes the attempt of the current process, which stands in line.
 void Kernel::attempt_again() {
   if (scheduler.waits_in_call(processor.ref())) {
     processor.process().registers.rip += system_call_instruction_bytes;
@@ -90,7 +91,7 @@ void Kernel::attempt_again() {
 }
 
 // The current process stood in a line before the restart, with its program counter at the call: the
-// call is made for it at once, lest it keep others waiting until its own turn comes. (One that stood
+// call is made for it at once, lest it keep others waiting until its own turn comes. (A process that stood
 // there with a fault, or was on its way out, has to run into it again.)
 void Kernel::attempt_after_restart() {
   const ActivityRef ref = processor.ref();
@@ -103,7 +104,7 @@ void Kernel::attempt_after_restart() {
   if (waits_elsewhere) lines.no_longer_awaited(scheduler.at(ref));
 }
 
-// One that others have to wait for since the restart: its own turn may not come for long.
+// For a caller that others have to wait for since the restart: its own turn may not come for long.
 void Kernel::attempt_out_of_turn(ActivityRef ref, CacheSlot process) {
   if (processor.has_current()) lines.give_way();
   processor.become_current(process, ref);

@@ -18,7 +18,7 @@ struct TraceEntry {
     fault = 3,        // a: address, b: fault code
     declare = 4,      // a: generation, b: new epoch
     committed = 5,    // a: generation, b: 1 if failed
-    run = 6,          // process: who is chosen
+    run = 6,          // process: the one that is chosen
     destroy = 7,      // a: object id
     boot = 8,         // a: boot epoch
   };

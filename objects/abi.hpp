@@ -21,7 +21,7 @@
 //            machine time; 0: none
 //
 // Word 0 of a request is the method code, word 0 of an answer is the Result: the same for
-// kernel objects and for programs, so that neither can be told from the other.
+// kernel objects and for programs, so that a client cannot tell one from the other.
 //
 // Capability registers: 0 is always void, what is received into it is dropped. What is moved rather
 // than copied leaves the sender's register void as soon as the message is delivered: a forwarder
@@ -41,8 +41,8 @@ inline constexpr uint32_t abi_revision = 2;
 enum class Invocation : uint8_t {
   call = 1,            // invoke, wait for the answer
   send = 2,            // invoke, go on; on a resume capability: reply
-  reply_and_wait = 3,  // reply (a void capability: to nobody), then wait open for a message.
-                       // What cannot take the reply now drops it; this never stalls on others
+  reply_and_wait = 3,  // reply (a void capability: no reply), then wait open for a message.
+                       // A caller that cannot take the reply now loses it; this never stalls on other programs
 };
 
 enum class Delivery : uint8_t {
@@ -153,7 +153,7 @@ inline constexpr uint64_t process_interrupt = method_code("process.interrupt");
 inline constexpr uint64_t endpoint_set_receiver = method_code("endpoint.set_receiver");  // c0 process
 inline constexpr uint64_t endpoint_set_id = method_code("endpoint.set_id");  // w1
 inline constexpr uint64_t endpoint_entry = method_code("endpoint.entry");  // w1 payload → c0
-// Who made c0? → w1 Identified, w2 entry payload, and through one wrapper: w3 its ObjectId, w4
+// Was c0 made by this endpoint? → w1 Identified, w2 entry payload, and through one wrapper: w3 its ObjectId, w4
 // its payload, w5 its version. Two wrappers or more: not mine. c0 is never invoked.
 inline constexpr uint64_t endpoint_identify = method_code("endpoint.identify");
 // wrapper
@@ -195,7 +195,7 @@ inline constexpr uint64_t checkpoint_take = method_code("checkpoint.take");  // 
 inline constexpr uint64_t checkpoint_status = method_code("checkpoint.status");  // → bytes: SystemStatus
 inline constexpr uint64_t checkpoint_generations = method_code("checkpoint.generations");  // → bytes: GenerationStatus[]
 // w1 PowerFlags, w2 boot epoch (0: any). In another boot than w2: `restarted`, and nothing is done.
-// So who is found just before this call by a checkpoint does not make it again at every boot.
+// So a program that a checkpoint finds just before this call does not make it again at every boot.
 inline constexpr uint64_t checkpoint_power_off = method_code("checkpoint.power_off");
 inline constexpr uint64_t checkpoint_reboot = method_code("checkpoint.reboot");  // the same
 // devices

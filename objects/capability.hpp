@@ -124,8 +124,8 @@ inline constexpr size_t capabilities_per_page = frame_bytes / sizeof(Capability)
 
 constexpr bool names_object(CapabilityType type) { return info(type).object_kind != Kind::empty; }
 
-// The one comparison by which a capability is believed: what stands at `object` now is what it was made
-// for. Of a capability that names an object (check_capability: then its version is never none).
+// The one comparison by which a capability is believed: what stands at `object` now is what the capability was made
+// for. Only for a capability that names an object (check_capability: then its version is never none).
 constexpr bool names(const Capability& capability, ObjectId object, Version version) {
   return capability.object == object && capability.version == version;
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// A value, or why there is none. As std::expected, but who drops one is told by the compiler: in GCC 12's it is not
-// [[nodiscard]], and a stall that is not looked at is an operation that went on without what it needs.
+// A value, or why there is none. As std::expected, but the compiler refuses code that drops one: GCC 12's
+// std::expected is not [[nodiscard]], and a stall that is not looked at is an operation that went on without what
+// it needs.
 #pragma once
 
 #include <expected>

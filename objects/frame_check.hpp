@@ -15,8 +15,8 @@ namespace perdure {
 // The first thing found wrong, static text; empty if nothing is. `body` null: it reads as zero.
 std::string_view check_frame(const FrameIdentity&, const std::byte* body);
 
-// Of a frame as it stands on a disk, in the form that normalize() gives: check_frame, and what is volatile
-// (hints, links, places in lines) is zero: read back, it would be believed.
+// The same for a frame as it stands on a disk, in the form that normalize() gives: check_frame, and all that is
+// volatile (hints, links, places in lines) is zero, for the kernel would believe it when it is read back.
 std::string_view check_stored_frame(const FrameIdentity&, const std::byte* body);
 
 // Of one capability: known type, no undefined bits, a version if and only if it names an object.

@@ -30,11 +30,12 @@ struct FrameIdentity {
 inline constexpr uint64_t version_source_max = uint64_t{1} << 63;
 Version take_version(FrameIdentity&);
 
-// Before anything is made in a frame. Its source may be too old, the write of a later one having been acknowledged and never
-// made; and what stands at home need not tell, for nobody reads it, or it belongs to the old source as well. So nothing that
-// is made has a version that could have been taken before its generation: `next`, the one that will hold the change. A
-// generation has room for 2^24 versions of a frame; one that sees more of any (hours may lie between two checkpoints) leaves
-// the highest to those behind it: `overrun`, in SystemState.
+// Called before anything is made in a frame. The frame's source may be too old: the disk may have acknowledged
+// the write of a later one and never made it. The body at home need not show that, for no code reads it, or it
+// belongs to the old source as well. So no new object has a version that could have been taken before its
+// generation: `next`, the generation that will hold the change. A generation has room for 2^24 versions of a
+// frame; a generation that sees more of any (hours may lie between two checkpoints) leaves the highest to the
+// generations behind it: `overrun`, in SystemState.
 inline constexpr unsigned versions_of_generation_bits = 24;
 void begin_generation(FrameIdentity&, Generation next, Version& overrun);
 

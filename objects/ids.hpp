@@ -33,8 +33,8 @@ struct ObjectId {
 
 // Invariant VERSIONS-NEVER-REPEAT: each frame has one 64-bit version source; every allocation,
 // destruction and change of kind in the frame takes its next value. So a version is unique in
-// its frame for ever, across kinds and indexes, and a capability whose version differs from its
-// object's is void. 0 is the version of nothing: no object ever has it.
+// its frame for ever, across kinds and indexes, and a capability is void if its version differs from
+// its object's. 0 is the version of nothing: no object ever has it.
 // Established by objects/frame_life.hpp, stored in the frame's tag, tried by
 // test/unit/objects/frame_life_test.cpp and the crash tests.
 // Two versions are the same or not: a later one says nothing about an earlier one, so there is no order.
@@ -44,13 +44,13 @@ struct Version {
   bool operator==(const Version&) const = default;
 };
 
-// Who paid for a frame: chosen by the bank, kept and never interpreted by the kernel.
+// Which account paid for a frame: chosen by the bank, kept and never interpreted by the kernel.
 struct Account {
   uint32_t value = 0;
   auto operator<=>(const Account&) const = default;
 };
 
-// Each attempt at a checkpoint has its own, also those that fail; never repeats on any branch.
+// Each attempt at a checkpoint has its own number, also an attempt that fails. It never repeats on any branch.
 struct Generation {
   uint64_t value = 0;
   auto operator<=>(const Generation&) const = default;

@@ -63,29 +63,29 @@ constexpr bool is_trap(uint32_t vector) { return vector == 1 || vector == 3 || v
 
 struct ProcessControl {
   static constexpr uint32_t flag_fpu = 1 << 0;  // the XSAVE area is valid
-  // Whom the present fault is told: first the space's keeper; if that refuses, the process's own.
+  // Which keeper is told the present fault: first the space's keeper; if that refuses, the process's own.
   static constexpr uint32_t flag_space_keeper_refused = 1 << 1;
   static constexpr uint32_t flag_with_own_keeper = 1 << 2;
   static constexpr uint32_t all_flags = flag_fpu | flag_space_keeper_refused | flag_with_own_keeper;
   ProcessState state = ProcessState::stopped;
   uint32_t flags = 0;
   uint64_t call_count = 0;       // a resume capability with another count is void
-  FaultCode fault = FaultCode::none;  // of the last fault that was told to nobody, or is with a keeper
+  FaultCode fault = FaultCode::none;  // of the last fault that no keeper took, or that is with a keeper
   uint32_t fault_detail = 0;     // bit 0 write, bit 1 execute
   uint64_t fault_address = 0;
   uint64_t pending_notices = 0;  // bits posted and not yet delivered
   // Volatile, not stored (normalize() clears them): where the page tables of its space were last, and
-  // which ones they were. Who changes the space clears the identity.
+  // which ones they were. Code that changes the space clears the identity.
   uint64_t root_identity = 0;
   uint32_t root_hint = 0;
-  // Volatile, too: bit p: callers of priority p wait for it (Process::callers).
+  // Volatile, too: bit p: callers of priority p wait for the process (Process::callers).
   uint16_t callers_map = 0;
   uint8_t priority = 0;            // its schedule's, as of priority_stamp (kernel/run/scheduler.hpp)
-  // The trap with which it waits for a keeper (kernel/run/lines.cpp), read only while it does. Stored: its
+  // The trap with which the process waits for a keeper (kernel/run/lines.cpp), read only while it does. Stored: its
   // frame may go to the disk meanwhile.
   uint8_t waiting_fault = 0;
   uint32_t priority_stamp = 0;     // volatile
-  // Vector number of a trap of the processor that nobody has been told of yet (is_trap); 0: none. Stored. The
+  // Vector number of a trap of the processor that no keeper has been told of yet (is_trap); 0: none. Stored. The
   // program counter stands behind the instruction that raised it, so it would not be raised again.
   uint32_t untold_trap = 0;
   uint64_t waiting_address = 0;
@@ -94,7 +94,7 @@ struct ProcessControl {
   uint8_t ceiling = 0;               // volatile: its schedule's, as of priority_stamp
   uint8_t line_priority = 0;         // volatile: of the line in which it is ready, or waits for a receiver
   uint8_t spare[2] = {};
-  uint32_t callee = 0;               // volatile: while it waits, who last ran for it (Scheduler::client_of); a hint
+  uint32_t callee = 0;               // volatile: while it waits, a hint: its server (Priorities::client_of)
   uint8_t spare_2[4] = {};
   Capability activity;           // bound when it is started, for as long as it lives; or void
 };
@@ -112,7 +112,7 @@ struct Process {
   Capability brand;     // whatever its creator wrote there, to recognize it by
   Capability capability_registers[capability_register_count];
   std::byte fpu_area[fpu_area_bytes];
-  LineEnds callers[priority_count];  // volatile: those who wait for it to receive, by priority
+  LineEnds callers[priority_count];  // volatile: the lines of callers for it, by priority
   uint8_t spare[1600] = {};
 };
 static_assert(sizeof(Process) == frame_bytes);

@@ -24,9 +24,8 @@ struct RowHeader {
   uint8_t layout_revision = 0;  // kind_table
   uint8_t spare[6] = {};
   uint64_t allocated = 0;       // bit i: object i exists
-  // Rows of activities form a doubly linked list, the *restart list*, whose head is in
-  // SystemState: what runs again after a restart is found from there. FrameNumber 0 ends it
-  // (frame 0 is never handed out).
+  // Rows of activities form a doubly linked list, the *restart list*. Its head is in SystemState: what
+  // runs again after a restart is found from there. FrameNumber 0 ends it (frame 0 is never handed out).
   FrameNumber next;
   FrameNumber previous;
   uint8_t spare_2[32] = {};
@@ -62,7 +61,7 @@ struct Wrapper {
   uint64_t payload = 0;  // delivered if it is the innermost wrapper of an entry
   uint64_t flags = 0;
   Capability target;
-  LineEnds waiting;      // volatile: who waits here while it is blocked
+  LineEnds waiting;      // volatile: the callers that wait while it is blocked
 };
 static_assert(sizeof(Wrapper) == 64);
 
@@ -73,7 +72,7 @@ struct Endpoint {
   uint64_t id = 0;       // told to the receiver with each message; chosen by the owner
   uint64_t flags = 0;
   Capability receiver;   // a process, or void
-  LineEnds waiting;      // volatile: who waits for there to be a receiver
+  LineEnds waiting;      // volatile: the callers that wait for there to be a receiver
 };
 static_assert(sizeof(Endpoint) == 64);
 
@@ -96,7 +95,7 @@ struct Schedule {
   uint8_t ceiling = 0;   // … priority_max
   uint8_t spare[6] = {};
   uint64_t slice_ns = 0; // how long before an equal gets its turn; 0: the default
-  LineEnds peers;           // volatile: who stands in line by this schedule (kernel/run/scheduler.hpp)
+  LineEnds peers;           // volatile: the activities that stand in line by this schedule (kernel/run/scheduler.hpp)
   uint8_t spare_2[32] = {};
 };
 inline constexpr uint64_t default_slice_ns = 10'000'000;
@@ -113,8 +112,8 @@ struct Activity {
   // Place in line: drawn from SystemState when it is bound, and when it joins a line of callers. (At a
   // million a second 48 bits last nine years.)
   uint64_t ticket : 48 = 0;
-  // It stands, or is to stand, by its ticket among the callers of one receiver: which one, as far as 15
-  // bits tell (kernel/run/lines.cpp); 0: of none. After a restart nobody passes it there.
+  // The activity stands, or is to stand, by its ticket among the callers of one receiver: which one, as far as 15
+  // bits tell (kernel/run/lines.cpp); 0: of none. After a restart no caller passes it there.
   uint64_t stood_in : 15 = 0;
   uint64_t is_awaited : 1 = 0;  // volatile: ... and it has not yet come back
   uint8_t runnable = 0;     // 0 or 1
@@ -129,7 +128,7 @@ struct Activity {
   uint32_t timer_previous = 0;
   uint32_t next = 0;        // ready, or waiting
   uint32_t previous = 0;
-  uint32_t peer_next = 0;   // among those who stand in line by the same schedule
+  uint32_t peer_next = 0;   // among the activities that stand in line by the same schedule
   uint32_t peer_previous = 0;
 };
 static_assert(sizeof(Activity) == 64 && offsetof(Activity, runnable) == 32);

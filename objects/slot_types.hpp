@@ -58,7 +58,7 @@ inline constexpr std::array<TypedSlotInfo, typed_slot_count> typed_slot_table{{
     {TypedSlot::notice_receiver, one_type(CapabilityType::process)},
 }};
 
-// Also of a number that is no type at all, as a disk may hold it.
+// The type may also be a number that is no type at all, as a disk may hold it.
 constexpr bool is_allowed(TypedSlot slot, const Capability& capability) {
   const auto type = static_cast<unsigned>(capability.type);
   if (type == 0) return true;

@@ -25,7 +25,7 @@ class Attempt {
   Outcome prepare_write(CacheSlot, Need = Need::ordinary);
   Commit commit();
 
-  // What it began with; between two attempts there is none.
+  // The trap that the attempt began with; between two attempts there is none.
   void begin(const Trap& trap) { trap_ = &trap; }
   void end() { trap_ = nullptr; }
   const Trap& trap() const { return *trap_; }

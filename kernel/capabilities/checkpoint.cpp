@@ -2,7 +2,7 @@
 //
 // Checkpoint control: takes one and waits for it, reports on the store, switches the machine off.
 //
-// Requests whose effect comes after the cut are *already answered*: the reply is committed into
+// A request that takes effect after the cut is *already answered*: the reply is committed into
 // the caller's registers at once, and the process is then held in a volatile line until the
 // generation is durable. A restart forgets the line, so the shell that asked for power-off finds
 // itself answered after the next boot instead of switching the machine off again.
@@ -23,7 +23,7 @@ Pieces bytes_of(const void* data, size_t length) {
 }
 
 // The answer names no generation: which one it will be is not known before the commit is there, for an
-// attempt that fails takes its number with it. Who wants to know asks for the status afterwards.
+// attempt that fails takes its number with it. A client that wants to know asks for the status afterwards.
 Outcome answer_and_hold(Request& request, Checkpoints& checkpoints, Lines& lines) {
   const Outcome answered = request.answer(request.attempt.commit());
   lines.hold_current_until_commit();

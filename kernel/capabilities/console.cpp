@@ -32,7 +32,8 @@ Outcome write(Request& request, Console& console, Buffers& buffers) {
   return request.answer(committed, console.writes());
 }
 
-// A reader that shows what is being typed shows it again where others have written: it tells what it knows of.
+// A reader that shows what is being typed shows it again when anything else has been written. Word 1 is the number
+// of writes that the reader knows of.
 Outcome read(Request& request, Console& console) {
   uint64_t count = 0;
   uint64_t characters = 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Discriminator: tells what a capability is without invoking it. A wrapped one is only that: what
-// stands behind it is not told.
+// Discriminator: tells what a capability is without invoking it. Of a wrapped capability it tells only that it is
+// wrapped, not what stands behind it.
 #include "kernel/capabilities/operations.hpp"
 #include "kernel/invoke/request.hpp"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Endpoint (control): says who receives, makes entries, and recognizes its own.
+// Endpoint (control): says which process receives, makes entries, and recognizes its own entries.
 #include "kernel/capabilities/operations.hpp"
 #include "kernel/invoke/request.hpp"
 #include "kernel/run/scheduler.hpp"
@@ -22,7 +22,7 @@ Outcome set_receiver(Request& request, Scheduler& scheduler) {
   const Capability before = endpoint.receiver;
   endpoint.receiver = receiver;
   if (!receiver.is_void()) endpoint.flags |= Endpoint::flag_had_receiver;
-  // Who waits for the old receiver, or for there to be one, looks again.
+  // A caller that waits for the old receiver, or for there to be one, looks again.
   scheduler.wake_callers(before);
   scheduler.wake_all(WaitChannel::of(WaitChannel::Reason::endpoint, request.capability.object.value));
   return request.answer(committed);
@@ -55,7 +55,7 @@ Outcome not_mine(Request& request) {
   return request.answer(request.attempt.commit(), static_cast<uint64_t>(Identified::not_mine));
 }
 
-// Believed are only the entry itself and one wrapper around it. The capability is never invoked.
+// Only the entry itself and one wrapper around it are believed. The capability is never invoked.
 Outcome identify(Request& request) {
   Capability& asked = request.sent(0);
   if (is_own_entry(request, asked)) {

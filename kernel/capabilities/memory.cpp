@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // What page, capability page and node share: memory.reduce yields the same memory with more
-// restrictions and another guard. Through a wrapper, that of the wrapper: what is behind it must not
-// come into the hands of who was given something that can be taken back.
+// restrictions and another guard. Invoked through a wrapper it yields a reduced capability to the wrapper: a client
+// that was given something that can be taken back must not get hold of what is behind it.
 #include "kernel/capabilities/operations.hpp"
 #include "kernel/invoke/request.hpp"
 

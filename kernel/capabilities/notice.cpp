@@ -26,7 +26,7 @@ Outcome set(Request& request) {
   return request.answer(committed);
 }
 
-// Through a wrapper, that of the wrapper; see memory.cpp.
+// Invoked through a wrapper it yields a reduced capability to the wrapper; see memory.cpp.
 Outcome reduce(Request& request) {
   Capability reduced = request.invoked();
   reduced.restrictions |= post_only;

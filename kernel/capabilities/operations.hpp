@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// What can be invoked, and what each operation may touch beside the objects themselves: one file per capability type, named after it. Void, entry, resume and
-// wrapped are no kernel objects: they are the invocation's own business (kernel/invocation.cpp, which has the table).
+// What can be invoked, and what each operation may touch beside the objects themselves: one file per capability
+// type, named after it. Void, entry, resume and wrapped are no kernel objects: they are the invocation's own
+// business (kernel/invocation.cpp, which has the table).
 #pragma once
 
 #include "kernel/attempt/outcome.hpp"

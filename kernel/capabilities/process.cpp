@@ -32,8 +32,8 @@ bool is_allowed_in(uint64_t index, const Capability& capability) {
   }
 }
 
-// But for the schedule: who can change what a process does need not be who says how important it is. A
-// program gets at its own process by its bank (bank.recap), and shares that schedule with others.
+// Any slot but the schedule: the right to change what a process does is not the right to say how important it is.
+// A program gets at its own process by its bank (bank.recap), and shares its schedule with others.
 Outcome fetch(Request& request) {
   const Capability* slot = slot_of(process_of(request), request.word(1));
   if (slot == nullptr) return Outcome::refuse(Result::bad_argument);
@@ -56,7 +56,7 @@ Outcome store(Request& request, Scheduler& scheduler) {
   return request.answer(committed);
 }
 
-// The one that is bound, or, if none is, or it is gone, the given one. Both frames are writable on success.
+// The activity that is bound; or, if none is, or it is gone, the given one. Both frames are writable on success.
 Expected<ActivityRef, Outcome> activity_to_run_by(Request& request, ProcessStates& states) {
   Process& process = process_of(request);
   if (!process.control.activity.is_void()) {

@@ -29,7 +29,7 @@ Outcome obstacle(const Absent& absent) {
 }
 
 // The frame with its contents if it has any that must be dealt with, writable and retired:
-// nobody runs, waits or is mapped there any more.
+// nothing runs, waits or is mapped there any more.
 Expected<CacheSlot, Outcome> retired(Request& request, Destruction& destruction, FrameNumber frame) {
   auto slot = request.attempt.store.obtain_identity(frame);
   if (!slot) return std::unexpected(obstacle(slot.error()));
@@ -73,7 +73,8 @@ Expected<CacheSlot, Outcome> prepared_row(Request& request, Destruction& destruc
   if (!slot) return std::unexpected(obstacle(slot.error()));
   const FrameIdentity identity = request.attempt.store.descriptor(*slot).identity;
   if (identity.kind == kind && identity.account == account) {
-    // Not by obtain(): that a row is lost is told once, and who then asks for its identity first would never hear it.
+    // Not by obtain(): that a row is lost is told once, and a call that asks for its identity first would never
+    // hear it.
     slot = request.attempt.store.obtain_what_is_left(frame);
     if (!slot) return std::unexpected(obstacle(slot.error()));
     const bool is_lost = request.attempt.store.descriptor(*slot).flags & FrameDescriptor::flag_body_lost;
@@ -85,8 +86,9 @@ Expected<CacheSlot, Outcome> prepared_row(Request& request, Destruction& destruc
     if (const Outcome o = destruction.retire_object(*slot, index, frame); o.is_obstacle()) return std::unexpected(o);
     return *slot;
   }
-  // Before anything is retired, for that may be the caller itself: then nothing may stall any more. If the first one is in
-  // this frame, it is not asked for: it may be lost; and the one behind it, if it is not, is prepared where it is retired.
+  // Before anything is retired: the caller itself may be retired, and then nothing may stall any more. If the
+  // first row is in this frame, it is not asked for: it may be lost. If it is not lost, retiring it prepares the
+  // row behind it.
   if (kind == Kind::activity && request.attempt.store.system().first_activity_row != frame) {
     if (const Outcome o = list.prepare_to_link(); o.is_obstacle()) return std::unexpected(o);
   }

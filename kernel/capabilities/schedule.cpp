@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Schedule: how processes compete for the processor. A change of the priority counts at once for all
+// Schedule: how processes compete for the processor. A change of the priority counts at once for all processes
 // that are ready, or wait for a receiver; for all others when they next are, or are called. No priority
 // is above the ceiling, and a ceiling comes from a schedule that has it (decision 0023).
 #include <algorithm>
@@ -42,7 +42,7 @@ Outcome derive(Request& request, Scheduler& scheduler) {
   uint8_t& ceiling = row_object<Schedule>(request.attempt.store.bytes(found->slot), found->index)->ceiling;
   const uint8_t before = ceiling;
   ceiling = std::max(before, std::min(static_cast<uint8_t>(request.word(1)), schedule_of(request).ceiling));
-  // Those that run by it may be lent more now.
+  // The processes that run by it may be lent more now.
   if (ceiling != before) scheduler.schedule_changed(found->slot, found->index, false);
   return request.answer(committed, ceiling);
 }

@@ -12,7 +12,7 @@ Wrapper& wrapper_of(Request& request) {
   return request.object_as<Wrapper>();
 }
 
-// A change: prepared, committed by `change(wrapper)`, and everybody who waits here looks again.
+// A change: prepared, committed by `change(wrapper)`, and every caller that waits at the wrapper looks again.
 template <typename Change>
 Outcome change_wrapper(Request& request, Scheduler& scheduler, Change change) {
   if (const Outcome o = request.attempt.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;

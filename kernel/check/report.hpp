@@ -22,7 +22,7 @@ struct BugReport {
   uint64_t instruction_pointer = 0;
   uint64_t boot_epoch = 0;
   uint64_t committed_generation = 0;
-  uint64_t current_process = 0;  // its frame; 0: nobody
+  uint64_t current_process = 0;  // its frame; 0: none was
   uint64_t wall_seconds = 0;
   uint64_t message_length = 0;
   char message[192] = {};

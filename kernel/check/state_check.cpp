@@ -18,8 +18,8 @@ std::string_view Kernel::check_process(CacheSlot slot) {
   if (bound.is_void()) return runs ? "ONE-ACTIVITY: a running process has no activity" : "";
   if (store.find(bound.object.frame()) == no_slot) return "";  // not in memory: cannot be checked
   const auto found = look_up(store, bound);
-  // It may be bound to one that the disk has lost, and that was destroyed: if it was not in line, or could not be when the
-  // machine started.
+  // The process may be bound to an activity that the disk has lost, and that was destroyed: if the activity was
+  // not in line, or could not be when the machine started.
   if (!found) return slot == processor.slot() ? "ONE-ACTIVITY: a process is bound to an activity that does not exist" : "";
   const Activity& activity = scheduler.at(ActivityRef::of(found->slot, found->index));
   if (activity.process != ObjectId::of(store.descriptor(slot).number) ||

@@ -10,7 +10,7 @@
 namespace perdure {
 namespace {
 
-// Of a buffer: up to the end of its first page.
+// How many bytes of a buffer lie before the end of its first page.
 uint32_t first_part(uint64_t address, uint32_t length) {
   return std::min<uint32_t>(length, static_cast<uint32_t>(frame_bytes - address % frame_bytes));
 }

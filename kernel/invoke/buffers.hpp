@@ -8,7 +8,7 @@
 // A process that has to give way between two copies has done nothing yet (a receive buffer before its message
 // is delivered has no defined contents), and begins again from zero when its turn comes; a slice is
 // long enough for a whole one.
-// No progress is kept anywhere, so nobody can hold another's buffer, and two senders cannot mix.
+// No progress is kept anywhere, so no sender can hold another process's buffer, and two senders cannot mix.
 #pragma once
 
 #include <cstdint>

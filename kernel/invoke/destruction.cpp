@@ -10,8 +10,9 @@ WaitChannel channel(WaitChannel::Reason reason, ObjectId id) {
 
 }  // namespace
 
-// Their frame is writable. None is asked for twice: of a caller that cannot be read each try would read it again, and with
-// many of those a try would only begin again with the first.
+// The frame of the capabilities is writable. Each capability is cleared when it is dealt with, so that no caller
+// is asked for twice: each try would read a caller that cannot be read again, and with many of those a try would
+// only begin again with the first.
 Outcome Destruction::answer_all(Capability* capabilities, size_t count) {
   for (size_t i = 0; i < count; ++i) {
     if (capabilities[i].type != CapabilityType::resume) continue;
@@ -23,7 +24,7 @@ Outcome Destruction::answer_all(Capability* capabilities, size_t count) {
   return Outcome::prepared();
 }
 
-// A process that destroys itself is stopped last: until then it is there to wait for what is on the disk.
+// A process that destroys itself is stopped last: until then it can wait for what is on the disk.
 Outcome Destruction::retire_process(CacheSlot slot) {
   Process& process = process_in(store_, slot);
   if (slot != processor_.slot()) {
@@ -49,7 +50,7 @@ Outcome Destruction::retire_process(CacheSlot slot) {
   return Outcome::prepared();
 }
 
-// A process that loses its activity stops. One that cannot be read leaves at least its line.
+// A process that loses its activity stops. If the process cannot be read, the activity at least leaves its line.
 Outcome Destruction::retire_activity(ActivityRef ref) {
   Activity& activity = scheduler_.at(ref);
   Capability bound = process_of(activity);
@@ -76,8 +77,8 @@ Outcome Destruction::retire_activity(ActivityRef ref) {
   return Outcome::prepared();
 }
 
-// All activities of a row, and the row's place in the restart list. The own activity of a process that
-// asked for this comes when nothing can stall any more.
+// All activities of a row, and the row's place in the restart list. If the caller destroys its own activity,
+// that one comes last, when nothing can stall any more.
 Outcome Destruction::retire_activity_row(CacheSlot slot) {
   const uint64_t allocated = reinterpret_cast<const RowHeader*>(store_.bytes(slot))->allocated;
   const ActivityRef own = processor_.ref();
@@ -120,10 +121,11 @@ Outcome Destruction::retire_object(CacheSlot slot, unsigned index, FrameNumber f
   }
 }
 
-// What is waited for keeps its frame in memory, and so does an activity that runs or is queued. But there may be
-// translations that went by its nodes, and priorities that came from its schedules. The activity of a process is not
-// known any more: it is put to rest when its turn comes. Nor are callers whose answer was to come from here. The
-// restart list still names a row of activities that was in it, and is not whole until a boot makes it anew.
+// No process waits for an object in a lost frame, and no activity in it runs or is queued: either keeps the frame
+// in memory. But there may be translations that went by its nodes, and priorities that came from its schedules.
+// If it held a process, the activity of that process is not known any more: the activity is put to rest when its
+// turn comes. Callers that wait for an answer from here are not known either. If it held a row of activities, the
+// restart list still names that row, and is not whole until a boot makes it anew.
 void Destruction::retire_lost_frame(CacheSlot slot, FrameNumber frame) {
   const Kind kind = store_.descriptor(slot).identity.kind;
   trace_.add(TraceEntry::Event::destroy, frame.value, static_cast<uint64_t>(kind));

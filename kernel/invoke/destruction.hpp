@@ -6,7 +6,7 @@
 // them; the call is then made again and finds less to do. Only when nothing is left does the
 // caller take the next version, and every capability is void at once.
 //
-// A client whose server is destroyed must not hang: every resume capability in a process or a
+// A client must not hang when its server is destroyed: every resume capability in a process or a
 // capability page that goes is answered with `destroyed`.
 #pragma once
 
@@ -26,7 +26,7 @@ class Destruction {
   // Makes it safe to take a frame's contents away: nothing runs, waits or is mapped there. Its frame is writable.
   Outcome retire_frame(CacheSlot, FrameNumber);
   Outcome retire_object(CacheSlot, unsigned index, FrameNumber);
-  // The same of a frame whose contents the disk does not give.
+  // The same, if the disk does not give the contents of the frame.
   void retire_lost_frame(CacheSlot, FrameNumber);
 
  private:

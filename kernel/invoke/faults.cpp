@@ -57,8 +57,8 @@ void Faults::resolve_by_walk(const Trap& trap) {
   }
 }
 
-// As if its program had touched it, but by the walk alone: that is what has failed. A translation may be there still, of a
-// path of which a node has left memory, and which the disk does not give any more.
+// As if the program had touched the address, but by the walk alone: that is what has failed. A translation may still
+// be there, of a path of which a node has left memory and is not given by the disk any more.
 void Faults::own_memory(uint64_t address, bool write) {
   const Trap trap{.reason = Trap::Reason::page_fault, .address = address, .write = write};
   if (address >= user_address_end) return tell_keeper({.code = FaultCode::protection}, address, write, false);
@@ -83,8 +83,8 @@ void Faults::exception(const Trap& trap) {
               false);
 }
 
-// Calls the keeper that is responsible. Obstacles are the process's: it waits, its program counter
-// where it was, and runs into the same fault again.
+// Calls the keeper that is responsible. An obstacle makes the process wait: its program counter stays
+// where it was, and it runs into the same fault again.
 void Faults::tell_keeper(const MemoryFault& fault, uint64_t address, bool write, bool execute) {
   Process& process = processor_.process();
   const uint32_t detail = (write ? detail_write : 0) | (execute ? detail_execute : 0);

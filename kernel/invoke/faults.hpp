@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 //
-// Page faults and exceptions. A fault of memory that is there is only a missing translation, and
-// is entered; any other becomes a call to a keeper, made by the kernel on behalf of the process,
-// whose registers are left alone: when the keeper has answered `ok` the access is made again.
+// Page faults and exceptions. If the memory is there, only its translation is missing, and is entered. Any other
+// fault becomes a call to a keeper. The kernel makes that call on behalf of the process and leaves the registers
+// of the process alone: when the keeper has answered `ok` the process makes the access again.
 //
 //   space's keeper --refuses--> process's own keeper --refuses, or there is none--> stopped
 //
-// A keeper that cannot be told now (busy, to be fetched, no room in the log) makes the process wait. A
-// fault is then run into again. A trap is not: it is noted in the process before anything is tried, and
-// told before the process runs on (Kernel::try_next), over restarts too (invariant TOLD-ONCE).
+// A keeper that cannot be told now (busy, to be fetched, no room in the log) makes the process wait. The
+// process then runs into a fault again, but not into a trap: so a trap is noted in the process before anything
+// is tried, and told before the process runs on (Kernel::try_next), over restarts too (invariant TOLD-ONCE).
 #pragma once
 
 #include "kernel/invoke/messages.hpp"
@@ -27,7 +27,7 @@ class Faults {
   // Of the current process.
   void page_fault(const Trap&);
   void exception(const Trap&);
-  // Its own memory was not there for its call (Outcome::caller_faulted).
+  // The memory of the current process was not there for its own call (Outcome::caller_faulted).
   void own_memory(uint64_t address, bool write);
 
  private:

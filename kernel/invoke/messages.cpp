@@ -79,7 +79,7 @@ void Messages::deliver(const Commit& commit, const Receiver& receiver, Delivery 
   states_.set_running(commit, process, receiver.activity);
 }
 
-// A call on behalf of `caller`, which is current: it waits, the receiver runs.
+// A call on behalf of `caller`, which is current: the caller waits, the receiver runs.
 Outcome Messages::call_through(Process& caller, Capability& entry, const Outgoing& message,
                              const Request& request, uint64_t deadline_ns) {
   const auto receiver = prepare_receiver(entry, message.bytes.length());
@@ -167,9 +167,9 @@ Expected<std::optional<Messages::Waiting>, Outcome> Messages::prepare_waiting(Ca
   return waiting;
 }
 
-// The answer to a fault: `ok` lets the access be made again; anything else passes the fault on,
-// from the space's keeper to the process's own, from that one to nobody: the process stops.
-// True: it runs.
+// The answer to a fault: `ok` lets the access be made again. Any other answer of the space's keeper passes the
+// fault on to the process's own keeper; any other answer of the process's own keeper stops the process.
+// True: the process runs.
 bool Messages::finish_fault(ProcessControl& control, Result result) {
   if (result == Result::ok) {
     forget_refusals(control);
@@ -267,7 +267,7 @@ void Messages::deliver_notices(const Commit&, Process& process) {
   process.control.pending_notices = 0;
 }
 
-// Sets bits in a process's pending word, and lets it run if it waits open. Waits for nobody.
+// Sets bits in a process's pending word, and lets it run if it waits open. The sender waits for no program.
 Outcome Messages::post_notice(Request& request, Capability& receiver, uint64_t bits) {
   const auto found = attempt_.find(receiver);
   if (!found) return found.error();

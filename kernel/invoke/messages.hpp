@@ -2,15 +2,15 @@
 //
 // Messages between processes: a call or send through an entry, a reply through a resume
 // capability, and the open wait. Each is prepared completely (receiver waiting, frames writable,
-// bytes copied into a buffer whose contents are undefined until delivery) and then committed in
+// bytes copied into a buffer that has no defined contents until delivery) and then committed in
 // one piece, so that a power cut finds either the request or its delivery, never both or neither.
 //
 //   caller                                receiver
 //   running --call--> waiting             receiving --delivery--> running
 //   waiting <--reply-- (its call count moves on: the resume capability is void)
 //
-// A caller whose receiver is busy keeps its activity and stands in line (run/lines.hpp); one that has
-// been accepted has none until it is answered.
+// While the receiver is busy the caller's activity stays runnable and stands in line (run/lines.hpp). From the
+// acceptance of the call to its answer the caller has no runnable activity.
 #pragma once
 
 #include <optional>
@@ -40,9 +40,10 @@ class Messages {
   Outcome invoke_entry(Request&);
   Outcome invoke_resume(Request&);
   Outcome reply_and_wait(Process& caller);
-  // Sets bits in a process's pending word, and lets it run if it waits open. Waits for no program.
+  // Sets bits in a process's pending word, and lets it run if it waits open. The sender waits for no program.
   Outcome post_notice(Request&, Capability& receiver, uint64_t bits);
-  // A call on behalf of `caller`, which is current: it waits, the receiver runs. `deadline_ns`: of a system call; 0: none.
+  // A call on behalf of `caller`, which is current: the caller waits, the receiver runs. `deadline_ns`: of a
+  // system call; 0: none.
   Outcome call_through(Process& caller, Capability& entry, const Outgoing&, const Request&, uint64_t deadline_ns);
   // Answers a waiting process from the kernel, in a step of its own.
   Outcome answer_caller(Capability& resume, Result);

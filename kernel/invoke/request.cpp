@@ -28,7 +28,7 @@ constexpr unsigned wrapper_depth_max = 8;
     request.wrapper_version = capability->version;
     capability = &wrapper.target;
   }
-  // A weak one stands for memory only: invoking anything else could change something.
+  // A weak capability stands for memory only: invoking anything else could change something.
   if ((restrictions & restriction::weak) && !capability->is_memory()) {
     return Outcome::refuse(Result::missing_right);
   }

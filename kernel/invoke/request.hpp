@@ -24,7 +24,7 @@ struct Request {
   Lookup object;  // of `capability`, if its type names one
   Capability* stored = nullptr;  // where it stands: the caller's register, or a wrapper
 
-  // The innermost wrapper, the one whose target is `capability`, if there is one.
+  // The innermost wrapper, if there is one: its target is `capability`.
   bool is_wrapped = false;
   bool hand_over = false;
   bool has_taken_moved = false;
@@ -35,7 +35,7 @@ struct Request {
 
   uint64_t word(unsigned i) const { return message_word(caller.registers, i); }
   uint64_t method() const { return caller.registers.rdi; }
-  // As it stands in the caller's register. Until the answer.
+  // The invoked capability as it stands in the caller's register. Until the answer.
   const Capability& invoked() const {
     return invoked_slot(caller);
   }
@@ -43,7 +43,7 @@ struct Request {
     return caller.capability_registers[sent_register(caller.registers, i)];
   }
   uint32_t send_length() const { return perdure::send_length(caller.registers); }
-  // The small object that it is about, in its frame.
+  // The small object that is invoked, in its frame.
   template <typename Object>
   Object& object_as() {
     return *row_object<Object>(attempt.store.bytes(object.slot), object.index);
@@ -60,7 +60,7 @@ struct Request {
   void take_moved_once();
 };
 
-// What the sender moved is no longer its own. When the message has been delivered.
+// Makes the registers void that the sender moves. Called when the message has been delivered.
 void take_moved(Process& sender);
 
 // Follows wrappers to what they stand for. Restrictions add up; only the innermost wrapper's payload counts, because a

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Which space used a node: so that a change of the node voids the translations of that space alone,
-// and not those of everybody. Not a mapping database: a fixed table of hints, which errs only towards
+// and not those of all spaces. Not a mapping database: a fixed table of hints, which errs only towards
 // voiding too much. A node's mark is found by a hash; nodes that share one are as one.
 //
 // Invariant MARKED-BEFORE-MAPPED: before a translation is entered, every node that its walk used is

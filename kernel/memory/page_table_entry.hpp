@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // One entry of a hardware page table, x86-64 format, as a plain word. Four levels of tables with
-// 512 entries each; the level of a table is 3 for the root and 0 for the one whose entries are
-// 4 KiB pages. Host and kernel use the same constants, so table code is tested on the host.
+// 512 entries each; the level of a table is 3 for the root and 0 for a table with 4 KiB pages as
+// entries. Host and kernel use the same constants, so table code is tested on the host.
 //
 //   63        62 … 52    51 … 12            11 … 9     8      7      6      5        4 … 3   2     1         0
 //   no_exec   ignored    physical address   may_write  global large  dirty  accessed cache   user  writable  present

@@ -66,7 +66,7 @@ PhysAddr PageTables::root_for(const Capability& space) {
   return pool_.physical(root);
 }
 
-// What was loaded keeps its protection until the processor has left it.
+// The root that was loaded keeps its protection until the processor has left it.
 PhysAddr PageTables::load(const Capability& space) {
   const PhysAddr root = root_for(space);
   const TableNumber number = pool_.number_of(root);
@@ -179,7 +179,7 @@ void PageTables::uncount(uint64_t entry) {
 
 // --- voiding the translations of a space ---------------------------------------------------------
 
-// Of a mark whose root has another identity by now, what it spoke of is gone.
+// If the root of a mark has another identity by now, the translations that the mark spoke of are gone.
 void PageTables::mark_path(TableNumber root, const PageReached& reached) {
   const uint64_t identity = pool_.at(root).root_identity;
   for (unsigned i = 0; i < reached.depth; ++i) {
@@ -286,7 +286,7 @@ void PageTables::unlink(TableNumber number) {
   set_entry(parent, index, 0);
 }
 
-// The translation to a frame that is mapped once is cleared; of more only their number is known.
+// The translation to a frame that is mapped once is cleared; if there are more, only their number is known.
 void PageTables::unmap(CacheSlot slot) {
   FrameDescriptor& descriptor = store_->descriptor(slot);
   if (!is_counted(descriptor) || descriptor.mapping_count == 0) return;
@@ -294,7 +294,7 @@ void PageTables::unmap(CacheSlot slot) {
   const unsigned index = index_in(descriptor.mapping_table);
   const Table& table = pool_.at(number);
   const uint64_t entry = pool_.entries(number)[index];
-  // It may have been the other one that went when there were two.
+  // When there were two translations, the remembered one may have been the one that went.
   const bool is_remembered = table.key.level == 0 && pte::is_present(entry) && slot_of(entry) == slot;
   if (descriptor.mapping_count > 1 || !is_remembered) return forget_all();
   set_entry(number, index, 0);

@@ -63,7 +63,7 @@ class PageTables {
   PhysAddr root_for(const Capability& space);
   // Makes the processor use it, and answers it. Nothing to do if it is loaded and not stale.
   PhysAddr load(const Capability& space);
-  // The same, of the root table that had this number and identity: if it still has, and is true. False:
+  // The same for the root table that had this number and identity, if it still has them, and is true. False:
   // nothing was done. 0 is no root's identity.
   [[gnu::always_inline]] bool load_hinted(TableNumber hint, uint64_t identity) {
     if (hint >= pool_.size() || identity == 0) return false;
@@ -72,7 +72,7 @@ class PageTables {
     load_table(hint);
     return true;
   }
-  // The same question, of the loaded root, which is not loaded again.
+  // Whether the loaded root is that one, and is not stale: then it need not be loaded again.
   bool is_loaded(TableNumber hint, uint64_t identity) const {
     return hint == loaded_ && loaded_ != no_table && pool_.at(hint).root_identity == identity && !loaded_is_stale();
   }
@@ -97,9 +97,9 @@ class PageTables {
 
   // Voids every translation.
   void forget_all() { ++mapping_epoch_; }
-  // Voids those whose walk used this node; and others, of the one space that used it, or of all.
+  // Voids the translations with a walk that used this node; and others, of the one space that used it, or of all.
   void forget_node(ObjectId node);
-  // Voids those to one frame, whose slot is about to hold another.
+  // Voids the translations to one frame: its slot is about to hold another.
   void unmap(CacheSlot);
 
   // Chaos: empties one table.

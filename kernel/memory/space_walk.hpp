@@ -45,7 +45,7 @@ struct PageReached {
   uint64_t nodes[walk_depth_max];  // object numbers; the first `depth` are set
 };
 
-// Why the access cannot be made, and who is to be told.
+// Why the access cannot be made, and which keeper is to be told.
 struct MemoryFault {
   FaultCode code = FaultCode::none;
   bool has_keeper = false;  // else the fault is for the process's own keeper

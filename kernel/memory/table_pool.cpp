@@ -26,7 +26,7 @@ uint32_t TablePool::start(std::span<std::byte> memory) {
   for (uint32_t i = 0; i < bucket_count_; ++i) buckets_[i] = no_table;
   oldest_ = 0;
   newest_ = size_ - 1;
-  touches_ = size_;  // nobody was moved a moment ago
+  touches_ = size_;  // no table was moved a moment ago
   for (TableNumber i = 0; i < size_; ++i) {
     known_[i] = {};
     known_[i].older = i == 0 ? no_table : i - 1;

@@ -68,7 +68,7 @@ struct TableKey {
     return address >> (page_table_entry::covered_bits(level) + 9);
   }
   // What of a capability's restrictions shows in a translation. Weak forbids writing; opaque says
-  // nothing about memory access; no_call only chooses who is told of a fault, and faults are
+  // nothing about memory access; no_call only chooses the keeper that is told of a fault, and faults are
   // never cached.
   static constexpr uint8_t translation_restrictions(uint8_t restrictions) {
     uint8_t result = restrictions & (restriction::read_only | restriction::no_execute);
@@ -86,7 +86,7 @@ struct Table {
   uint64_t filled_for = 0;         // the identity of the root for which its present entries are true
   uint64_t mapping_epoch = 0;      // and the epoch; 0: never
   uint32_t checkpoint_epoch = 0;   // for which its writable entries are true
-  // Who links to it, as number << 9 | entry. Only a memory: true if that entry points here.
+  // The table that linked to it last, as number << 9 | entry. True only if that entry still points here.
   uint32_t parent = 0;
   TableNumber hash_next = no_table;
   TableNumber older = no_table;
@@ -118,12 +118,12 @@ class TablePool {
   void assign(TableNumber, const TableKey&);
   // Takes its key away; its entries are the caller's care.
   void release(TableNumber);
-  // What was reached from this root is not to be believed any more.
+  // The tables that were filled for this root are not to be believed any more.
   void renew_identity(TableNumber root) { known_[root].root_identity = next_identity_++; }
 
   // The line of use.
-  // It is now among the newest quarter. Every touch that moves one makes the others older by one place
-  // at most: who was moved a moment ago is left where it is.
+  // The table is now among the newest quarter. Every touch that moves a table makes the others older by one place
+  // at most: a table that was moved a moment ago is left where it is.
   void touch(TableNumber number) {
     if (touches_ - known_[number].touched_at >= size_ / 4) make_newest(number);
   }

@@ -2,21 +2,21 @@
 //
 // What a disk may say that cannot be. One frame by itself was checked when it was fetched
 // (objects/frame_check.hpp); whether two frames agree shows only when both are looked at. A checksum
-// tells that bytes are as they were written, not who wrote them: so no disagreement reaches an
-// assertion (P5). What makes no sense does not run, is told in one line, and the machine goes on.
+// tells that bytes are as they were written, not that this kernel wrote them: so no disagreement reaches an
+// assertion (P5). A process that makes no sense does not run, is told in one line, and the machine goes on.
 #include "kernel/processes/process_states.hpp"
 
 namespace perdure {
 
-// ONE-ACTIVITY: each names the other; `process` is the one that the activity names. Two processes with one activity, or
-// the reverse, would stand in the lines twice.
+// ONE-ACTIVITY: process and activity name each other. The caller has found the process by the activity. Two
+// processes with one activity, or the reverse, would stand in the lines twice.
 bool ProcessStates::is_bound(const Process& process, ActivityRef ref) {
   return names(process.control.activity, ObjectId::of(store_.descriptor(ref.slot()).number, ref.index()),
                scheduler_.at(ref).version);
 }
 
-// ONE-ACTIVITY: who is ready is running, or waits for an answer with a deadline, or waits open and has to
-// look at its line.
+// ONE-ACTIVITY: a process that is ready is running, or waits for an answer with a deadline, or waits open and
+// has to look at its line.
 bool ProcessStates::is_to_run(const Process& process, ActivityRef ref) {
   const Activity& activity = scheduler_.at(ref);
   const ProcessState state = activity.awaits_deadline ? ProcessState::waiting
@@ -25,9 +25,9 @@ bool ProcessStates::is_to_run(const Process& process, ActivityRef ref) {
   return process.control.state == state && is_bound(process, ref);
 }
 
-// Its process is gone, bound to another activity, or in another state. It is told once, over restarts
-// too: the activity is not runnable any more, and stands in no line. What the process says is left alone; a program
-// that holds it may stop and start it. The activity of one that is gone can be bound to another.
+// The process of this activity is gone, bound to another activity, or in another state. That is told once, over
+// restarts too: the activity is not runnable any more, and stands in no line. The process is left as it is; a
+// program that holds it may stop and start it. If the process is gone, the activity can be bound to another one.
 void ProcessStates::put_to_rest(ActivityRef ref) {
   if (const auto dirty = store_.make_dirty(ref.slot(), Need::reserve); !dirty) return lines_.stall(ref, dirty.error().until);
   scheduler_.remove(ref);
@@ -43,8 +43,9 @@ void ProcessStates::put_to_rest(ActivityRef ref) {
   announcements_.warn("a process that was to run is gone; its frame was", frame);
 }
 
-// Of one whose process the disk had lost when it was taken away nothing told; nor of one that could not be read when its
-// process was stopped. If it has yet a turn, that puts it to rest; else this is where it shows.
+// An activity may still name a process that is bound to it no more: the disk had lost the process when it was
+// destroyed, or the activity could not be read when the process was stopped. If the activity still has a turn,
+// that puts it to rest; else this is where it shows.
 Expected<bool, Outcome> ProcessStates::is_unbound(ActivityRef ref) {
   const Activity& activity = scheduler_.at(ref);
   if (activity.process.value == 0) return true;

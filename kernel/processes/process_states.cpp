@@ -6,8 +6,9 @@
 namespace perdure {
 namespace {
 
-// Not for the store, which lets it go on, nor for a commit: that one has its answer. At the clock and the console as for a
-// program, for it cannot know that there is none behind the capability.
+// False for a wait for the store, which lets the process go on, and for a commit: the process has its answer. A
+// wait at the clock or the console counts as one for a program: the process cannot know that there is none behind
+// the capability.
 bool may_never_end(WaitChannel::Reason reason) {
   switch (reason) {
     case WaitChannel::Reason::receiver:
@@ -43,7 +44,7 @@ void ProcessStates::set_running(const Commit&, Process& process, ActivityRef act
   scheduler_.call_ends(process);
   set_state(process.control, ProcessState::running);
   deadlines_.forget_deadline(activity);
-  scheduler_.remove(activity);  // its line was to be looked at, or its deadline
+  scheduler_.remove(activity);  // the line of callers or the deadline of its process was to be looked at
   lines_.forget_place(scheduler_.at(activity));  // that of a lost process, which it was bound to before
   scheduler_.at(activity).runnable = 1;
 }
@@ -58,8 +59,9 @@ void ProcessStates::set_not_running(const Commit&, Process& process, ActivityRef
 }
 
 void ProcessStates::hand_over_to(const Commit& commit, CacheSlot slot, ActivityRef activity) {
-  // Legal only if nothing of higher priority is ready. With the slice over nobody equal may be ready either: else a client of a more
-  // important server, in which the tick happens to find it, would keep its equals waiting for ever.
+  // Legal only if no process of higher priority is ready. With the slice over no equal may be ready either: else
+  // a client of a more important server would keep its equals waiting for ever, if the tick always finds it
+  // inside that server.
   const Standing standing = scheduler_.priorities.standing(process_in(store_, slot));
   if (!standing.is_known || !scheduler_.may_run_at_once(standing.priority, processor_.is_overdue())) {
     make_ready(commit, activity);
@@ -68,7 +70,7 @@ void ProcessStates::hand_over_to(const Commit& commit, CacheSlot slot, ActivityR
   processor_.become_current(slot, activity);
 }
 
-// One that cannot be read lends nothing.
+// A client that cannot be read lends nothing.
 std::optional<Stall> ProcessStates::fetch_clients(CacheSlot server) {
   for (unsigned i = 0; i < Priorities::clients_max; ++i) {
     Capability& answer = process_in(store_, server).capability_registers[resume_register];

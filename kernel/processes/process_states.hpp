@@ -3,8 +3,9 @@
 // The states of a process, and of the activity that it is bound to.
 //
 // Invariant ONE-ACTIVITY: a process in state `running` has exactly its bound activity runnable, and that activity is
-// current, ready or stalled; no other process's is, but for a moment that of one which awaits a deadline (deadlines.hpp),
-// or whose line is to be looked at (lines.hpp). Established by set_running and set_not_running.
+// current, ready or stalled. In any other state its activity is none of these, but for a moment: when the
+// deadline that the process awaits is to be looked at (deadlines.hpp), or the line of its callers (lines.hpp).
+// Established by set_running and set_not_running.
 #pragma once
 
 #include <optional>
@@ -43,9 +44,9 @@ class ProcessStates {
   // --- prepare ---
   // The activity of a process that is about to change its state, its row writable.
   Expected<ActivityRef, Outcome> prepare_activity(Process&);
-  // It names this process, which is in memory.
+  // The activity names this process, which is in memory.
   bool is_activity_of(const Activity&, const Process&);
-  // It can be bound to a process.
+  // The activity can be bound to a process.
   Expected<bool, Outcome> is_unbound(ActivityRef);
 
   // --- commit ---
@@ -53,27 +54,30 @@ class ProcessStates {
   void set_not_running(const Commit&, Process&, ActivityRef, ProcessState);
   // To the end of its line.
   void make_ready(const Commit&, ActivityRef activity) { scheduler_.make_ready(activity); }
-  // It runs at once, if nobody ready is more important; else it goes to the end of its line.
+  // The process runs at once, if no ready process is more important; else it goes to the end of its line.
   void hand_over_to(const Commit&, CacheSlot process, ActivityRef);
   // A process that waits for an answer gets this one from the kernel, and runs; its resume capability is void.
   void end_call(const Commit&, Process&, ActivityRef, Result);
 
   // --- both, in bounded steps ---
-  // A running one stops where it is. One that waits open will wait again when it is continued. One that waits for an
-  // answer is told `interrupted`; its resume capabilities are void from here. So is one that stops itself.
+  // A running process stops where it is. A process that waits open will wait again when it is continued. A
+  // process that waits for an answer is told `interrupted`, and its resume capabilities are void from here. A
+  // process that stops itself is told `interrupted`, too.
   Outcome stop(CacheSlot, Process&);
-  // Ends the call in which it waits for a program, or at a clock or a console; false: it waits for none.
+  // Ends the call in which the process waits for a program, or at a clock or a console; false: it is in no such
+  // call.
   Expected<bool, Outcome> interrupt(CacheSlot, Process&);
 
   // --- what a disk may say that cannot be (disbelief.cpp) ---
-  // Each names the other; `process` is the one that the activity names.
+  // Process and activity name each other. The caller has found the process by the activity.
   bool is_bound(const Process&, ActivityRef);
-  // What is ready is running, or waits for an answer with a deadline, or waits open and has to look at its line.
+  // A process that is ready is running, or waits for an answer with a deadline, or waits open and has to look at
+  // its line.
   bool is_to_run(const Process&, ActivityRef);
   void put_to_rest(ActivityRef);
 
-  // --- whose turn it is ---
-  // What a server is lent is known only with its clients in memory: they are asked for.
+  // --- when the turn of a process has come ---
+  // What a server is lent is known only with its clients in memory: they are fetched.
   std::optional<Stall> fetch_clients(CacheSlot server);
 
  private:

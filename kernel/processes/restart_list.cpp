@@ -5,7 +5,8 @@ namespace perdure {
 
 // --- at the start: nothing runs yet, so it may wait for the disk ---------------------------------------
 
-// Until it has done something. By itself, so that a profile tells the waiting from the work.
+// Polls the store until it has done something. A function of its own, so that a profile tells the waiting from
+// the work.
 [[gnu::noinline]] void RestartList::await_disk() {
   while (!store_.poll(machine::now_ns())) {
   }
@@ -26,7 +27,7 @@ void RestartList::find_what_ran() {
   scheduler_.make_all_ready(list);
 }
 
-// -> it is whole.
+// -> whether the list is whole.
 bool RestartList::walk(ActivityRef& list) {
   FrameNumber last;
   for (FrameNumber row = store_.system().first_activity_row; row.value != 0;) {
@@ -61,7 +62,7 @@ void RestartList::look_for_rows(ActivityRef& list) {
   }
 }
 
-// no_slot: it is no row of activities. None: it cannot be read, or not even what it is.
+// no_slot: the frame is no row of activities. None: the row cannot be read, or not even what the frame is.
 std::optional<CacheSlot> RestartList::obtain_row_at_start(FrameNumber frame) {
   if (store_.is_never_used(frame)) return no_slot;
   auto slot = store_.obtain_identity(frame);
@@ -76,7 +77,7 @@ std::optional<CacheSlot> RestartList::obtain_row_at_start(FrameNumber frame) {
   return row ? std::optional(*row) : std::nullopt;
 }
 
-// Only when all rows have been found, and are few: none of them leaves memory any more.
+// Only when all rows have been found, and are few: then none of them leaves memory any more.
 void RestartList::make_anew() {
   for (FrameNumber frame{1}; frame.value < store_.frames_in_store(); ++frame.value) {
     const auto row = obtain_row_at_start(frame);
@@ -96,7 +97,7 @@ void RestartList::make_anew() {
   *link = {};
 }
 
-// Not again, if the walk has been there before every frame was looked at: then it is pinned for what is in the list.
+// A row that the walk has passed is not collected again when every frame is looked at: what is in `list` pins it.
 void RestartList::collect_what_ran(CacheSlot slot, ActivityRef& list) {
   if (store_.descriptor(slot).pins != 0) return;
   const uint64_t allocated = reinterpret_cast<const RowHeader*>(store_.bytes(slot))->allocated;
@@ -121,7 +122,7 @@ Expected<RowHeader*, Stall> RestartList::prepare_row_header(FrameNumber frame) {
   return reinterpret_cast<RowHeader*>(store_.bytes(*slot));
 }
 
-// Only those that name this row, too.
+// Only the neighbours that name this row, too.
 Expected<RestartList::Neighbours, Stall> RestartList::prepare_to_unlink(CacheSlot slot) {
   const RowHeader& header = *reinterpret_cast<const RowHeader*>(store_.bytes(slot));
   const FrameNumber own = store_.descriptor(slot).number;
@@ -145,7 +146,7 @@ void RestartList::unlink(const Commit&, CacheSlot slot, const Neighbours& neighb
   header.next = header.previous = {};
 }
 
-// Before a row of activities is formatted: the present first one can be changed, if it can be read.
+// Before a row of activities is formatted: makes the present first row writable, if that can be read.
 Outcome RestartList::prepare_to_link() {
   const auto first = prepare_row_header(store_.system().first_activity_row);
   return first ? Outcome::prepared() : Outcome::wait(first.error());
@@ -154,8 +155,8 @@ Outcome RestartList::prepare_to_link() {
 void RestartList::link(const Commit&, CacheSlot slot, FrameNumber frame) {
   SystemState& system = store_.system();
   const FrameNumber first = system.first_activity_row;
-  // Also if that was in this frame, and was lost: with nothing behind it this row would end a list in which all others
-  // are missing.
+  // Also if the first row was in this frame, and was lost: with nothing behind it this row would end a list in
+  // which all others are missing.
   reinterpret_cast<RowHeader*>(store_.bytes(slot))->next = first;
   const CacheSlot first_slot = first.value != 0 ? store_.find(first) : no_slot;
   if (first_slot != no_slot && store_.is_current(first_slot) && store_.descriptor(first_slot).identity.kind == Kind::activity) {

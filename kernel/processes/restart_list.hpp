@@ -5,10 +5,11 @@
 // whole: each row names the one before it, and the last one is the last. Else every frame is asked for its kind, and
 // the list is made anew; but not while a row cannot be read, for it may come back, and the next boot has to find it.
 //
-// So a row that cannot be read while the one beside it comes or goes need not be told: the list is not whole then, and
-// stays so. A list that is whole has an end. Only the row that was made when there was none has nothing behind it, and
-// passes that on to the one before it when it goes; so a walk from the first row to an end has passed all of them. If one
-// on the way was lost and destroyed, what named it leads to no row, or, its frame used again, in a circle.
+// So a row that cannot be read while the row beside it comes or goes need not be changed: the list is not whole
+// then, and stays so. A list that is whole has an end. Only the row that was made when there was none has nothing
+// behind it, and passes that on to the row before it when it goes; so a walk from the first row to an end has
+// passed all rows. If a row on the way was lost and destroyed, the row that named it leads to no row, or, if the
+// frame was used again, in a circle.
 #pragma once
 
 #include <optional>
@@ -35,14 +36,15 @@ class RestartList {
   bool is_row_missing() const { return is_row_missing_; }
 
   // --- rows that come and go ---
-  // Before anything is retired in whose place a row of activities is made: the present first one can be changed, if it can be read.
+  // Before a frame is retired in which a row of activities is to be made: makes the present first row writable,
+  // if that can be read.
   Outcome prepare_to_link();
   void link(const Commit&, CacheSlot, FrameNumber);
   struct Neighbours {  // of a row, writable; null: there is none that could be changed
     RowHeader* next = nullptr;
     RowHeader* previous = nullptr;
   };
-  // Only those that name this row, too.
+  // Only the neighbours that name this row, too.
   Expected<Neighbours, Stall> prepare_to_unlink(CacheSlot);
   // Also for a row that is not (any more) in the list: a call that stalled comes here twice.
   void unlink(const Commit&, CacheSlot, const Neighbours&);

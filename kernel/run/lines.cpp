@@ -17,7 +17,7 @@ WaitChannel line_of(ObjectId receiver) {
   return WaitChannel::of(WaitChannel::Reason::receiver, receiver.value);
 }
 
-// ProcessControl::waiting_fault: the trap of one that waits for a keeper.
+// ProcessControl::waiting_fault: the trap of a process that waits for a keeper.
 constexpr uint8_t trap_page_fault = 1 << 0;
 constexpr uint8_t trap_exception = 1 << 1;
 constexpr uint8_t trap_write = 1 << 2;
@@ -42,7 +42,7 @@ Trap kept_trap(const ProcessControl& control) {
           .execute = (control.waiting_fault & trap_execute) != 0};
 }
 
-// The current process, before a receiver that is busy, or is free with others first.
+// The current process joins the line for a receiver that is busy, or is free and has other callers first.
 void Lines::join(ObjectId receiver) {
   Activity& activity = processor_.activity();
   if (!attempt_.is_call()) keep_trap(processor_.process().control, attempt_.trap());
@@ -56,7 +56,7 @@ void Lines::join(ObjectId receiver) {
   if (process_in(store_, slot).control.state == ProcessState::receiving) look_again(slot);
 }
 
-// LINE-IS-LOOKED-AT. Its row is in memory: Messages::prepare_receiver() has found it.
+// LINE-IS-LOOKED-AT. The row of the receiver's activity is in memory: Messages::prepare_receiver() has found it.
 void Lines::look_again(CacheSlot receiver) {
   const ActivityRef ref = scheduler_.priorities.activity_of(process_in(store_, receiver));
   if (!scheduler_.is_queued(ref)) scheduler_.make_ready(ref);
@@ -143,7 +143,7 @@ void Lines::stall_current(WaitChannel channel) {
   processor_.leave_current();
 }
 
-// One that was taken out of a line, and waits for the store, keeps its place there.
+// A caller that was taken out of a line, and waits for the store, keeps its place there.
 void Lines::stall(ActivityRef activity, WaitChannel channel) {
   if (activity == taken_ && channel.reason() <= WaitChannel::Reason::disk_queue) {
     taken_stalled_ = channel;
@@ -174,7 +174,7 @@ void Lines::give_way() {
 
 bool Lines::must_give_way() {
   if (!machine::is_timer_pending()) return false;
-  // One that is taken out of a line is as important as its receiver, which waits for it.
+  // A caller that is taken out of a line is as important as its receiver, which waits for it.
   const int own = scheduler_.priorities.running_priority(taker_ != no_slot ? taker_ : processor_.slot());
   const int lead = scheduler_.highest_ready() - own;
   const uint64_t now_ns = machine::now_ns();

@@ -51,7 +51,7 @@ bool Priorities::is_process(CacheSlot slot) {
   return frame.identity.kind == Kind::process && frame.is_readable();
 }
 
-// Its frame may be another's by now, if the disk has lost it.
+// The frame of the process may hold another object by now, if the disk has lost the process.
 CacheSlot Priorities::process_of(const Activity& activity) {
   const CacheSlot slot = store_->find(activity.process.frame());
   return is_process(slot) && store_->descriptor(slot).identity.source == activity.process_version ? slot : no_slot;
@@ -66,14 +66,15 @@ Standing Priorities::standing(ActivityRef ref) {
   return now;
 }
 
-// Whose call it accepted last and has not answered: what answers that call stands where it was delivered. The
-// way back is noted: who stands in line for the client, and the end of its call, change the server's priority.
+// The client of the call that the server accepted last and has not answered: the resume capability still stands
+// where it was delivered. The way back is noted (callee): a change in the line of callers for the client, and the
+// end of its call, change the server's priority.
 Priorities::Client Priorities::client_of(CacheSlot server) {
   const Process& process = process_in(server);
   const Capability& answer = process.capability_registers[resume_register];
   if (answer.type != CapabilityType::resume) return {};
   const CacheSlot slot = store_->find(answer.object.frame(), answer.hint);
-  // One that waits open has most often answered.
+  // A server that waits open has most often answered.
   if (slot == no_slot) return {.is_absent = process.control.state != ProcessState::receiving};
   const FrameDescriptor& frame = store_->descriptor(slot);
   if (!is_process(slot) || !names(answer, ObjectId::of(frame.number), frame.identity.source)) return {};

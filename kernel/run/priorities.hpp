@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// How important a process is at present: by its schedule, by the most important of those who stand in line for it, or
-// by the client whose call it has accepted (decisions 0022 to 0024).
+// How important a process is at present: by its schedule, by the most important caller in line for it, or by the
+// client that has an unanswered call with it (decisions 0022 to 0024).
 #pragma once
 
 #include <algorithm>
@@ -25,7 +25,7 @@ struct Standing {
   void is_lent(uint8_t lent) { priority = std::max(priority, std::min(lent, ceiling)); }
 };
 
-// Of those who stand in line for a process; 0, if there are none.
+// The highest priority among the callers in line for a process; 0, if there are none.
 inline uint8_t highest_of(uint16_t callers_map) {
   return callers_map == 0 ? 0 : static_cast<uint8_t>(std::bit_width(callers_map) - 1);
 }
@@ -36,9 +36,9 @@ class Priorities {
 
   Standing standing(ActivityRef);
   Standing standing(Process&);
-  // With what it inherits, too, from the client whose call it has accepted and not yet answered, that one's
+  // With what it inherits, too, from the client that has an unanswered call with it, from that client's own
   // client, and so on. Not known, if one of them is not in memory.
-  static constexpr unsigned clients_max = 8;  // one of the other; they may go round in a circle
+  static constexpr unsigned clients_max = 8;  // a client, its client, and so on; they may go round in a circle
   Standing lent(CacheSlot process, Standing);
   Standing lent(ActivityRef, CacheSlot process);  // no_slot: it is not in memory
   uint8_t running_priority(CacheSlot slot) { return lent(slot, standing(process_in(slot))).priority; }
@@ -50,10 +50,10 @@ class Priorities {
     if (++stamp_ == 0) ++stamp_;  // 0 is no stamp
   }
 
-  // --- who belongs to whom, as far as it is in memory ---
+  // --- which process, activity and server belong together, as far as they are in memory ---
   CacheSlot process_of(const Activity&);   // or no_slot
   ActivityRef activity_of(Process&);       // or none
-  // Or another process, if the hint is old: that is looked at in vain.
+  // The server that has the client's call. Or another process, if the hint is old: that is looked at in vain.
   CacheSlot callee_of(const Process& client);
 
  private:

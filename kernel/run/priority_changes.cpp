@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What moves a process in its lines when its priority changes: its schedule, those who stand in line for it, the client
-// whose call it has accepted.
+// Moves a process in its lines when its priority changes: by its schedule, by the callers in line for it, or by
+// the client that has an unanswered call with it.
 #include <utility>
 
 #include "kernel/machine.hpp"
@@ -38,8 +38,8 @@ void Scheduler::leave_peers(ActivityRef ref) {
   activity.peer_next = activity.peer_previous = 0;
 }
 
-// Its present priority is another one. Who waits for a receiver makes its call again, and so comes to
-// the right line, with the ticket that it has.
+// The activity has another present priority. A caller that waits for a receiver makes its call again, and so
+// comes to the right line, with the ticket that it has.
 void Scheduler::move(ActivityRef ref, const Standing& standing) {
   if (!has_priority_line(ref)) return;
   store_->pin(ref.slot());
@@ -48,9 +48,9 @@ void Scheduler::move(ActivityRef ref, const Standing& standing) {
   store_->unpin(ref.slot());
 }
 
-// Each goes to the end of the list of peers, so that as many as there were at first are all of them.
-// One that is destroyed is left by all: also by a receiver that was moved before one of its callers was,
-// and joined again when its priority changed by that. None does so twice for the same caller.
+// Each peer that is moved goes to the end of the list, so that as many as there were at first are all of them.
+// All peers leave a schedule that is destroyed: also a receiver that was moved before one of its callers was, and
+// joined again when its priority changed by that. No receiver does so twice for the same caller.
 void Scheduler::schedule_changed(CacheSlot slot, unsigned index, bool is_destroyed) {
   priorities.forget();
   const Schedule& schedule = schedule_at(place_of(slot, index));
@@ -75,7 +75,7 @@ void Scheduler::process_changed(Process& process) {
   if (!ref.is_none()) move(ref, priorities.standing(process));
 }
 
-// Who waits for it has changed: so may its own priority have.
+// The line of callers for the process has changed: so may its own priority have.
 void Scheduler::set_callers_map(CacheSlot slot, uint16_t map) {
   Process& process = process_in(slot);
   uint16_t& present = process.control.callers_map;
@@ -86,10 +86,11 @@ void Scheduler::set_callers_map(CacheSlot slot, uint16_t map) {
   if (map == 0) store_->unpin(slot);
 }
 
-// Who leaves a line, or joins one, may change the priority of the receiver, which may itself stand in
-// another line, or wait for one that has accepted its call, and so on to the end: else the last of them would
-// for ever be as important as a caller of the first that has left, or be kept from running by others less
-// important than one that has come. Each leaves its line by this, so they are no more than stood in one.
+// A caller that leaves a line, or joins one, may change the priority of the receiver. The receiver may itself
+// stand in another line, or wait for a server that has accepted its call, and so on: the change is followed to
+// the end of this chain. Else the last process of it would for ever be as important as a caller of the first that
+// has left, or be kept from running by processes less important than a caller that has come. Each process leaves
+// its line by this, so no more are moved than stood in one.
 void Scheduler::follow_changes() {
   unsigned calls = 0;  // one in the middle of the other
   for (unsigned count = 1; changed_ != no_slot; ++count) {
@@ -100,7 +101,7 @@ void Scheduler::follow_changes() {
       if (++calls <= Priorities::clients_max) changed_ = priorities.callee_of(process);
       continue;
     }
-    // Not moved for nothing: it would lose its turn, and one that calls its own client would never wait.
+    // Not moved for nothing: it would lose its turn, and a server that calls its own client would never wait.
     if (priorities.running_priority(slot) == process.control.line_priority) continue;
     calls = 0;
     store_->pin(ref.slot());

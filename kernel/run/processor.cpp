@@ -23,7 +23,7 @@ void Processor::leave_current() {
   activity_ = nullptr;
 }
 
-// Its root table, found anew, is remembered.
+// The root table of the process, if it has to be found anew, is remembered in the process.
 [[gnu::noinline]] void Processor::load_space(Process& process) {
   ProcessControl& control = process.control;
   if (tables_.load_hinted(control.root_hint, control.root_identity)) return;

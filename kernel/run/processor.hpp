@@ -43,7 +43,7 @@ class Processor {
   }
 
   // --- what is loaded of it ---
-  // Its address space, and its FPU registers if it uses them.
+  // Loads the address space of the current process, and its FPU registers if it uses them.
   void load_current() {
     if (!is_space_loaded(*process_)) [[unlikely]] load_space(*process_);
     if ((process_->control.flags & ProcessControl::flag_fpu) && !is_fpu_loaded()) load_fpu();
@@ -68,7 +68,7 @@ class Processor {
   // --- why the fast path is not to be taken now; 0: it may be ---
   static constexpr uint8_t slow_by_choice = 1 << 0;   // the option, or chaos
   static constexpr uint8_t slow_by_fpu = 1 << 1;      // its registers are loaded, and have to be saved
-  static constexpr uint8_t slow_by_restart = 1 << 2;  // who stood in a line has not come back to it
+  static constexpr uint8_t slow_by_restart = 1 << 2;  // a caller that stood in a line has not come back to it
   static constexpr uint8_t slow_by_place = 1 << 3;    // the current process has stood in a line (Activity::stood_in)
   uint8_t slow_because() const { return slow_because_; }
   void become_slow(uint8_t because) { slow_because_ |= because; }

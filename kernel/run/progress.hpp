@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // PROGRESS, counted and limited in --check boots: a process that stalls for memory, log or disk gets on after finitely many
-// tries. Two processes whose numbers collide forget each other's count, which only makes the check milder.
+// tries. Two activities that share a place in the table reset each other's count, which only makes the check milder.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +30,7 @@ class Progress {
     uint32_t count = 0;  // how often it has stalled
   };
 
-  // Other programs and devices may be waited for as long as they please.
+  // A process may wait for other programs and devices for any time.
   bool count(ActivityRef ref, WaitChannel channel) {
     if (channel.reason() > WaitChannel::Reason::disk_queue) {
       gets_on(ref);

@@ -17,9 +17,9 @@ constexpr uint8_t flag_ready = 1 << 4;
 constexpr uint8_t flag_woken = 1 << 5;    // and has not run yet
 constexpr uint8_t flag_in_call = 1 << 6;  // waiting, in a system call
 
-// How many with a later ticket one that comes back to its line passes at most.
+// A caller that comes back to its line passes at most so many with a later ticket.
 constexpr unsigned passed_max = 32;
-// Of those who wait for the disk or the cache, woken at once: about as many as there is room for.
+// How many that wait for the disk or the cache are woken at once: about as many as there is room for.
 constexpr unsigned woken_for_store_max = 16;
 
 bool is_in_line(const Activity& activity) { return activity.queue_flags & (flag_ready | reason_bits); }
@@ -65,7 +65,7 @@ LineEnds& Scheduler::ends_of(const Line& line) {
   }
 }
 
-// Whatever is waited for is in memory: it has just been looked at, or is being fetched.
+// The object that is waited for is in memory: it has just been looked at, or is being fetched.
 Scheduler::Line Scheduler::line_for(ActivityRef ref, WaitChannel channel) {
   const Reason reason = channel.reason();
   const ObjectId object{channel.key()};
@@ -142,7 +142,7 @@ void Scheduler::append_by_ticket(const Line& line, ActivityRef ref) {
   insert_behind(line, before, ref);
 }
 
-// Its flags still say which line it stands in.
+// The flags of the activity still say which line it stands in.
 void Scheduler::unlink(ActivityRef ref) {
   Activity& activity = at(ref);
   const bool is_first = activity.previous & end_mark, is_last = activity.next & end_mark;
@@ -250,7 +250,7 @@ unsigned Scheduler::wake_committed(uint32_t epoch) {
   return count;
 }
 
-// They are few: each is a damage of the disk.
+// The activities in this line are few: each stands for a damage of the disk.
 unsigned Scheduler::wake_unread(FrameNumber frame) {
   unsigned count = 0;
   for (ActivityRef ref{waiting_[static_cast<size_t>(Reason::frame_unread)].first}; !ref.is_none();) {
@@ -275,7 +275,7 @@ void Scheduler::wake_some_for_store() {
   wake_some(Reason::disk_queue);
 }
 
-// A process that nobody has looked at yet only reads as zero: its body may hold anything.
+// A process that has not been looked at yet only reads as zero: its body may hold anything.
 unsigned Scheduler::wake_callers(CacheSlot slot) {
   if (!store_->descriptor(slot).is_readable()) return 0;
   unsigned count = 0;
@@ -304,7 +304,8 @@ unsigned Scheduler::wake_all(WaitChannel channel) {
     case Reason::frame: {
       const CacheSlot slot = store_->slot_of({channel.key()});  // the store speaks of what is in the cache
       const unsigned count = wake_line(store_->descriptor(slot).waiting);
-      // Else they would take the answer from who has just waited for it: a failed read is told once.
+      // Only after a good read: a failed one is told once, and the processes that could not be read would take the
+      // answer from the process that has just waited for it.
       return store_->descriptor(slot).is_readable() ? count + wake_unread({channel.key()}) : count;
     }
     case Reason::cache_space:
@@ -330,7 +331,7 @@ int Scheduler::highest_ready() const {
   return ready_map_ == 0 ? -1 : 31 - std::countl_zero(ready_map_);
 }
 
-// Who has not been looked at comes before its equals: it may be more important.
+// A process that has not been looked at comes before its equals: it may be more important.
 Scheduler::Taken Scheduler::take_highest() {
   const auto priority = static_cast<unsigned>(highest_ready());
   const bool is_known = ready_[unlooked + priority].is_empty();

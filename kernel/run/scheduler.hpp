@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Who runs next, and who waits for what. Everything here is volatile: a restart rebuilds it from
-// the restart list (objects/rows.hpp), where every runnable activity is ready again and its
+// Which process runs next, and what each of the others waits for. Everything here is volatile: a restart
+// rebuilds it from the restart list (objects/rows.hpp), where every runnable activity is ready again and its
 // process makes its call again.
 //
 //             make_ready               take_highest
@@ -13,23 +13,25 @@
 // Lines are linked through the activities themselves (Activity::next, previous), so that any number
 // of processes can be ready or stalled; a row with a queued activity is pinned. The two ends of a line
 // stand in what is waited for: the process that is to receive (a line for each priority), the endpoint,
-// the wrapper, the descriptor of the frame that is fetched; here are only the ready lines and those for
-// what there is one of. Whom only a timer or a restart wakes stands in one of those, too.
+// the wrapper, the descriptor of the frame that is fetched. Here are only the ready lines, and the lines for
+// reasons to wait that no object stands for. An activity that only a timer or a restart wakes stands in one of
+// those, too.
 //
 // Invariants:
 //  ONE-QUEUE          an activity stands in at most one line.
-//  NO-STRANGERS       joining, leaving and looking at a line take a number of steps that does not
-//                     depend on other processes; waking all of a line depends on those who stand in it, taking
-//                     back what was handed on on those it was handed on to, and both let interrupts in.
-//  PRESENT-PRIORITY   who is ready, or waits for a receiver, stands in the line of its present
-//                     priority: that of its schedule, or, if that is higher, of the most important of
-//                     those who wait for it to receive, or of the client whose call it has accepted: as
-//                     of when it joined, and as who waits for that client, and in its turn for others' clients,
-//                     has changed since. What it is lent gets it no higher than its schedule's ceiling.
-//                     A schedule knows by the list of its *peers* who stands in such a line by it.
-//                     One whose process or schedule, or a client's, is not in memory stands among the
-//                     *unlooked*, by its last known priority, until it is looked at; so does one
-//                     that others have to wait for since the restart (Activity::is_awaited).
+//  NO-STRANGERS       joining, leaving and looking at a line take a number of steps that does not depend on other
+//                     processes. The steps to wake all of a line depend on the activities in it; the steps to take
+//                     back a priority that was handed on, on the processes that it was handed on to. Both let
+//                     interrupts in.
+//  PRESENT-PRIORITY   a process that is ready, or waits for a receiver, stands in the line of its present
+//                     priority. That is its schedule's, or, if that is higher, the priority of the most important
+//                     caller in line for it, or of the client that has an unanswered call with it: as of when it
+//                     joined, and with all changes since in the line of callers for that client, for that client's
+//                     own client, and so on. What it is lent gets it no higher than its schedule's ceiling.
+//                     The list of a schedule's *peers* names the processes that stand in such a line by it.
+//                     A process stands among the *unlooked*, by its last known priority, until it is looked at, if
+//                     its frame or its schedule, or a client's, is not in memory; so does a process that others
+//                     have to wait for since the restart (Activity::is_awaited).
 #pragma once
 
 #include <algorithm>
@@ -57,7 +59,7 @@ class Scheduler {
     return *row_object<Activity>(store_->body(ref.slot()), ref.index());
   }
 
-  // Its call is about to end: what it lends to its callee, too.
+  // The client's call is about to end; so is what the client lends to its callee.
   void call_ends(Process& client) { changed_ = priorities.callee_of(client); }
 
   // To the end of the line of its present priority. Must not be queued.
@@ -73,29 +75,30 @@ class Scheduler {
   bool waits_in_call(ActivityRef);
   WaitChannel::Reason reason(ActivityRef);  // what it waits for; none: it does not
 
-  // All who wait there become ready. Answers how many.
+  // All activities that wait there become ready. Answers how many.
   unsigned wake_all(WaitChannel);
-  // All who wait for this process to receive. By a capability: only if it still names the process, for
-  // what has the same place now has callers of its own. (A process that is waited for is in memory.)
+  // All callers in line for this process become ready. By a capability: only if it still names the process, for
+  // another process in the same place has callers of its own. (A process that is waited for is in memory.)
   unsigned wake_callers(const Capability& receiver);
   unsigned wake_callers(CacheSlot process);
-  // Processes that could not be read, of which this one has been read now, or is gone. Answers how many.
+  // Of the processes that could not be read, this one becomes ready: it has been read now, or is gone. Answers
+  // how many.
   unsigned wake_unread(FrameNumber);
-  // The most important of those who wait for a frame of the cache, or for the disk; no more than there
-  // may be room for.
+  // The most important processes that wait for a frame of the cache, or for the disk, become ready; no more than
+  // there may be room for.
   void wake_some_for_store();
 
   bool is_queued(ActivityRef);   // ready or waiting
   bool is_waiting(ActivityRef);  // stalled
-  // A waiting one becomes ready, whatever it waits for.
+  // A waiting activity becomes ready, whatever it waits for.
   void wake(ActivityRef);
 
-  // A schedule has another priority now, or is about to be destroyed: all who stand in line by it.
+  // A schedule has another priority now, or is about to be destroyed: moves all that stand in line by it.
   void schedule_changed(CacheSlot, unsigned index, bool is_destroyed);
   // The process has another schedule now.
   void process_changed(Process&);
 
-  // Of those who wait for a process to receive, the one behind `passed` others: the most important
+  // Of the callers in line for a process, the one behind `passed` others: the most important
   // first, equals in order of their tickets.
   struct Caller {
     ActivityRef ref;  // none: there are no more
@@ -104,9 +107,9 @@ class Scheduler {
   Caller caller(const Process&, unsigned passed);
 
   bool anything_ready() const { return ready_map_ != 0; }
-  // Priority of the first in line; -1 if nobody is ready.
+  // Priority of the first in line; -1 if no process is ready.
   int highest_ready() const;
-  // Nobody ready is more important, nor, with the slice over, equal.
+  // No ready process is more important, nor, with the slice over, equal.
   bool may_run_at_once(uint8_t priority, bool slice_is_over) const {
     return ready_map_ >> (priority + !slice_is_over) == 0;
   }
@@ -115,7 +118,7 @@ class Scheduler {
     bool was_known = false;
   };
   Taken take_highest();  // one is ready
-  // One of those who have not been looked at.
+  // One that has not been looked at; none if there is none.
   ActivityRef take_unlooked();
 
   // Woken and not yet run: their frames must not be dropped before they have tried.
@@ -173,7 +176,7 @@ class Scheduler {
   FrameStore* store_ = nullptr;
   uint32_t ready_map_ = 0;  // bit p: a process of priority p is ready, looked at or not
   unsigned woken_count_ = 0;
-  CacheSlot changed_ = no_slot;  // a process whose line has changed its priority
+  CacheSlot changed_ = no_slot;  // a process that may have another priority now: see follow_changes
   LineEnds ready_[2 * priority_count];
   LineEnds waiting_[reason_count];             // for what there is only one of
   LineEnds store_waiting_[2][priority_count];  // for a frame of the cache; for the disk

@@ -7,7 +7,7 @@
 namespace perdure {
 namespace {
 
-// Farther away than that is looked at again then: 2^30 ticks are twelve days.
+// A timer farther away than that is looked at again then: 2^30 ticks are twelve days.
 constexpr uint64_t ticks_ahead_max = 1u << 30;
 
 constexpr uint8_t flag_armed = 1 << 7;  // in Activity::queue_flags; the others are the scheduler's
@@ -19,7 +19,7 @@ constexpr uint32_t first_in_slot = 1u << 31;
 
 bool Timers::is_armed(ActivityRef ref) { return at(ref).queue_flags & flag_armed; }
 
-// Nobody is more than 2^31 ticks ahead of the hand, so the low half of a tick tells them apart, and
+// No timer is more than 2^31 ticks ahead of the hand, so the low half of a tick tells timers apart, and
 // may wrap around.
 unsigned Timers::slot_for(uint32_t tick) const {
   const uint32_t differing = tick ^ static_cast<uint32_t>(hand_);
@@ -37,7 +37,7 @@ void Timers::link(ActivityRef ref, uint32_t tick) {
   slots_[slot] = ref;
 }
 
-// Which slot it stands in, only the first one knows: the hand has moved since it was linked.
+// Only the first timer of a slot knows which slot it stands in: the hand has moved since it was linked.
 void Timers::unlink(ActivityRef ref) {
   Activity& activity = at(ref);
   const uint32_t previous = activity.timer_previous;

@@ -33,12 +33,12 @@ class Timers {
   void disarm(ActivityRef);
   bool is_armed(ActivityRef);
 
-  // Takes one that is due, and disarms it; none if there is none, or for now. `steps` bounds how far
+  // Takes a timer that is due, and disarms it; none if there is none, or for now. `steps` bounds how far
   // the hand moves and how many are moved down; it is what is left of them afterwards.
   ActivityRef take_due(uint64_t now_ns, unsigned& steps);
 
-  // Is one due for which `matters(ref)` holds? Nothing is changed, and only a few are looked at, of those that became
-  // due last; none that the hand has yet to move down.
+  // Is a timer due for which `matters(ref)` holds? Nothing is changed. Only a few timers are looked at, of those
+  // that became due last; none that the hand has yet to move down.
   template <typename Matters>
   bool is_any_due(uint64_t now_ns, Matters matters);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// When a checkpoint is declared, and what follows from its commit: those who wait for it go on, and the power goes off
-// if a program has asked for that. The store writes it (checkpoint/checkpointer.hpp).
+// When a checkpoint is declared, and what follows from its commit: the processes that wait for it go on, and the
+// power goes off if a program has asked for that. The store writes it (checkpoint/checkpointer.hpp).
 //
 //   epochs:   committed_  <=  declared_  <  the store's own, in which programs run now
 //

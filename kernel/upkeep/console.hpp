@@ -16,13 +16,13 @@ class Console {
  public:
   explicit constexpr Console(Scheduler& scheduler) : scheduler_(scheduler) {}
 
-  // Takes what the device has, as far as there is room, and wakes those who wait for input.
+  // Takes what the device has, as far as there is room, and wakes the processes that wait for input.
   void read_device();
   std::optional<char> take();
-  bool has_interrupt() const;  // a ^C that nobody has read
+  bool has_interrupt() const;  // a ^C that no program has read
   bool take_interrupt();       // drops what stands before it, and it
 
-  // A reader that shows what is being typed shows it again where others have written: it is woken, too.
+  // A reader that shows what is being typed shows it again when anything else has been written: it is woken, too.
   void was_written();
   uint64_t writes() const { return writes_; }  // in this boot
 

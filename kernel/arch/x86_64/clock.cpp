@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Both rates are measured against the 8254 timer chip, whose rate is fixed. The processor halts
+// Both rates are measured against the 8254 timer chip, which has a fixed rate. The processor halts
 // meanwhile and the chip's interrupt wakes it: a busy wait would take seconds where every
 // instruction is counted (QEMU -icount), a halt takes none there. How late it wakes does not
 // matter, since all three counters are read together, before and after; but a virtual machine

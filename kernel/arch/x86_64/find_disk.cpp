@@ -20,7 +20,7 @@ void say(std::string_view before, std::string_view text, std::string_view after)
   machine::console_write(TextLine{}.text(before).text(text).text(after).view());
 }
 
-// The place is said first: so a person sees which one it is that does not answer.
+// The place is said first: so a person sees which disk does not answer.
 bool look_at(VirtioBlock& disk, const PciFunction& function) {
   disk.set_up(function);
   say("perdure: ", place_of(disk).view(), ": ");
@@ -29,7 +29,7 @@ bool look_at(VirtioBlock& disk, const PciFunction& function) {
   return is_ours;
 }
 
-// Of several. Behind the one that is chosen none is set up, and none can be in its way.
+// Chooses one of several disks. No disk behind the chosen one is set up, so none can be in its way.
 void choose(VirtioBlock& disk) {
   bool is_chosen = false;
   for (unsigned number = 0; const auto function = VirtioBlock::find(number); ++number) {

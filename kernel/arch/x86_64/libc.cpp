@@ -84,7 +84,7 @@ size_t strlen(const char* text) {
   return length;
 }
 
-// A call through an object whose class is not finished: never happens, but tables name it.
+// A call of a pure virtual function: it never happens, but the tables of virtual functions name it.
 void __cxa_pure_virtual() { __builtin_trap(); }
 
 }  // extern "C"

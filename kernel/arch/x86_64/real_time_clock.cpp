@@ -2,7 +2,7 @@
 //
 // The chip updates its registers once a second and says so for a moment before; a reading counts
 // only if it was the same twice and no update was announced. During an update the answer is the
-// last reading and the time since, so nobody ever waits for the chip.
+// last reading and the time since, so no caller ever waits for the chip.
 #include "kernel/arch/x86_64/real_time_clock.hpp"
 
 #include <optional>

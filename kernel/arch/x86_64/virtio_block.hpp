@@ -27,8 +27,8 @@ class VirtioBlock final : public Disk {
  public:
   // Disk `number` of the machine, from 0, if there is one. Nothing is done with it.
   static std::optional<PciFunction> find(unsigned number);
-  // This one, instead of the one that it was before, of which nothing is left. Refuses to start with one that cannot be
-  // used. What is under way is forgotten.
+  // Drives this disk from now on; nothing is left of the disk before it, and requests under way are forgotten.
+  // Refuses to start with a disk that cannot be used.
   void set_up(const PciFunction&);
   const PciFunction& function() const { return function_; }
   // "disk on PCI bus 0, device 1, function 0"

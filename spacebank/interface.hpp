@@ -109,7 +109,7 @@ inline constexpr unsigned sold_schedule = 16;  // schedules that are sold derive
 inline constexpr uint64_t bank_arena_address = 0x10'0000'0000;  // layout::arena_start
 
 // The entry payload that is reserved for bank capabilities. An entry with it is never handed out
-// bare: only as the target of a wrapper whose payload is bank_facet_payload(). Without the
+// bare: only as the target of a wrapper with the payload bank_facet_payload(). Without the
 // reservation a client could put a wrapper of its own around an entry and choose the bank.
 inline constexpr uint64_t bank_entry_payload = 0x6b6e6162;
 constexpr uint64_t bank_facet_payload(uint32_t account, uint64_t restrictions) {

@@ -12,7 +12,7 @@
 // Now and then the machine stops, another boots from its disk and works there, and then the first one goes on
 // with the memory that it had: it must stop, and write nothing. Or it is reset, while the disk keeps its power.
 // What must hold: never wrong contents, never an older generation, nothing unreadable that the fault
-// model excuses (docs/reference/disk.md), and on a disk that is well nobody waits for ever. Of what is damaged, and of a
+// model excuses (docs/reference/disk.md), and on a disk that is well no wait is endless. Of what is damaged, and of a
 // sample of all cuts, `image verify` calls the same frames unreadable, and the others what they are.
 #include <cinttypes>
 #include <cstdio>

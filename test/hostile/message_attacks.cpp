@@ -229,7 +229,7 @@ void never_receives() {
   burn(10'000'000);
 }
 
-// --- memory whose keeper never answers ------------------------------------------------------------
+// --- memory with a keeper that never answers ------------------------------------------------------
 
 namespace {
 

@@ -54,7 +54,7 @@ struct Plan {
 Plan plan_for(uint64_t seed, bool is_long) {
   Random random(seed);
   Plan plan;
-  // Mostly small segments, of which many are filled; sometimes long ones, whose summaries go on
+  // Mostly small segments, of which many are filled; sometimes long ones, with summaries that go on
   // in a second block.
   const bool long_segments = random.one_in(6);
   const uint32_t segment_blocks = long_segments ? 160 : segment_blocks_min;
@@ -321,7 +321,7 @@ class Run {
     uint64_t block;
     do block = random_.below(medium.size()); while (!medium[block]);
     const uint64_t cost = may_cost(medium, block);
-    // A stale copy of a tag frame whose other one the cut has torn would be believed: two faults.
+    // If the cut has torn the other copy of a tag frame, a stale one would be believed: two faults.
     damage_one(medium, block, cost < tags_per_frame);
     SimulatedDisk disk(medium, random_.next());
     SimulatedMachine machine(disk, recovery_memory_[1].all(), nullptr);

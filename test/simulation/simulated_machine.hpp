@@ -41,7 +41,7 @@ class MachineMemory {
   std::unique_ptr<std::byte, Free> memory_;
 };
 
-// For a store of this geometry whose cache has about so many slots.
+// For a store of this geometry with about so many slots in its cache.
 size_t memory_for(const Geometry&, size_t slots);
 
 class SimulatedMachine final : public StoreClient {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Tries to bring the kernel down with images whose checksums all hold and whose contents are lies
+// Tries to bring the kernel down with images in which all checksums hold and the contents are lies
 // (test/support/forged_image.hpp): first those that once did, one by one, then thousands at random, on
 // which guests invoke, reply, fault, destroy and are destroyed. Whatever a disk says, no assertion is
 // reached (P5). PERDURE_SEED replays one run; PERDURE_RUNS sets how many.

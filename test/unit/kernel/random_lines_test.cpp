@@ -371,7 +371,7 @@ class RandomLines {
   KernelWorld world_;
   std::vector<Guest> guests_;
   std::vector<Capability> schedules_, controls_;
-  bool is_calm_;  // schedules stay as they are, and frames in memory: whose turn it is can be said exactly
+  bool is_calm_;  // schedules stay as they are, and frames in memory: the next to run can be told exactly
   bool is_over_ = false, has_ticked_ = false;
   unsigned idle_ = 0;
 };

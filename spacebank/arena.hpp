@@ -8,8 +8,8 @@
 //   | header | frame groups  | frame entries  | bank records       |
 //              16 B / 64       24 B / frame     128 B / 2 frames
 //
-// What was never touched is all zero: a group whose frames were never sold, a record that was
-// never used. So a fresh arena needs only its header, two groups and one record written.
+// A group of which no frame was ever sold, and a record that was never used, are all zero. So a
+// fresh arena needs only its header, two groups and one record written.
 //
 // Invariants (each recomputed by verify_books.hpp):
 //   ONE-OWNER        a frame is free, reserved, bought by one bank, or holds one bank's facets;
@@ -62,8 +62,8 @@ struct FrameEntry {
   Bank owner = Bank::none;
   Kind kind = Kind::empty;       // what stands in it
   FrameUse use = FrameUse::free;
-  // 1: a row that cannot be read; nothing more is sold in it. Of facets: another bank may still stand in its tag, and what is
-  // made for an account that does not stand there voids the row.
+  // 1: a row that cannot be read; nothing more is sold in it. Of facets: its tag may still name another bank, and an
+  // object made for an account that the tag does not name voids the row.
   uint8_t is_closed = 0;
   uint8_t spare = 0;
   uint64_t allocated = 0;        // of a row: bit i, place i is sold (facets: was made)
@@ -80,8 +80,8 @@ static_assert(sizeof(FrameGroup) == 16);
 struct BankRecord {
   static constexpr uint8_t flag_in_use = 1 << 0;
   static constexpr uint8_t flag_dying = 1 << 1;      // this one was asked to be destroyed
-  static constexpr uint8_t flag_has_asker = 1 << 2;  // its facets frame keeps who asked
-  static constexpr uint8_t flag_dissolving = 1 << 3; // what it has passes to the bank above it
+  static constexpr uint8_t flag_has_asker = 1 << 2;  // its facets frame keeps the resume capability of the caller
+  static constexpr uint8_t flag_dissolving = 1 << 3; // its frames and banks pass to the bank above it
   static constexpr uint8_t flag_patient = 1 << 4;    // its end takes turns with programs (bank_server.hpp)
 
   Bank parent = Bank::none;
@@ -97,7 +97,7 @@ struct BankRecord {
   uint8_t spare = 0;
   uint8_t flags = 0;
   uint16_t spare_1 = 0;
-  Bank next_dying = Bank::none;        // in the line of those that end, as they were asked
+  Bank next_dying = Bank::none;        // in the line of the banks that end, in the order of the requests
   uint32_t spare_2[2] = {};
 };
 static_assert(sizeof(BankRecord) == 128);
@@ -119,14 +119,14 @@ struct ArenaHeader {
   uint32_t frame_count = 0;
   uint32_t group_count = 0;
   uint32_t record_count = 0;
-  uint32_t groups_touched = 0;   // those from here on were never used
+  uint32_t groups_touched = 0;   // the groups from here on were never used
   uint32_t records_touched = 0;  // likewise
   uint32_t free_frames = 0;
   uint32_t bank_count = 0;
   Group whole_groups = Group::none;    // wholly free again
   Group partial_groups = Group::none;  // some frames free
   Bank free_records = Bank::none;
-  Bank first_dying = Bank::none;       // the one that is being swept, or dissolved
+  Bank first_dying = Bank::none;       // the bank that is being swept, or dissolved
   Bank last_dying = Bank::none;
   SweepPhase sweep_phase = SweepPhase::idle;
   Bank sweep_at = Bank::none;

@@ -4,8 +4,8 @@
 // Pure. The books change together with the frames: a request is refused with nothing changed,
 // or done in both. Every Bank that is passed in must exist (Arena::has).
 //
-// Order of a sale: who pays (charge: dying, limits), is there a frame, make, enter. Order of a
-// return: the kernel first, then the books; so nothing is ever sold that still lives.
+// Order of a sale: charge the bank (dying, limits), take a frame, make the object, enter it. Order of a
+// return: first the kernel, then the books; so no place is sold in which an object still lives.
 #pragma once
 
 #include <cstdint>

@@ -170,7 +170,7 @@ void BankSweep::release(Bank bank, Run run) {
 
 // --- dissolving ----------------------------------------------------------------------------
 
-// One bank below it for each step: its facets frame gets another payer, it gets another parent.
+// One child bank for each step: its facets frame gets another payer, it gets another parent.
 Expected<void, Result> BankSweep::step_banks() {
   ArenaHeader& header = arena_.header();
   const BankRecord& dissolving = arena_.at(header.first_dying);
@@ -181,7 +181,7 @@ Expected<void, Result> BankSweep::step_banks() {
   }
   const Frame facets = arena_.at(child).facets;
   const auto done = maker_.set_account(frame_number(facets), 1, account_of(dissolving.parent));
-  // One that cannot be read: the books alone say whose it is, and nothing is made in it as long as that is so.
+  // A row that cannot be read: only the books name its owner, and nothing is made in it as long as that is so.
   if (!done && done.error() != Result::unreadable) return unexpected(done.error());
   arena_.at(facets).is_closed = !done;
   arena_.at(facets).owner = dissolving.parent;

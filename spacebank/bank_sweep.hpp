@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Destroying and dissolving banks, in bounded steps, so that others are served in between. One
-// bank ends at a time, with all below it if it is destroyed; the others that were asked wait in
-// line.
+// Destroying and dissolving banks, in bounded steps, so that other requests are served in between.
+// One bank ends at a time, with all banks below it if it is destroyed; further banks that are to end
+// wait in line.
 //
 //   begin ──▶ facets ──▶ processes ──▶ rest ──▶ empty ──finish──▶ gone
 //             every      every         every    nothing is left but the record and the
@@ -16,19 +16,19 @@
 //                        beside it parent's
 //
 // From begin() on nothing below the bank is sold, bought back or created (BankTree::is_ending),
-// so the tree below it stands still and the sweep's place in it stays valid. What holds it up is
-// the same everywhere: a bank that is begun inside one that is dying is refused, and one that is
-// begun outside a dying one comes after it in line.
+// so the tree below it stands still and the sweep's place in it stays valid. Two rules ensure that:
+// a request to end a bank inside a dying bank is refused, and a bank outside it that is to end
+// comes after it in line.
 //
-// Why this order: first nobody can ask any more; then nobody can run any more on what is being
-// taken apart; then the frames, in runs; the answer last, when all is as promised.
+// Why this order: first no client can call the bank any more; then no process can run any more on
+// objects that are being destroyed; then the frames, in runs; the answer last, when all is as promised.
 //
 // Dissolving is not O(1) because the account of every frame changes, in the books and in its tag:
 // an alias that stands for the dissolved bank would need a record for as long as one frame of it
-// lives, and records are one for two frames. So it costs what destroying costs, and each step
-// leaves the totals of every bank right: the frames count above already, whichever bank holds them. The
-// banks below live, sell and buy throughout. If the bank above comes to be destroyed meanwhile,
-// it stands later in line, and finds what was passed to it.
+// lives, and there is one record for two frames. So dissolving costs what destroying costs, and each
+// step leaves the totals of every bank right: the frames count above already, whichever bank holds
+// them. The banks below live, sell and buy throughout. If the bank above is to be destroyed meanwhile,
+// it stands later in line, and its sweep finds the frames that were passed to it.
 #pragma once
 
 #include <cstdint>
@@ -63,13 +63,13 @@ class BankSweep {
   // Likewise; or the kernel's refusal to void its facets, with nothing changed.
   Expected<void, Result> begin_dissolving(Bank);
 
-  // Makes a capability page out of the dying bank's facets frame, in which who asked can be
-  // kept until the end. The bank's own facets are void from then on, as they would be anyway.
+  // Makes a capability page out of the dying bank's facets frame. It keeps the resume capability of
+  // the caller until the end. The bank's own facets are void from then on, as they would be anyway.
   Expected<FrameNumber, Result> keep_asker(Bank);
   bool has_asker(Bank bank) const { return arena_.at(bank).flags & BankRecord::flag_has_asker; }
   FrameNumber asker_page(Bank bank) const { return frame_number(arena_.at(bank).facets); }
 
-  // One step of the first in line. An error is the kernel's refusal (see FrameMaker::rescind).
+  // One step of the first bank in line. An error is the kernel's refusal (see FrameMaker::rescind).
   Expected<SweepResult, Result> step();
   // Only for the bank of which step() said `empty`. The bank above it has then what it had
   // before this one was created.

@@ -46,7 +46,7 @@ class BankTree {
   // A bank without banks below it and without usage.
   void remove(Bank) const;
 
-  // Dissolving. From the bank to the one above it: in whose usage these frames are already.
+  // Dissolving. From the bank to the one above it, which counts these frames in its usage already.
   void pass_up(Bank, const FramesByKind&) const;
   // A bank leaves the one above it, and stands beside it from then on, with all below it.
   void move_beside_parent(Bank) const;

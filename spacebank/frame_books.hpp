@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The frame books: which frames are free, and in whose rings the others stand. Knows nothing of
-// limits and of the kernel. Keeps ONE-OWNER and PLACES-FIRST (arena.hpp).
+// The frame books: which frames are free, and in which bank's rings the others stand. They know nothing
+// of limits and of the kernel. Keeps ONE-OWNER and PLACES-FIRST (arena.hpp).
 //
 // Where a bank's next frame comes from, so that its frames lie together on the disk, in O(1):
 //   1. the group of the frame that it bought last, right after that frame if possible;

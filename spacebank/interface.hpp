@@ -41,10 +41,10 @@ inline constexpr uint64_t bank_usage = method_code("bank.usage");
 // in_use: the root bank cannot be destroyed.
 inline constexpr uint64_t bank_destroy = method_code("bank.destroy");
 // Likewise, but c0, a resume capability, is answered when all is done, and the caller at once, when
-// it has begun: for a server that lives in the bank that is to go, to say so to its own client.
+// destruction has begun: so a server that lives in the bank can have its own client told of the end.
 // wrong_type: c0 is none; then nothing has begun, as after any refusal, and c0 comes back as c0. A
-// reply that cannot be taken is dropped. Who lives in the bank has to move c0 (objects/abi.hpp): a
-// copy in a process that is destroyed is answered `destroyed` by the kernel.
+// reply that cannot be taken is dropped. A caller that lives in the bank has to move c0
+// (objects/abi.hpp): the kernel answers `destroyed` through a copy in a process that is destroyed.
 inline constexpr uint64_t bank_destroy_and_answer = method_code("bank.destroy_and_answer");
 // Ends this bank alone. What it bought passes to the bank above it, as if that one had bought it,
 // and so do the banks below it; capabilities to all that stay good. Those to this bank are void at
@@ -64,7 +64,8 @@ inline constexpr uint64_t bank_identify = method_code("bank.identify");
 inline constexpr uint64_t bank_reduce = method_code("bank.reduce");
 // Walks this bank and all below it, parents first. w1: 0, or the account that the step before
 // answered; w2 Kind, or 0 for all → w1 account, w2 depth below this bank (itself: 0), w3 frames of
-// that kind used, w4 limit, w5 1 if it is being destroyed or dissolved; not_found: that was the last, or the bank w1 is gone (begin again).
+// that kind used, w4 limit, w5 1 if it is being destroyed or dissolved; not_found: that was the last, or
+// the bank w1 is gone (begin again).
 inline constexpr uint64_t bank_list = method_code("bank.list");
 }  // namespace method
 
@@ -79,8 +80,8 @@ inline constexpr uint64_t may_not_destroy = 1 << 2;
 inline constexpr uint64_t may_not_change_limit = 1 << 3;
 inline constexpr uint64_t may_not_see_limit = 1 << 4;  // nor usage and the banks below; implies
                                                        // may_not_change_limit
-// For a server that borrows from a bank above: what it bought could otherwise be pushed up onto a lender
-// who cannot afford to destroy it.
+// For a server that borrows from a bank above: otherwise the objects it bought could be pushed up into the
+// bank of a lender that cannot afford to destroy them.
 inline constexpr uint64_t may_not_dissolve = 1 << 5;
 inline constexpr uint64_t all = (1 << 6) - 1;
 }  // namespace bank_restriction
@@ -108,7 +109,7 @@ inline constexpr unsigned sold_schedule = 16;  // schedules that are sold derive
 inline constexpr uint64_t bank_arena_address = 0x10'0000'0000;  // layout::arena_start
 
 // The entry payload that is reserved for bank capabilities. An entry with it is never handed out
-// bare: only as the target of a wrapper whose payload is bank_facet_payload(). Without the
+// bare: only as the target of a wrapper with the payload bank_facet_payload(). Without the
 // reservation a client could put a wrapper of its own around an entry and choose the bank.
 inline constexpr uint64_t bank_entry_payload = 0x6b6e6162;
 constexpr uint64_t bank_facet_payload(uint32_t account, uint64_t restrictions) {

@@ -28,7 +28,7 @@ bool begins_books(const std::byte* page) {
   return magic == bank::arena_magic;
 }
 
-// The only ones that can be the server: by what they hold and what is in their arena.
+// Can the process be the server? Decided by what it holds and by what is in its arena.
 bool is_bank_server(const FrameReader& frames, FrameNumber number) {
   if (frames.identity(number).kind != Kind::process) return false;
   const auto* process = reinterpret_cast<const Process*>(frames.bytes(number));

@@ -2,10 +2,10 @@
 //
 // The bank's books inside an image, and their comparison with the frames.
 //
-// Where they are is found by authority, not by name: the bank server is the process that holds,
-// in the register where the bank's interface wants it, the range over the whole store, and in
-// whose arena the books begin. Nobody else may have that range, for it can make and destroy
-// everything.
+// They are found by authority, not by name: the bank server is the process that holds, in the
+// register where the bank's interface wants it, the range over the whole store, and that has an
+// arena in which the books begin. No other process may have that range, for it can make and
+// destroy everything.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@ Capability page_in_space(const FrameReader&, const Capability& space, uint64_t p
 
 class BankBooks {
  public:
-  // Nothing if the image has no bank server. A server whose books are broken: a finding.
+  // Nothing if the image has no bank server. A server with broken books: a finding.
   static std::optional<BankBooks> find(const FrameReader&, Findings&);
 
   FrameNumber server() const { return server_; }
@@ -42,7 +42,7 @@ class BankBooks {
   std::vector<uint64_t> memory_;  // words, for the alignment
 };
 
-// Books that are sound, that say of each frame what it is, and whose accounts all exist.
+// The books are sound, say of each frame what it is, and name only accounts that exist.
 void check_books(const FrameReader&, const BankBooks&, Findings&);
 
 }  // namespace perdure

@@ -44,7 +44,7 @@ std::string describe(const Process& process, const ProgramNames& programs) {
                      program.empty() ? "" : ", program ", program);
 }
 
-// What one wants to know first of an object of each kind. Its frame has been checked.
+// What a person wants to know first of an object of each kind. Its frame has been checked.
 std::string describe(Kind kind, const void* object, const ProgramNames& programs) {
   switch (kind) {
     case Kind::process: return describe(*static_cast<const Process*>(object), programs);

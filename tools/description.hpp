@@ -79,7 +79,7 @@ struct WrapperDescription {
   Reference bank;
 };
 
-// Not `receiving`: who waits for messages has run up to its system call.
+// Not `receiving`: a process that waits for messages has run up to its system call.
 enum class InitialState : uint8_t { running, stopped };
 
 struct ProcessDescription {

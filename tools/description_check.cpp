@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // What one line of a description cannot show: that every name exists, that the banks are one
-// tree, that who runs has what is needed to run.
+// tree, that a process which runs has what is needed to run.
 #include <algorithm>
 
 #include "tools/description.hpp"

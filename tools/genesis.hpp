@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Generation 0, from a description: makes every object, sets up every process as program_start
-// would in the running system, and fills in who holds what. Objects first, contents after, so
+// would in the running system, and fills in the capabilities. Objects first, contents after, so
 // that names may be used in any order. The bank's books are copied into their arena at the very
 // end, when nothing is bought any more.
 #pragma once

@@ -131,7 +131,7 @@ void ImageView::report_lost_frames() {
   uint64_t first = 0;
   for (uint64_t n = 0; n <= records_.size(); ++n) {
     if (n < records_.size() && records_[n].is_lost) {
-      records_[n].identity = {};  // nobody may believe what cannot be known
+      records_[n].identity = {};  // what cannot be known must not be believed
       continue;
     }
     if (first < n) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The host tool: `perdure image VERB IMG ...`, `perdure where PROGRAM ADDRESS`. Exit statuses are those of ExitStatus; every error
-// is one line.
+// The host tool: `perdure image VERB IMG ...`, `perdure where PROGRAM ADDRESS`. Exit statuses are those of
+// ExitStatus; every error is one line.
 #include <csignal>
 #include <cstdio>
 #include <ctime>

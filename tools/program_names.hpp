@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// Which program a process runs: that of the recipe whose text stands in its space. Nothing else in an
-// image says so, and a process need not have been made from a recipe. Believed is what the root bank has
-// paid for: a program could make a page that looks like a recipe. Who wrote the disk can name a program
-// as he likes, but the name does nothing to the terminal that shows it.
+// Which program a process runs: that of the recipe with the text that stands in its space. Nothing else in an
+// image says so, and a process need not have been made from a recipe. Only a recipe that the root bank
+// has paid for is believed: a program could make a page that looks like one. A person who writes the disk
+// can give a program any name, but the name does nothing to the terminal that shows it.
 #pragma once
 
 #include <map>

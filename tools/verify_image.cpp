@@ -14,7 +14,7 @@ std::string_view wrong_with_body(const FrameReader& frames, FrameNumber number) 
   return bytes ? check_stored_frame(frames.identity(number), bytes) : "its bytes do not match their checksum";
 }
 
-// What the tags have lost has no kind, and is reported by what read them.
+// A frame that lost its tags has no kind, and is reported by the code that read the tags.
 void verify_bodies(const FrameReader& frames, Findings& findings, const ShowProgress& show) {
   for (uint64_t n = 0; n < frames.frontier(); ++n) {
     if (show && n % 256 == 0) show(n, frames.frontier());

@@ -101,7 +101,7 @@ CapabilityRegister BankServer::serve(Message& message) {
     message = {};
     return registers::nothing;
   }
-  // Who gave up a resume capability for nothing gets it back: a client waits behind it.
+  // After a refusal the caller gets its resume capability back: a client waits for the answer through it.
   const bool may_come_back = message.words[0] == method::bank_destroy_and_answer;
   const std::optional<Result> result = answer_request(message);
   if (!result || *result != Result::ok) {
@@ -170,7 +170,7 @@ std::optional<Result> BankServer::allocate(const BankRequest& request, Message& 
   return Result::ok;
 }
 
-// What it is is asked of the kernel; it is never invoked.
+// The kernel is asked what the object is; the object is never invoked.
 Expected<BankServer::GivenObject, Result> BankServer::given_object(bool any) const {
   const auto object = range_capability.identify(given);
   if (!object) return unexpected(object.error());
@@ -297,8 +297,8 @@ std::optional<Result> BankServer::dissolve(const BankRequest& request, Message&)
   return end_and_answer_caller(request);
 }
 
-// Only a resume capability is taken for the third party, because a reply waits for nobody: who
-// cannot take it does not get it. Anything else could hold up the bank, and everybody with it: an
+// Only a resume capability is taken for the third party, because a reply never waits: a process that
+// cannot take it does not get it. Any other capability could hold up the bank, and all its clients: an
 // entry while its receiver is busy or stopped, a wrapped capability while its wrapper is blocked.
 std::optional<Result> BankServer::destroy_and_answer(const BankRequest& request, Message&) {
   const auto party = range_capability.identify(given);
@@ -322,7 +322,7 @@ bool BankServer::ends_at_once(Bank bank) {
   return !arena_.has(bank);
 }
 
-// Who sent (rather than called) waits for no answer.
+// A client that sent (rather than called) waits for no answer.
 std::optional<Result> BankServer::end_and_answer_caller(const BankRequest& request) {
   if (ends_at_once(request.bank)) return Result::ok;
   if (!request.is_call) {
@@ -352,8 +352,8 @@ bool BankServer::sweep_one_step() {
   return done->state != State::empty || finish_and_answer(done->bank);
 }
 
-// The asker is taken out of its page first: when a capability page is rescinded, the kernel
-// answers `destroyed` through every resume capability that is still in it. A page that is damaged keeps nobody.
+// The caller's resume capability is taken out of its page first: when a capability page is rescinded, the
+// kernel answers `destroyed` through every resume capability that is still in it. In a damaged page there is none.
 bool BankServer::finish_and_answer(Bank bank) {
   const CapabilityPageCapability page{{{asker_page}}};
   const bool has_asker = sweep_.has_asker(bank) &&

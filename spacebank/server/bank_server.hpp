@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: MIT
 //
 // The bank as a server: turns messages into calls of the logic and capabilities into places, and
-// back. It waits for nobody but the kernel: it never invokes a capability that a client gave
-// (verify, identify and free ask the kernel what it is), and its answers never stall.
+// back. It waits only for the kernel: it never invokes a capability that a client gave (verify,
+// identify and free ask the kernel what it is), and its answers never stall.
 //
-// Whom it believes: a delivery through exactly its distinguished entry (entry payload
-// bank_entry_payload, which is never handed out bare) and a wrapper. The payload of that wrapper
-// names the bank and the restrictions; nobody else holds the wrapper's control.
+// The server believes a delivery through exactly its distinguished entry (entry payload
+// bank_entry_payload, which is never handed out bare) and one wrapper. The payload of that wrapper
+// names the bank and the restrictions; only the server holds the wrapper's control.
 //
-// Destruction goes on while others are served, by the *sweeper*: a second process of the bank
+// Destruction goes on while clients are served, by the *sweeper*: a second process of the bank
 // that does nothing but call the bank, for ever. Each of its calls is one step of the sweep, and
-// stands in line with the calls of all others; while there is nothing to sweep, its call is kept
-// and not answered. A small bank is gone before the asker's own call returns.
+// stands in line with the calls of the clients; while there is nothing to sweep, its call is kept
+// and not answered. A small bank is gone before the call that destroys it returns.
 //
-// The sweeper takes turns with programs, so that they run meanwhile; but for a bank whose owner may
-// destroy the bank above it, too, it hurries: its schedule has its ceiling then, above all that a
-// person starts, so that no program keeps itself from being destroyed. A bank that is made by a
-// capability that may not destroy, as a program has of its own bank, and every bank below such a one,
-// is *patient*: nobody waits for what programs do in their own banks.
+// The sweeper takes turns with programs, so that they run meanwhile; but for a bank that its owner
+// made with the right to destroy the bank above it, it hurries: its schedule has its ceiling then,
+// above every program that a person starts, so that no program keeps itself from being destroyed. A
+// bank made by a capability that may not destroy, as a program has of its own bank, and every bank
+// below such a bank, is *patient*: no other process waits for what a program does in its own bank.
 //
 // The books are ordinary persistent memory: after a power cut the server goes on in the middle
-// of whatever it was doing, and needs no code for that.
+// of its work, and needs no code for that.
 #pragma once
 
 #include <cstdint>
@@ -109,7 +109,7 @@ class BankServer {
   bool is_patient(Bank) const;
   void set_sweeper_priority(bool hurries);
   void wake_sweeper(Bank ending);
-  // → was there something to do, and was it done?
+  // → was a step of the sweep there to do, and was it done?
   bool sweep_one_step();
   bool finish_and_answer(Bank);
 

@@ -127,7 +127,7 @@ void test_high_memory(const BootInfo& info, Disk& disk) {
   }
 }
 
-// The host types a line that is longer than the receive ring. Nobody reads for 100 ms, so the
+// The host types a line that is longer than the receive ring. The test does not read for 100 ms, so the
 // ring fills and reception must pause; then every character must be there, in order.
 void test_console() {
   print(TextLine{}.text("arch_test: type a line"));

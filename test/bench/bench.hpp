@@ -32,7 +32,7 @@ void begin();
 [[noreturn]] void give_up(std::string_view why, Result);
 
 // Nothing happens in them: places where the host's profiler stops (scripts/bench --profile ROW).
-// A row begins whose loop follows; a row begins that is measured once, and ends.
+// A row begins, and its loop follows; a row that is measured once (a span) begins, and ends.
 extern "C" void bench_row_begins(const char* name, size_t length);
 extern "C" void bench_span_begins(const char* name, size_t length);
 extern "C" void bench_span_ends();

@@ -4,7 +4,7 @@
 // keeper supplies, the first write after a snapshot.
 //
 // The client's own space has a window of one table (512 pages), made of nodes without a keeper,
-// and a second one of leaf nodes whose keeper is the pager.
+// and a second one of leaf nodes with the pager as their keeper.
 #include "test/bench/snapshot.hpp"
 #include "userland/runtime/bank_client.hpp"
 #include "userland/runtime/layout.hpp"

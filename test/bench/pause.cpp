@@ -25,7 +25,7 @@ constexpr unsigned few_pages = 256, many_pages = 256 * 1024;  // 1 MiB, 1 GiB
 
 void buy(Kind kind, CapabilityRegister into) { bench::must(bank.allocate(kind, into), "buying"); }
 
-// Without a stack: reply_and_wait to nobody, again and again.
+// Without a stack: reply_and_wait without a reply, again and again.
 [[gnu::naked]] void waits_for_ever() {
   asm volatile(
       "1: movl $3, %eax\n\t xorl %ebx, %ebx\n\t xorl %r12d, %r12d\n\t xorl %r15d, %r15d\n\t"

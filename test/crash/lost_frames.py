@@ -5,7 +5,7 @@ not even say what a frame is, the bank does not end: a person who waits for that
 
 What turns it red: a boot that stops at the first row of activities that it cannot read (kernel/processes/restart_list.cpp), a
 bank whose frames cannot be rescinded because they cannot be read (kernel/capabilities/range.cpp), or a shell that calls
-the bank so that nobody can leave it (userland/shell/server_commands.cpp)."""
+the bank so that a person cannot leave the call (userland/shell/server_commands.cpp)."""
 
 import json
 import shutil
@@ -79,7 +79,7 @@ def lose(lab, whole, kind, frame):
 
 
 def lose_tags(lab):
-    """Both copies of the tags of the first frames that a server has bought, and nobody else."""
+    """Both copies of the tags of the first frames that a server has bought, and of no other frame."""
     description = lab.directory / "large.description"
     description.write_text(image.DESCRIPTION.read_text() + "recipe large\n  program counter\n  stack 120\n")
     disk = lab.directory / "tags.img"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """scripts/powercut with a few cuts: it must find nothing. Its books must: told of a state that is too
-old, or that never was, they say so. So must each of those who look: whatever of the world is spoilt, the world tells it,
+old, or that never was, they say so. So must each check: whatever of the world is spoilt, the world tells it,
 and an answer that is wrong in one place is a state that never was."""
 
 import dataclasses

@@ -24,7 +24,7 @@ from perdure_host.changed_tree import Fault  # noqa: E402
 SCRIPT = "test/demonstrations/mutations.py"
 TARGETS = ["bootable", "test/simulation/judge_image", *(f"test/hostile/{name}.elf" for name in (
     "hostile", "hostile_judge", "hostile_target"))]
-JUDGE = "--red"   # what main says to itself in the changed tree: tell who is red, and why
+JUDGE = "--red"   # what main says to itself in the changed tree: tell which row or attack is red, and why
 HANGS, ENDS = "it does not come to its end", "the machine ended"
 SECONDS_MAX = 180  # of one step of a row, and of an attack: on a busy host, too, several times what the longest takes
 
@@ -32,7 +32,7 @@ INVOCATION, MESSAGES = "kernel/invocation.cpp", "kernel/invoke/messages.cpp"
 REQUEST = "kernel/invoke/request.cpp"
 CAPABILITIES = "kernel/capabilities/"
 
-# name, file, text, what it becomes, and who notices
+# name, file, text, what it becomes, and which rows and attacks notice
 FAULTS = [Fault(*one) for one in (
     (changed_tree.NOTHING, MESSAGES, "Outcome Messages::invoke_entry", "Outcome Messages::invoke_entry", ()),
     # --- A: objects, wrappers, banks

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// A server whose methods go wrong, each in its way. What goes wrong is kept out of line, so that the place where
-// it stops has a name.
+// A server with methods that go wrong, each in its way. The code that goes wrong is kept out of line, so that the
+// place where it stops has a name.
 #include "userland/runtime/server.hpp"
 
 namespace perdure {

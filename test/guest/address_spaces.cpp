@@ -24,7 +24,7 @@ struct Tree {
   Tree() {
     for (unsigned level = depth; level-- > 0;) put(level);
   }
-  // The node whose slot leads on at this level, and what stands there.
+  // The node with the slot that leads on at this level, and what stands in that slot.
   NodeCapability node(unsigned level) const { return level == 0 ? low : level == 1 ? middle : level == 2 ? high : root; }
   MemoryCapability below(unsigned level) const {
     if (level == 0) return page;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Exceptions of every kind, and who is told of them. Breaks if one is told as another, at another place, twice or
-// never, or if what the keeper answers does not decide what becomes of the process.
+// Exceptions of every kind, and how the keeper is told of them. Breaks if one is told as another, at another place,
+// twice or never, or if what the keeper answers does not decide what becomes of the process.
 #include "test/guest/servers.hpp"
 #include "test/guest/spaces.hpp"
 
@@ -130,7 +130,7 @@ void start_forgets_the_fault(uint64_t) {
   expect(actor.status().state, ProcessState::running);
 }
 
-// The keeper listens to nobody at first: the fault waits for it, in line with callers.
+// The keeper does not receive at first: the fault waits for it, in line with callers.
 void waits_for_a_busy_keeper(uint64_t) {
   Actor actor(exceptions[3].begin);
   const CapabilityRegister entry = my_entry();

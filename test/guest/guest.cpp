@@ -88,7 +88,7 @@ void make_all() {
   }
 }
 
-// Runs when no other program is ready, and then answers who waits for that.
+// Runs when no other program is ready, and then answers the caller that waits for that.
 [[noreturn]] void be_idle() {
   Message message;
   CapabilityRegister answer_to = nothing;

@@ -36,7 +36,7 @@ struct Test {
   uint64_t row = 0;
 };
 
-// One test for each row of a table whose rows have a `name`.
+// One test for each row of a table; a row has a `name`.
 template <typename Row, size_t count>
 consteval std::array<Test, count> for_each_row(std::string_view name, const Row (&rows)[count],
                                                void (*run)(uint64_t row)) {

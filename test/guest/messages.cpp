@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Messages: what a call, a send and an answer carry, and who is served when. Breaks what the fast path and the
-// general path do alike: words, capabilities and moves; what is told of the entry; the order of those who wait.
+// Messages: what a call, a send and an answer carry, and which caller is served when. Breaks what the fast path and
+// the general path do alike: words, capabilities and moves; what is told of the entry; the order of waiting callers.
 #include "test/guest/actor.hpp"
 #include "test/guest/servers.hpp"
 #include "userland/runtime/requests.hpp"
@@ -250,7 +250,7 @@ void answer_of_nothing_receives_void(uint64_t) {
   expect(type_in(arrived[0]), CapabilityType::void_capability);
 }
 
-// --- who receives -------------------------------------------------------------------------------------
+// --- the receiver -------------------------------------------------------------------------------------
 
 void no_call_to_oneself(uint64_t) {
   const CapabilityRegister entry = my_entry();

@@ -105,7 +105,7 @@ void kept_for_who_is_stopped(uint64_t) {
   expect(heard.bits, 5);
 }
 
-// Who waits for an answer hears of a notice when it next waits openly.
+// A process that waits for an answer hears of a notice when it next waits openly.
 struct CallThenListen {
   Listener heard;
   volatile uint64_t answered = 0;

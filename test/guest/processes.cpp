@@ -48,7 +48,7 @@ void stopped_and_started(uint64_t row) {
   rest();
   holds(!caller.has_ended());
   done(caller.actor.process.start(nothing));
-  // Who only stood somewhere calls again; who had been accepted is told that this call is over.
+  // A caller that only stood in a line calls again; a caller that had been accepted is told that this call is over.
   if (row == 3) {
     results(caller.finish(), Result::interrupted);
     return;

@@ -115,7 +115,7 @@ Registers first_of(const Actor& actor, const uint64_t (&values)[2]) {
   return registers;
 }
 
-// Two who use them at the same time, and one who finds nothing of theirs.
+// Two actors use the unit at the same time, and a third one finds nothing of theirs in it.
 void of_two_processes(uint64_t row) {
   const Unit& unit = units[row];
   Actor first(unit.keeps, 0, idle), second(unit.keeps, 0, idle), third(find_initial, 0, idle);

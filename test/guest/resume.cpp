@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Resume capabilities: good for one answer to one call, wherever they are. Breaks if an answer is taken twice,
-// comes to a later call, or never comes because who owed it is gone.
+// comes to a later call, or never comes because the server that owed it is gone.
 #include "test/guest/servers.hpp"
 
 namespace perdure::guest {
@@ -73,7 +73,7 @@ void cannot_be_called(uint64_t) {
   expect(caller.message.words[1], 4);
 }
 
-// Answers whom it is handed, with the word that came.
+// Answers through the resume capability that it is handed, with the word that came.
 [[noreturn]] void answers_for_others(uint64_t) {
   Message message{.received = {arrived[0]}};
   reply_and_wait(nothing, message);
@@ -115,7 +115,7 @@ void answered_in_any_order(uint64_t) {
   expect(third.message.words[1], 30);
 }
 
-// --- what comes of a call that nobody answers --------------------------------------------------------
+// --- what comes of a call that no server answers -----------------------------------------------------
 
 void server_destroyed(uint64_t) {
   Actor server(takes_one);

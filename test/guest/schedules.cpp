@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// Who runs: strictly by priority, which is raised and lowered, lent by those who wait, and never above the ceiling.
-// Breaks if a process runs before one that is more important, or waits for one that is less important than itself.
+// Which process runs: strictly by priority, which is raised and lowered, lent by waiting clients, and never above the
+// ceiling. Breaks if a process runs before a more important one, or waits for one that is less important than itself.
 //
-// An order shows only what was ready at the same time. A disk may make one late that was to come first; so an order
-// may be tried several times, and has to be right once. A kernel that has another order never shows it.
+// An order shows only processes that were ready at the same time. A disk may delay the one that was to be first; so
+// an order may be tried several times, and has to be right once. A kernel that has another order never shows it.
 #include "test/guest/servers.hpp"
 
 namespace perdure::guest {
@@ -170,8 +170,8 @@ void sleep() { (void)the_clock.wait_until(value_of(the_clock.now()).machine_ns +
   }
 }
 
-// Who is more important than all these calls the first of `depth` servers, which are less important than one that
-// computes for ever in between. It is answered only if they are lent its priority.
+// An important caller calls the first of a chain of servers (`row` + 1), which are less important than a process that
+// computes for ever, the spinner. The caller is answered only if the servers are lent its priority.
 void lent_through_calls(uint64_t row) {
   volatile uint64_t counted = 0;
   const ScheduleCapability below = new_schedule(low);

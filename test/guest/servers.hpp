@@ -30,7 +30,7 @@ namespace perdure::guest {
   while (true) (void)the_clock.wait_until(~uint64_t{0});
 }
 
-// Waits, but not for a message: who calls it stands in line.
+// Waits, but not for a message: a process that calls it stands in line.
 [[noreturn]] inline void never_listens(uint64_t) {
   while (true) (void)the_clock.wait_until(~uint64_t{0});
 }

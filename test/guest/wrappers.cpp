@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Wrappers at every depth: what is told of them, what waits at them, and what is left when one goes. Breaks if a
-// client's own wrapper says who it is, or if access that was taken back can still be used.
+// Wrappers at every depth: what is told of them, what waits at them, and what is left when one goes. Breaks if the
+// payload of a client's own wrapper is told the server, or if access that was taken back can still be used.
 #include "test/guest/servers.hpp"
 
 namespace perdure::guest {

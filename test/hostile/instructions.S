@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // Instructions that a program may not execute, one for each puppet, and the fault that it has to
-// get (objects/process.hpp: FaultCode). Behind each stands an instruction that does not exist: who
-// comes there was let through.
+// get (objects/process.hpp: FaultCode). Behind each stands an instruction that does not exist: a puppet
+// that comes there was let through.
 #define INVALID 5
 #define DIVIDE 6
 #define BREAKPOINT 7

@@ -101,7 +101,7 @@ void buy_most_important(ScheduleCapability schedule) {
   require(!held.set({.priority = priority + 1}).has_value());
 }
 
-// Who calls us is bought again, and with it the schedule by which it runs, if that were to be had.
+// Asks the bank for the calling process, by its resume capability, and then that process for its schedule.
 void buy_back_caller(uint64_t) {
   const ProcessCapability caller{own(5)};
   const ScheduleCapability callers{own(6)};
@@ -198,8 +198,8 @@ void reply_twice() {
 
 // --- what never answers -------------------------------------------------------------------------
 
-// Entries behind which nobody ever takes a message are given to the bank and to the target in every
-// place that takes a capability: neither waits for them.
+// Entries of an endpoint from which no process ever receives are given to the bank and to the target in
+// every place that takes a capability: neither waits for them.
 void never_receives() {
   const EndpointCapability nobody{{{own(0)}}};
   const CapabilityRegister own_entry = own(1), nobodys_entry = own(2), result = own(3);
@@ -229,14 +229,14 @@ void never_receives() {
   burn(10'000'000);
 }
 
-// --- memory whose keeper never answers ------------------------------------------------------------
+// --- memory with a keeper that never answers ------------------------------------------------------
 
 namespace {
 
 constexpr uint64_t silent_address = layout::slot_start(5);
 constexpr uint64_t coming_and_going = layout::slot_start(6);
 
-// A root like ours, with a node in slot 5 whose keeper is an endpoint that nobody receives from.
+// A root like ours, with a node in slot 5 that has as keeper an endpoint from which no process receives.
 NodeCapability make_silent_space() {
   const NodeCapability root{{{own(0)}}}, silent{{{own(1)}}};
   const EndpointCapability nobody{{{own(2)}}};

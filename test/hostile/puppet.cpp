@@ -26,7 +26,7 @@ void end_puppet() {
 }
 
 void Puppet::buy(CapabilityRegister schedule, BankCapability payer) {
-  // Its stack is there before it runs: in another space than ours nobody fills it in.
+  // The puppet's stack is there before it runs: in another space than ours it is not filled in on demand.
   for (volatile uint64_t& word : stacks[number_]) word = 0;
   require(payer.allocate(Kind::process, process_.at).has_value());
   require(payer.allocate(Kind::activity, activity_).has_value());

@@ -59,8 +59,8 @@ void forged_payload() {
 
 namespace {
 
-// A process whose call we have is destroyed with its bank, and another is made that does the same, as like as two peas:
-// our old answer is not for that one.
+// A process that has called us is destroyed with its bank, and another is made that does the same, as like as two
+// peas: our old resume capability does not answer the new process.
 void replace_caller(BankCapability sub_bank) {
   const CapabilityPageCapability page{{{own(1)}}};
   const CapabilityRegister old = own(2);
@@ -188,7 +188,7 @@ void full_bank() {
     }
     require(is_refused(bank.create_sub_bank(1, own(2)), Result::limit_reached));
   }
-  // Who needs a page for its memory now does not get it, from the keeper that all share.
+  // A program that needs a page for its memory now does not get it from the keeper that all programs share.
   require(puppet.run(touch).fault == FaultCode::no_memory);
   require(sub_bank.free(own(3)).has_value() && sub_bank.allocate(Kind::page, own(3)).has_value());
   require(bank.status()->used == status->used);

@@ -12,7 +12,7 @@
 // Now and then the machine stops, another boots from its disk and works there, and then the first one goes on
 // with the memory that it had: it must stop, and write nothing. Or it is reset, while the disk keeps its power.
 // What must hold: never wrong contents, never an older generation, nothing unreadable that the fault
-// model excuses (docs/reference/disk.md), and on a disk that is well nobody waits for ever. Of what is damaged, and of a
+// model excuses (docs/reference/disk.md), and on a disk that is well no wait is endless. Of what is damaged, and of a
 // sample of all cuts, `image verify` calls the same frames unreadable, and the others what they are.
 #include <cinttypes>
 #include <cstdio>
@@ -54,7 +54,7 @@ struct Plan {
 Plan plan_for(uint64_t seed, bool is_long) {
   Random random(seed);
   Plan plan;
-  // Mostly small segments, of which many are filled; sometimes long ones, whose summaries go on
+  // Mostly small segments, of which many are filled; sometimes long ones, with summaries that go on
   // in a second block.
   const bool long_segments = random.one_in(6);
   const uint32_t segment_blocks = long_segments ? 160 : segment_blocks_min;
@@ -321,7 +321,7 @@ class Run {
     uint64_t block;
     do block = random_.below(medium.size()); while (!medium[block]);
     const uint64_t cost = may_cost(medium, block);
-    // A stale copy of a tag frame whose other one the cut has torn would be believed: two faults.
+    // If the cut has torn the other copy of a tag frame, a stale one would be believed: two faults.
     damage_one(medium, block, cost < tags_per_frame);
     SimulatedDisk disk(medium, random_.next());
     SimulatedMachine machine(disk, recovery_memory_[1].all(), nullptr);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Which troubles a simulated disk has in one run, and how often; and who makes them. Both simulations
-// draw them from their seed.
+// Which troubles a simulated disk has in one run, and how often; and the code that makes them. Both
+// simulations draw them from their seed.
 #pragma once
 
 #include "test/support/simulated_disk.hpp"

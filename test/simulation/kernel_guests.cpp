@@ -143,7 +143,7 @@ void KernelGuests::finish(unsigned client, Process& p) {
       break;
     case buy: return bought(client, p, argument);
     case destroy:
-      if (argument >> 8 != 0) {  // an object of a row, whose number plus 1
+      if (argument >> 8 != 0) {  // an object of a row: its number plus 1
         expect(result == Result::ok || result == Result::not_found || result == Result::bad_argument, "an object cannot be destroyed");
         if (result == Result::ok) void_all(client, at, argument & 0xff, nullptr, true, static_cast<unsigned>(argument >> 8) - 1);
       } else {
@@ -314,7 +314,7 @@ void KernelGuests::shape_something(Process& p) {
   }
 }
 
-// A process and its activity are made anew (who was there before is gone), equipped and started.
+// A process and its activity are made anew (the process that was there is gone), equipped and started.
 void KernelGuests::raise(unsigned client, Process& p, uint64_t stage) {
   p.registers.rsp = raise_child | stage << 8;
   const auto make = [&](uint64_t frame, Kind kind, uint32_t into) {

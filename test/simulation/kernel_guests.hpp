@@ -30,8 +30,8 @@ class KernelGuests {
 
   enum class Mode {
     busy,
-    resting,  // who has done something sleeps for a while, so that everybody's turn comes
-    ending,   // who has done something waits open, for nobody
+    resting,  // a client that has done something sleeps for a while, so that each client has its turn
+    ending,   // a client that has done something waits open, and no message comes
   };
   void set_mode(Mode mode) { mode_ = mode; }
   // Since it was last asked, every client has done something (is waiting open).

@@ -41,7 +41,7 @@ class MachineMemory {
   std::unique_ptr<std::byte, Free> memory_;
 };
 
-// For a store of this geometry whose cache has about so many slots.
+// For a store of this geometry with about so many slots in its cache.
 size_t memory_for(const Geometry&, size_t slots);
 
 class SimulatedMachine final : public StoreClient {
@@ -57,7 +57,7 @@ class SimulatedMachine final : public StoreClient {
   void act(Random&, bool anywhere);
   // Writes to one frame after the other, until so many have had to wait: for the log, for copies, for the cache.
   void flood(Random&, unsigned stalls_wanted);
-  // On a disk that is well: everybody who was told to wait is woken. Takes the checkpoints that this needs.
+  // On a disk that is well: every operation that was told to wait is woken. Takes the checkpoints that this needs.
   void expect_everybody_woken();
   // Until nothing is pending and everything is at home.
   void run_to_idle();

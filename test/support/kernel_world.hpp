@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // The whole generic kernel on the host: fake machine, a disk in memory or one of the test's, and guests
-// whose programs are functions of the test. Objects are made directly in the store, as a range would make them.
+// that run functions of the test as programs. Objects are made directly in the store, as a range would make them.
 //
 // A guest does one thing at a time, and what it does stands in its registers, so that it survives
 // a power cut like any program: rip says which thing (a call, a load, a store) and is put behind

@@ -95,7 +95,7 @@ class RangeModel final : public bank::FrameMaker {
   static constexpr Result ordered_refusal = Result::unsupported;
   bool is_unreadable(uint64_t frame) const { return unknown.contains(frame) || damaged.contains(frame); }
   std::set<uint64_t> unknown;    // frames of which the disk does not even say what they are
-  std::set<uint64_t> damaged;    // frames whose contents the disk does not give
+  std::set<uint64_t> damaged;    // frames: the disk does not give their contents
   uint64_t makes = 0;            // how often one was asked for
   uint64_t refuses_in = 0;       // the so-many-th operation from now is refused; 0: none
   uint64_t refuses_make_in = 0;  // likewise, of those that make

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Pages and nodes for tests of address spaces: a store on the fake machine, into whose cache all of
-// them fit, and short ways to make, find and destroy objects in it.
+// Pages and nodes for tests of address spaces: a store on the fake machine, with a cache into which all
+// of them fit, and short ways to make, find and destroy objects in it.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The time server: its page is refreshed while nobody asks, it goes on after a power cut, and what
+"""The time server: its page is refreshed while no client asks, it goes on after a power cut, and what
 it tells after the cut is of the new boot."""
 
 import re

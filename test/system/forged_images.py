@@ -25,8 +25,8 @@ def forge(disk, seed, lies):
 
 
 def boot(lab, disk, told):
-    """Until it is refused or shows a prompt, or has had time enough: who serves the prompt may be among the
-    victims."""
+    """Until it is refused or shows a prompt, or has had time enough: a process that serves the prompt may be among
+    the victims."""
     machine = lab.start(disk, "interval=500")
     try:
         machine.expect(r"KERNEL BUG|image refused|perdure> ", SECONDS_WATCHED)

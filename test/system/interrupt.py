@@ -47,7 +47,7 @@ def test(lab):
     machine.clear_line()
     assert machine.run("call c1 get").endswith("7")
 
-    machine.run("wrap c1 g")  # who has blocked an alias is waited for as well
+    machine.run("wrap c1 g")  # a call of a blocked alias waits as well
     machine.run("block g")
     hangs(machine, "call g get")
     machine.await_checkpoint()

@@ -3,7 +3,7 @@
 sound, or names it a copy of a running machine, or damaged. One that it calls sound boots, and serves one generation.
 The kernel never serves from two: what it has to read and is newer than the root stops it, with the same words.
 
-What turns it red: is_tag_newer (checkpoint/layout.hpp) that is never true: then nobody names a copy."""
+What turns it red: is_tag_newer (checkpoint/layout.hpp) that is never true: then no copy is named."""
 
 import time
 

@@ -2,7 +2,7 @@
 """A machine that was stopped with its memory goes on after another has booted from its disk and worked there:
 it stops with one line, at whatever instant its memory was kept, and has not written one byte; but for an instant
 at which it had just read the roots, and writes were on their way (docs/decisions/0045): such a round is played
-again. If nobody was there meanwhile it goes on as if nothing had been.
+again. If no other machine was there meanwhile it goes on as if nothing had been.
 
 What turns it red: a write that the fence lets through without having read (checkpoint/fence.cpp submit)."""
 

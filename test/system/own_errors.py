@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Whatever a server answers is told as its words, with its name before them, through an alias and over a power cut:
-errors of its own as it describes them, those of the shared vocabulary by their names, and what nobody has described as
-just that. The shell never says by itself that this server is stopped, destroyed or void while it is not.
+errors of its own as it describes them, those of the shared vocabulary by their names, and an error without a
+description as just that. The shell never says by itself that this server is stopped, destroyed or void while it is not.
 
 What turns it red: a shell that shows what is answered as what it has found out (userland/shell/call_command.cpp)."""
 

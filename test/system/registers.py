@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A program whose state is in integer and vector registers only, and which never makes a system
+"""A program with its state in integer and vector registers only, which never makes a system
 call, goes on exactly after kills, half of them between declare and commit. The long version, with
 fifty kills, is test/crash/fifty_kills.py."""
 

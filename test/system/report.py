@@ -2,7 +2,7 @@
 """An assertion stops the machine before anything more is committed, and leaves a report that the
 host tool shows. An NMI, which nothing in our machine may cause, stands for the kernel's own bug.
 
-It strikes while the migration reads the log, on a disk whose reads and writes take as long as
+It strikes while the migration reads the log, on a disk with reads and writes that take as long as
 DELAYS says: a read that ends late must not land in the report, and a slow disk is waited for."""
 
 from perdure_host import image

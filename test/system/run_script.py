@@ -30,7 +30,7 @@ def test(lab):
 
 
 def builds_what_it_boots():
-    """A test that does not compile keeps nobody from booting."""
+    """A test that does not compile does not keep a person from booting."""
     listed = subprocess.run(["ninja", "-C", BUILD, "-t", "inputs", "bootable"], check=True, capture_output=True, text=True)
     inputs = listed.stdout.splitlines()
     assert any(name.endswith("userland/shell/shell.cpp") for name in inputs), inputs[:20]

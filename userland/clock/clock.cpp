@@ -2,7 +2,7 @@
 //
 // The time server: one page of its storage shows the time (runtime/time_page.hpp). Its *ticker*, a
 // second process in the same space, refreshes it, and sleeps in between. Clients share that page,
-// so that a thousand of them cost what one does; who cannot use it asks with `now`.
+// so that a thousand of them cost what one does; a client that cannot use it asks with `now`.
 #include "userland/interfaces/clock.hpp"
 
 #include "userland/runtime/bank_client.hpp"
@@ -24,7 +24,7 @@ constexpr ProcessCapability ticker{CapabilityRegister{clock_ticker_register}};
 constexpr CapabilityRegister activity{13};
 constexpr ScheduleCapability schedule{CapabilityRegister{14}};
 
-// As the image's ordinary programs: time is no more urgent than what asks for it.
+// As the image's ordinary programs: time is no more urgent than the programs that ask for it.
 constexpr uint64_t ticker_priority = 4;
 // The ticker's own registers.
 constexpr ClockCapability ticker_clock{CapabilityRegister{3}};

@@ -62,7 +62,7 @@ bool host_says(Stage&, CapabilityRegister entry, uint64_t number);
 
 struct Visitor {
   static constexpr std::string_view name = "visitor";
-  // Asks the host through the capability it holds. Sent rather than called: then who sent it does
+  // Asks the host through the capability it holds. Sent rather than called: then the sender does
   // not wait while the visitor waits.
   static constexpr Method<void()> visit{"visit"};
   // Answers when it waits for nothing else.
@@ -90,12 +90,12 @@ bool await_visitor(Stage&, CapabilityRegister visitor);
 
 void sleep_ns(uint64_t nanoseconds);
 
-// --- the one that runs when nobody else does -----------------------------------------------------
+// --- the process that runs when no other does ----------------------------------------------------
 
 // An actor of the lowest priority; `schedule` is a register that is the row's no more.
 bool hire_idler(Stage&, BankCapability, CapabilityRegister schedule, CapabilityRegister entry);
-// Lets it count. It comes back only if no process with a higher priority is running: one that waits does not
-// spin. Sent rather than called: a call would lend the idler the caller's priority.
+// Lets the idler count. It comes to its end only if no process with a higher priority runs: so the processes that
+// wait do not spin. Sent rather than called: a call would lend the idler the caller's priority.
 bool nobody_spins(Stage&, CapabilityRegister idler);
 
 }  // namespace perdure

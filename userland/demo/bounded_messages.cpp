@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
-// D2: the kernel never buffers an unbounded message, and long transfers wait for nobody but the
-// one whose memory it is. The largest message is sent out of, answered into, and awaited in memory
-// whose keeper never answers. Each time only the owner of that memory waits; everybody else goes
-// on. Then the buffer of a receiver is taken away while it waits: the message is cut short, the
+// D2: the kernel never buffers an unbounded message, and a long transfer holds up only the owner of
+// the memory that is missing. The largest message is sent out of, answered into, and awaited in memory
+// with a keeper that never answers. Each time only the owner of that memory waits; all other processes
+// go on. Then the buffer of a receiver is taken away while it waits: the message is cut short, the
 // receiver is told so, and the sender has noticed nothing.
 //
-// Nor does a process that is more important wait for a whole message: a *watch*, which the clock wakes, comes to run
-// between two pages of one, and sees so.
+// Nor does a process that is more important wait for a whole message: a *watch*, which the clock wakes, runs
+// between two pages of one, and sees that.
 #include <algorithm>
 
 #include "userland/demo/bulk.hpp"
@@ -72,7 +72,7 @@ uint64_t machine_ns() {
   wait_for_ever();
 }
 
-// --- those who get stuck --------------------------------------------------------------------------
+// --- the processes that get stuck -----------------------------------------------------------------
 
 constexpr CapabilityRegister their_partner{8};
 
@@ -181,7 +181,7 @@ bool give_way(Stage& stage) {
                    row.longest_wait_ns / 1000, " us after its time");
 }
 
-// Messages of the largest size are delivered, calls are answered, and nobody spins.
+// Messages of the largest size are delivered, calls are answered, and no process spins.
 bool everybody_else_goes_on(Stage& stage) {
   for (unsigned i = 0; i < 3; ++i) {
     if (!send_long_message(stage, i) || !host_says(stage, host.entry, 8)) return false;
@@ -200,7 +200,7 @@ bool comes_to(Stage& stage, ProcessCapability process, ProcessState state, std::
   }
 }
 
-// It waits, with its own keeper and with nobody else.
+// It waits with its own keeper, and with no other process.
 bool waits_with_keeper(Stage& stage, ProcessCapability process) {
   return comes_to(stage, process, ProcessState::waiting, "it does not wait with its keeper");
 }

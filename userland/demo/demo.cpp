@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // The program that plays the demonstrations, one row in one instance (interfaces/demo.hpp). It
-// does a step when it is told to, and says what it did. It does not have to be believed about
-// what it leaves behind: that is looked at by the one that destroys its bank.
+// does a step when it is told to, and says what it did. It need not be believed about what it
+// leaves behind: the program that destroys its bank (the shell) looks at that.
 #include "userland/demo/rows.hpp"
 #include "userland/runtime/server.hpp"
 

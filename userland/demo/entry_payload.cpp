@@ -14,7 +14,7 @@ namespace perdure {
 namespace {
 
 constexpr BankCapability home{work_register(0)};     // the server's
-constexpr BankCapability clients{work_register(1)};  // of those who keep the capabilities
+constexpr BankCapability clients{work_register(1)};  // of the clients, which keep the capabilities
 constexpr unsigned server_registers = 2;
 constexpr CapabilityRegister facet{work_register(6)};
 constexpr CapabilityPageCapability shelf_index{work_register(7)};
@@ -27,7 +27,7 @@ struct {
   uint64_t used = 0;  // by the server's bank
 } row;
 
-// The server's object is the payload itself: a number, whose square it knows.
+// The server's object is the payload itself: a number, of which it knows the square.
 struct Squares {
   static constexpr std::string_view name = "squares";
   static constexpr Method<PassedCapability(uint64_t)> make{"make", {"N"}};

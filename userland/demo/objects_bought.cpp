@@ -5,7 +5,7 @@
 //
 // One step for each: an object is bought, used for what it is for, kept as copies in a capability
 // page, and destroyed. Then the bank uses what it used before, and every copy is void: also those
-// of what was derived from it. Memory is destroyed while it is mapped, and then seen by nobody.
+// of what was derived from it. Memory is destroyed while it is mapped, and then no process sees it.
 #include <algorithm>
 #include <atomic>
 
@@ -70,8 +70,8 @@ bool all_zero(const std::byte* bytes) {
   wait_for_ever();
 }
 
-// One that looks, on the spot, and a translation for what it will look at: to bring it on makes the space grow, which
-// voids the translations that there are.
+// A process that will load from `place`, and then a translation of `place`: in this order, for starting the process
+// makes the space grow, which voids the translations that there are.
 bool hire_looker(Stage& stage, const std::byte* place) {
   ActorStart start = actor;
   start.body = look;

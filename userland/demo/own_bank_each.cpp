@@ -4,9 +4,9 @@
 // started from a recipe, filled with a number and with pages, and destroyed in random order; each
 // time exactly what the server had comes back, and in the end the bank has what it had before.
 //
-// That nobody else can reach one is looked at from the other side: what does each hold? What is
-// its own, by the word of its bank, and nothing that leads to another; and another server's bank knows nothing
-// of it.
+// That no other process can reach a server is looked at from the other side: what does each server
+// hold? Only what is its own, by the word of its bank, and no capability that leads to another; and another
+// server's bank knows nothing of it.
 #include "userland/demo/instance.hpp"
 #include "userland/demo/rows.hpp"
 #include "userland/demo/shelf.hpp"
@@ -22,7 +22,7 @@ namespace {
 constexpr BankCapability server_bank = instance_bank;
 constexpr CapabilityRegister server_entry = instance_entry;
 constexpr ProcessCapability server_process = instance_process;
-constexpr CapabilityPageCapability shelf_index{registers::handed_over};  // nobody hands over here
+constexpr CapabilityPageCapability shelf_index{registers::handed_over};  // no message hands over here
 constexpr CapabilityPageCapability shelf_page{work_register(first_register_after_instance)};
 constexpr CapabilityRegister looked_at{work_register(first_register_after_instance + 1)};
 constexpr BankCapability other_bank{work_register(first_register_after_instance + 2)};
@@ -89,10 +89,10 @@ bool start_servers(Stage& stage) {
   return stage.say(uint64_t{to}, " servers, each in its own bank, each filled");
 }
 
-// --- who can reach whom ------------------------------------------------------------------------------
+// --- what each server can reach ----------------------------------------------------------------------
 
 // What a starter gives to every program: its own bank, endpoint and space; clock and discriminator,
-// which lead to nobody. Register 1 has the right to answer whom it answered last, which is used up.
+// which lead to no process. Register 1 has the resume capability of the last call, which is used up.
 bool may_hold(unsigned number, CapabilityType type) {
   switch (number) {
     case resume_register: return type == CapabilityType::resume;

@@ -2,7 +2,7 @@
 //
 // B2: protected payload. A server hands out boxes as the library does it (runtime/distinguished.hpp):
 // each is a wrapper around the server's distinguished entry, with the box's address as payload, and
-// the address is believed because nobody else can make it. A hostile client tries to: it puts
+// the address is believed because only the server can make it. A hostile client tries to: it puts
 // wrappers of its own, with payloads of its own, around all that it holds. What it reaches is
 // always the true object, or a refusal.
 //
@@ -198,7 +198,7 @@ bool attack_bank(Stage& stage) {
          stage.say("the own bank, wrapped again: always the own bank, or a refusal");
 }
 
-// Recognition without invoking: what is wrapped twice is nobody's.
+// Recognition without invoking: a capability that is wrapped twice is neither a genuine bank nor the server's own.
 bool verify_forgeries(Stage& stage) {
   const auto attempt = [&] {
     const auto verified = own_bank.verify(forged);

@@ -2,10 +2,10 @@
 //
 // B7: selective revocation. A hundred clients, each with a wrapper of its own in front of the same
 // server. One is destroyed: exactly its client sees that. Others are blocked: their clients wait,
-// until the wrapper is unblocked, stands for another server, or is destroyed; nobody else notices.
+// until the wrapper is unblocked, stands for another server, or is destroyed; no other client notices.
 //
-// That they wait without spinning is shown by who runs meanwhile: a process of the lowest
-// priority, which gets the processor only when all others have nothing to do.
+// That they wait without spinning is shown by the process that runs meanwhile: it has the lowest
+// priority, and gets the processor only when all others have nothing to do.
 #include "userland/demo/actor.hpp"
 #include "userland/demo/rows.hpp"
 #include "userland/runtime/requests.hpp"
@@ -76,7 +76,7 @@ bool set_up(Stage& stage) {
   return stage.say(uint64_t{client_count}, " clients, each with a wrapper of its own in front of one server");
 }
 
-// Every client visits; those whose wrapper is gone see void, all others are served.
+// Every client visits; a client without its wrapper sees void, all others are served.
 bool all_visit(Stage& stage, unsigned except = client_count) {
   for (unsigned i = 0; i < client_count; ++i) {
     if (i == except) continue;

@@ -2,8 +2,8 @@
 //
 // B4: the time server. One page of its storage shows the time; fifty clients map the capability to that same
 // page as the server gave it, and read it without any call. Each lives in an address space of
-// its own. One that writes is stopped by a fault, and nobody else notices. After a power cut the
-// page still shows the time of the boot before: nobody takes it for the present.
+// its own. A client that writes is stopped by a fault, and no other notices. After a power cut the
+// page still shows the time of the boot before: no client takes it for the present.
 //
 // So that all clients look at the page before it is refreshed, the server's ticker is stopped over the cut. What
 // happens when it comes in the middle of a reading is not shown here, for an emulated processor is not
@@ -56,7 +56,7 @@ struct {
 struct Reader {
   static constexpr std::string_view name = "reader";
   static constexpr Method<void(uint64_t)> read{"read", {"TIMES"}};
-  // Looks at the page, and asks nobody → the boot of the time that it shows; 0: it cannot be believed.
+  // Looks at the page, and asks no server → the boot of the time that it shows; 0: it cannot be believed.
   static constexpr Method<uint64_t()> glance{"glance"};
   using Methods = MethodList<read, glance>;
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // D3: neither side of a message learns the other's addresses; and altering, destroying or losing a
-// buffer in the middle of a transfer harms nobody else.
+// buffer in the middle of a transfer harms no other process.
 //
 // A *storm*, of higher priority than all others and woken by the clock at random moments, so also
 // in the middle of transfers, exchanges the buffer, takes it away for a while, or destroys a page
@@ -140,13 +140,13 @@ template <typename Strike>
   rage([](Storm& storm) { storm.strike(); });
 }
 
-// The same, but what is lost is only lost: a receiver's buffer whose contents are exchanged is not
+// The same, but pages are only lost, not exchanged: a receiver's buffer with exchanged contents is not
 // what was sent any more, and that is the receiver's own doing.
 [[noreturn]] void play_mild_storm(uint64_t) {
   rage([](Storm& storm) { storm.lose(); });
 }
 
-// Keeper of those whose buffer it is: lets them try again, after a while.
+// Keeper of the processes that own the buffers: lets them try again, after a while.
 [[noreturn]] void heal(uint64_t) {
   Message message;
   bool asked = false;
@@ -264,7 +264,7 @@ bool let_loose(Stage& stage, void (*body)(uint64_t)) {
   return start_actor(stage, storm);
 }
 
-// Messages of the row's own, out of memory that nobody touches, and calls to a third party.
+// Messages of the row's own, out of memory that no storm touches, and calls to a third party.
 bool others_until_storm_is_over(Stage& stage, uint64_t storms, uint64_t& messages) {
   for (messages = 0; row.storms_over < storms; ++messages) {
     fill(row.own, ~messages);

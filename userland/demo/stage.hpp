@@ -61,8 +61,8 @@ class Stage {
   bool used_by(BankCapability, uint64_t& frames);
   bool require_used(BankCapability, uint64_t frames, std::string_view when);
 
-  // Nobody gets anything through the capability: it cannot be invoked, and the kernel, asked
-  // without invoking it, calls it void.
+  // The capability leads to nothing: it cannot be invoked, and the kernel, asked without invoking
+  // it, calls it void.
   bool require_void(CapabilityRegister, std::string_view which);
   // The same from a slot of a capability page, through `scratch`.
   bool require_void_at(CapabilityPageCapability, unsigned slot, CapabilityRegister scratch,
@@ -79,7 +79,7 @@ class Stage {
   TextBuffer<1024> text_;
 };
 
-// Where map() puts it: slots of the own space that nobody else uses (runtime/layout.hpp).
+// Where map() puts it: slots of the own space that no other code uses (runtime/layout.hpp).
 inline constexpr unsigned window_count = layout::window_slot - layout::heap_slot;
 constexpr unsigned window_slot(unsigned place) { return layout::window_slot - place; }
 inline std::byte* window(unsigned place = 0) {

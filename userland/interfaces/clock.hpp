@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The time server: tells the time, or gives the page that tells it (runtime/time_page.hpp), after
-// which nobody need ask any more.
+// The time server: tells the time, or gives the page that tells it (runtime/time_page.hpp): a client
+// that has the page need not ask any more.
 #pragma once
 
 #include "userland/runtime/interface.hpp"

@@ -4,9 +4,9 @@
 // is filled on demand it buys a page from the bank in the space's own pocket (slot 15 of its
 // root node) and puts it there. It keeps no state: everything is in the space it is handed.
 //
-// It waits for nobody but the bank: what a client supplies is classified before it is invoked,
-// so that only nodes (the kernel's) and genuine banks (verified by its own bank) ever are. So a
-// client can refuse itself memory, and nothing worse.
+// It waits only for the bank: a capability that a client supplies is classified before it is
+// invoked, so that only nodes (the kernel's) and genuine banks (verified by its own bank) ever are.
+// So a client can refuse itself memory, and nothing worse.
 //
 // Its registers, set by the image description:
 //   3 its bank (only to verify others)   4 its endpoint   8 the discriminator
@@ -61,7 +61,7 @@ Answer<> fault(NoState&, const Request&, uint64_t code, uint64_t address, uint64
                              .registers = space_registers};
   const auto placed = builder.place_new_page(address);
   // Two processes in one space: the other's fault was answered first, or it changes the space.
-  // The access is made again; if it faults again, so be it: the time is that of its program.
+  // The access is made again; if it faults for ever, that costs only the program's own time.
   if (!placed && placed.error() == Result::in_use) return {};
   return placed;
 }

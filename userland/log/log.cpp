@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// The log's server: writes lines of others to the console, one at a time. It holds the right to
-// mint console capabilities and is the only one that needs to know of restarts: a line that meets
-// one is written by the console of the new boot, and its writer never notices. So no line is lost
+// The log's server: writes lines of other programs to the console, one at a time. It holds the right
+// to mint console capabilities, and it alone needs to know of restarts: a line that meets one is
+// written by the console of the new boot, and its writer never notices. So no line is lost
 // and none is written twice; the call that brought it is answered after it stands there.
 //
 // A line begins with "| " and is filled with blanks, because it may be written over a prompt.
@@ -39,7 +39,7 @@ void write(std::span<const std::byte> text) {
   TextBuffer<Log::line_length_max + 8> line;
   line << "\r| " << LeftAligned{{characters, text.size()}, width} << "\r\n";
   while (!console.write(line.text())) {
-    if (!devices.console(console.at)) wait_for_ever();  // nobody to talk to
+    if (!devices.console(console.at)) wait_for_ever();  // there is no console to write to
   }
 }
 

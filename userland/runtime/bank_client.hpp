@@ -42,8 +42,8 @@ struct BankCapability : AnyCapability {
   Answer<Status> status() const;
   Answer<uint64_t> usage(Kind) const;
   Answer<> destroy() const;
-  // `whom`: a resume capability, answered when all is done. The caller is answered at once. Moves it,
-  // for the caller may live in the bank that goes; it is there again after a refusal.
+  // Moves a resume capability, which is answered when all is done; this call is answered at once. Moved,
+  // for the caller may live in the bank that goes; after a refusal it is back in its register.
   Answer<> destroy_and_answer(CapabilityRegister whom) const;
   Answer<> dissolve() const;
   // Again what allocate() gave for the object that `any` names.

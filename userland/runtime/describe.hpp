@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // The text that a server answers to `describe`, made from its interface at compile time, and
-// the reading of such text by those who call a server that they do not know (the shell).
+// the reading of such text by a program that calls a server it does not know (the shell).
 #pragma once
 
 #include <array>

@@ -17,9 +17,9 @@
 // still names the object that it was given.
 //
 // The server keeps no capability for its objects: the wrapper hands over its own control with
-// each invocation (handed_over_register). Nor does anything record who holds a wrapper. So an
-// object may be handed out many times, and its address may be used for another only when all
-// these wrappers were taken back: the server counts them.
+// each invocation (handed_over_register). Nor is there any record of a wrapper's holders. So an
+// object may be handed out many times, and its address may be used for another object only when
+// all these wrappers were taken back: the server counts them.
 //
 // Objects that need no revocation of their own cost nothing at all: see facet().
 #pragma once
@@ -73,7 +73,7 @@ class Distinguished {
 
 // A capability for one of a server's objects that costs no storage, and cannot be revoked by
 // itself: an entry with this payload, which the server is told as `entry_payload`. The reserved
-// payload is refused: who held such an entry bare could name any object.
+// payload is refused: a holder of such a bare entry could name any object.
 inline Answer<> facet(EndpointCapability endpoint, uint64_t payload, CapabilityRegister into) {
   if (payload == distinguished_payload) return std::unexpected(Result::bad_argument);
   return endpoint.entry(payload, into);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// An array that grows, for plain values. In place of std::vector, whose way of telling that
-// memory is used up is an exception: here an append answers false, and nothing has changed.
+// An array that grows, for plain values. In place of std::vector, which throws an exception when
+// memory is used up: here an append answers false, and nothing has changed.
 #pragma once
 
 #include <algorithm>
@@ -27,7 +27,7 @@ class GrowingArray {
   [[nodiscard]] bool append(const T& item) { return insert(count_, item); }
 
   [[nodiscard]] bool insert(size_t position, const T& item) {
-    const T kept = item;  // it may be one of ours
+    const T kept = item;  // `item` may lie in this array, which moves
     if (!reserve(count_ + 1)) return false;
     std::move_backward(items_ + position, items_ + count_, items_ + count_ + 1);
     items_[position] = kept;

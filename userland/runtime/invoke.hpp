@@ -70,7 +70,7 @@ Result call(CapabilityRegister, Message&);
 Result call(CapabilityRegister, WordMessage&);
 // Invokes and goes on. On a resume capability: replies.
 Result send(CapabilityRegister, Message&);
-// Replies (`registers::nothing`: to nobody), then waits for any message, which overwrites this one.
+// Replies (`registers::nothing`: sends no reply), then waits for any message, which overwrites this one.
 void reply_and_wait(CapabilityRegister, Message&);
 
 // SYSCALL with the registers as given. Host tests replace it by a fake.

@@ -4,9 +4,9 @@
 // space in the running system), by the image builder (which builds those of generation 0), by the
 // demand-zero keeper, and, as plain numbers, by program.ld.
 //
-// The root is one node whose 16 slots cover 16 MiB each:
+// The root is one node of 16 slots, which cover 16 MiB each:
 //
-//   slot  addresses              what                       who fills it
+//   slot  addresses              what                       filled by
 //   0     0x00400000 ...         text and constants         the recipe's text node, shared
 //   1     0x01000000 ...         data, then bss             data copied; bss on demand
 //   2     0x02000000 ...         heap, grows up             on demand
@@ -18,7 +18,7 @@
 // The first 4 MiB stay unmapped: a null pointer faults.
 //
 // A program with an arena (the space bank: its books) has a taller space: a node of slot size 24
-// (64 GiB a slot) whose slot 0 holds the root above (guard 0), and whose slot 1 the arena.
+// (64 GiB a slot); its slot 0 holds the root above (guard 0), its slot 1 the arena.
 //
 // Guards: a memory capability that covers 2^s pages (page: s = 0; node: s = slot_size + 4),
 // in a slot that covers 2^z, is entered only for page offsets o with o >> s == guard. So a page
@@ -67,8 +67,8 @@ inline constexpr uint64_t arena_bytes_max = page_bytes << arena_root_slot_size;
 // Most pages of text and constants, and of data templates: one recipe holds them.
 inline constexpr unsigned text_pages_max = 256;
 
-// The text node: one node of slot size 0 (16 pages), or of slot size 4 (256 pages) whose slots
-// hold nodes of slot size 0.
+// The text node: one node of slot size 0 (16 pages), or one of slot size 4 (256 pages) with nodes
+// of slot size 0 in its slots.
 constexpr uint8_t text_node_slot_size(unsigned text_pages) {
   return text_pages <= node_slot_count ? 0 : node_slot_bits;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Tells a person one line, by the log that this program was started with. Without one, or if it is
-// gone, the line is lost: nobody's work depends on being heard.
+// gone, the line is lost: no program's work depends on its lines being shown.
 #pragma once
 
 #include "userland/interfaces/log.hpp"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What the compiler and the freestanding headers expect to find: memory functions, and the ends
-// of the roads that no correct program takes. Compiled with -fno-builtin, so that a loop here is
+// What the compiler and the freestanding headers expect to find: memory functions, and the functions
+// that no correct program reaches. Compiled with -fno-builtin, so that a loop here is
 // not turned into a call of itself.
 #include <cstddef>
 #include <cstdint>

@@ -33,7 +33,7 @@ struct Revocable {
 
 struct HandOut {
   CapabilityRegister control;  // where the giver wants the wrapper's control
-  CapabilityRegister client;   // where he wants what is to be given away
+  CapabilityRegister client;   // where the giver wants the capability that is to be given away
   uint64_t payload = 0;        // told to the receiver, if the target is an entry
   bool hand_over = false;      // the receiver gets the control with each invocation, too
 };

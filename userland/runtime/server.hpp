@@ -8,8 +8,8 @@
 //   Answer<uint64_t> get(CounterState&, const Request&);
 //   serve<Counter, add, get>(state);
 //
-// A server that follows this pattern waits for nobody but in reply_and_wait, which cannot be
-// stalled by a client. `describe` and `type` are answered for it.
+// A server that follows this pattern waits only in reply_and_wait, where no client can hold it up.
+// `describe` and `type` are answered for it.
 #pragma once
 
 #include <utility>
@@ -91,7 +91,7 @@ void answer_request(State& state, Message& message) {
 }
 
 // The loop of a server: for ever. `answer_one` answers a message in place; for a server that has
-// several interfaces, and chooses by whom the request came through.
+// several interfaces, and chooses by the capability through which the request came.
 template <typename AnswerOne>
 [[noreturn]] void serve_by(AnswerOne answer_one) {
   Message message;

@@ -53,8 +53,8 @@ Answer<Occupant<CapabilityRegister>> CapabilityTree::look(Handle node, unsigned 
   }
 }
 
-// In the registers after those bought stands what earlier calls left there: other spaces' nodes.
-// More than were counted are asked for only if the space's owner has changed it meanwhile.
+// The registers after those of the nodes bought hold what earlier calls left there: other spaces' nodes.
+// More nodes than were counted are asked for only if the space's owner has changed it meanwhile.
 Answer<CapabilityRegister> CapabilityTree::new_node(uint8_t slot_size) {
   if (nodes_used_ == nodes_bought_) return std::unexpected(Result::in_use);
   const Handle node = builder_.registers.node(nodes_used_++);
@@ -85,7 +85,7 @@ std::optional<space_tree::Place<CapabilityRegister>> place_of(CapabilityRegister
 }
 
 void give_nodes_back(const SpaceBuilder& builder, unsigned count) {
-  // Whatever refuses here is gone with the bank.
+  // A refusal here means that the node is gone with the bank.
   for (unsigned i = 0; i < count; ++i) (void)builder.bank.free(builder.registers.node(i));
 }
 

@@ -42,8 +42,8 @@ struct SpaceBuilder {
   // space is as before and nothing was bought.
   Answer<> place_new_page(uint64_t address) const;
   // So many pages in a row from `start`, the first ones of their region. Where one node holds them
-  // all nobody has to look what is there: less than half the calls. After a refusal some may have
-  // been bought: for the caller that then destroys the bank.
+  // all, the slots need not be looked at: less than half the calls. After a refusal some pages may
+  // have been bought: for a caller that then destroys the bank.
   Answer<> place_first_pages(uint64_t start, unsigned count) const;
   // Like place_new_page, for every page from `start` on to `end` that is not there yet. After a refusal those
   // before it are.

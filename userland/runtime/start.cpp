@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // From the first instruction to program(). A program that returns has nothing to go back to: it stops by a fault,
-// which its keeper is told, at an instruction whose name says what happened.
+// which its keeper is told, in a function that is named for what happened.
 #include "userland/runtime/program.hpp"
 
 #include "userland/runtime/invoke.hpp"

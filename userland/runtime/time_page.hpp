@@ -7,16 +7,16 @@
 //   Answer<TimeReading> now = time.now();        // at most one refresh old (time_page_refresh_ns)
 //
 // NO-TORN-TIME: the writer makes `sequence` odd, writes, makes it even; what was read between two
-// looks at the same even number belongs together. Who finds it odd asks the server instead of
-// waiting: the writer may be the one who cannot run.
+// looks at the same even number belongs together. A reader that finds it odd asks the server instead
+// of waiting: the writer may be a process that cannot run.
 //
 // NO-OLD-TIME: after a power cut the page shows, until its first refresh, the time of the boot
 // before. A reader cannot know how long ago that was; so the page carries its boot epoch, the
 // processor tells the present one (RDTSCP, TSC_AUX holds its low 32 bits), and if they differ the
-// server is asked, who asks the kernel. The processor is asked after the page was read.
+// reader asks the server, which asks the kernel. The processor is asked after the page was read.
 //
-// Between refreshes the time stands still: adding what the time stamp counter says since would
-// make two readings differ in order with the next refresh.
+// Between refreshes the time stands still: with the time stamp counter's progress added, a reading after
+// the next refresh could show an earlier time than the reading before it.
 #pragma once
 
 #include <atomic>
@@ -80,7 +80,7 @@ struct TimeReader {
   }
 };
 
-// Puts a page, the only thing there, into the windows of the program whose root node this is.
+// Puts a page, the only thing there, into the windows of the program that has this root node.
 inline Answer<> map_in_window(NodeCapability space, MemoryCapability page, uint8_t restrictions,
                               CapabilityRegister scratch) {
   if (auto done = page.reduce(restrictions | restriction::no_execute, 0, scratch); !done) return done;

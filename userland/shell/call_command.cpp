@@ -31,7 +31,7 @@ Called call_for_person(Shell& shell, NameTable::Index index, CapabilityRegister 
 
 bool is_ok(const Called& called) { return called.end == End::answered && called.result == Result::ok; }
 
-// Whether a call of this name really reaches no program: what the kernel says of that a living server can answer, too.
+// Whether a call of this name really reaches no program: a living server can answer the kernel's results, too.
 bool is_gone(Shell& shell, NameTable::Index index) {
   using Which = NameTable::Which;
   if (shell.names.at(index).is_alias() && is_void_alias(shell, index)) return true;
@@ -43,7 +43,7 @@ bool is_gone(Shell& shell, NameTable::Index index) {
   return !shell.names.fetch(index, Which::process, process.at) || !process.status();
 }
 
-// What the kernel answers for one that is gone.
+// What the kernel answers to a call of a server that is gone.
 bool sounds_gone(Result result) {
   return result == Result::void_capability || result == Result::destroyed || result == Result::unreadable;
 }
@@ -51,8 +51,8 @@ bool sounds_gone(Result result) {
 // The last number that is reserved for the shared vocabulary has no word yet.
 bool has_word(Result result) { return name_of(result) != name_of(static_cast<Result>(own_result_bit - 1)); }
 
-// One rule for all that is answered: it is the word of who was called, but for what the shell has found out itself, that
-// nobody is there. A server's own error comes in its own words, if it has described it.
+// One rule for every answered error: it is the server's word, except when the shell has found out itself that
+// there is no server any more. A server's own error comes in its own words, if it has described it.
 void say_answered_error(Shell& shell, NameTable::Index index, Result result, std::string_view description) {
   const std::string_view name = shell.names.at(index).name.view();
   if (const auto own = find_error(description, result)) return shell.say_error(name, " says: ", own->text);
@@ -64,7 +64,7 @@ void say_answered_error(Shell& shell, NameTable::Index index, Result result, std
   shell.say_error(name, " says: ", name_of(result));
 }
 
-// Whom `destroy` takes: an alias is none. It is there, for it has stopped and is not gone.
+// The server's name, for `destroy`, which takes no alias. There is one, for the server has stopped and is not gone.
 std::string_view server_behind(Shell& shell, NameTable::Index index) {
   const auto server = shell.names.find_start(shell.names.at(index).start);
   return shell.names.at(server.value_or(index)).name.view();

@@ -66,7 +66,7 @@ bool ConsoleSession::was_restarted() { return std::exchange(restarted_, false); 
 
 bool ConsoleSession::was_written_over() { return std::exchange(is_written_over_, false); }
 
-// Without a console there is nobody to talk to.
+// Without a console there is no person to talk to.
 void ConsoleSession::reopen() {
   if (!devices_.console(console_.at)) wait_for_ever();
   restarted_ = true;

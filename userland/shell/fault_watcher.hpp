@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // What a person is told when a program stops by a fault. The shell starts programs, and is their keeper: a third
-// small process in its address space, the *fault watcher*, is called by the kernel on behalf of the one that
-// faulted. It writes one line, refuses the fault, so that the program stops, as it would without a keeper, and then ends
-// the shell's call if that waits for this very program (nobody else can call it).
+// small process in its address space, the *fault watcher*, is called by the kernel on behalf of the process that
+// faulted. It writes one line, refuses the fault, so that the program stops, as it would without a keeper, and then
+// ends the shell's call if that waits for this very program (no other process can call it).
 #pragma once
 
 #include "userland/runtime/bank_client.hpp"
@@ -39,7 +39,7 @@ class FaultWatcher {
     CapabilityRegister scratch[2];
     EndpointCapability endpoint_into;  // for watch()
   };
-  // Once. Without it programs stop as they do, and nobody says so.
+  // Once. Without it programs stop as they do, and the person is not told.
   Answer<> begin(const Parts&);
 
   // The faults of this program are told from now on. `endpoint`: what begin() gave.

@@ -9,16 +9,16 @@
 //   interrupter   raises at_work_, looks at is_in_call_; if set: ends the call, takes the ^C
 //                 out of the input; lowers at_work_
 //
-// So does the fault watcher (fault_watcher.hpp), when the called program has stopped. It looks when that is so, and the
-// shell, when is_in_call_ is set, whether it is: one of the two sees the other, and nobody waits for what has stopped.
-// A call that waits for something else just then (the shell for a page of its own, or for its turn) cannot be ended: both
-// try again. The call may be answered between the look and the end, which then meets the shell while it waits for at_work_ to
-// be 0: what was answered stays so.
+// The fault watcher (fault_watcher.hpp) does the same when the called program has stopped. It looks at is_in_call_
+// after the program has stopped; the shell looks whether the program has stopped after it has set is_in_call_. One of
+// the two sees the other, so the shell never waits for a stopped program. A call that waits for something else just
+// then (the shell for a page of its own, or for its turn) cannot be ended: watcher and interrupter try again. If the
+// call is answered between the look and the end, the shell already waits for at_work_ to be 0, and the answer stays.
 //
 // Each sets its own flag before it looks at the other's, so (ONLY-WHAT-MAY-BE-LEFT) no call is
 // ever ended but one that call() makes: never one by which the shell buys something of the bank, and would
-// lose it. And a ^C goes to one of the two: to the call that it ends, else it stays in
-// the input, where the line editor finds it.
+// lose it. And a ^C has one effect: it ends a call, else it stays in the input, where the line
+// editor finds it.
 //
 // The shell's first use of the console in a boot waits until the banner is there (Shell::await_banner):
 // so only one of the two writes at a time.
@@ -41,7 +41,7 @@ class Interrupter {
   struct Parts {
     BankCapability bank;       // pays
     NodeCapability space;      // of both
-    ProcessCapability caller;  // whose calls are ended
+    ProcessCapability caller;  // the process that makes the calls
     CapabilityRegister schedule;  // the interrupter's; its priority is above the caller's
     DevicesCapability devices;
     ClockCapability clock;
@@ -70,7 +70,7 @@ class Interrupter {
 
   // What a ^C does. → was there a call to end?
   bool end_call();
-  // By the fault watcher: the program of this start has stopped, and answers nobody. → was it called?
+  // By the fault watcher: the program of this start has stopped, and answers no call. → was it called?
   bool end_call_of(uint64_t start);
 
  private:

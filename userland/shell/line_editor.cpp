@@ -160,7 +160,7 @@ void LineEditor::put(std::string_view text, TextWriter& echo) {
   cursor_ += count;
 }
 
-// Leaves the cursor where the erased text began. A person who corrects the line has seen what there is of it.
+// Leaves the cursor where the erased text began. The line counts as cut no more: a person who edits it has seen it.
 void LineEditor::erase(size_t first, size_t count) {
   count = std::min(count, length_ - first);
   if (count == 0) return;

@@ -8,8 +8,8 @@
 //                    slot 126: the first page, slot 127: the next one;
 //                    slot 125 of the first page: the endpoint of the fault watcher
 //
-// The name of what was destroyed or revoked stays for a while, with its capabilities: a call
-// to it is told by the kernel that the capability is void. The place is taken over by the same
+// The name of a destroyed server or a revoked alias stays for a while, with its capabilities: the
+// kernel answers a call of it that the capability is void. Its place is taken over by the same
 // name, or by another when many have gathered. A forgotten name's place is free at once.
 #pragma once
 
@@ -26,7 +26,7 @@ namespace perdure {
 // entry.
 struct Named {
   Word name;                // empty: a free place
-  Word origin;              // a server: its program. An alias: what it was made of, or who answered it
+  Word origin;              // a server: its program. An alias: what it was made of, or the server that answered it
   uint32_t account = 0;     // a server's bank; given to another when it is gone
   uint64_t start = 0;       // a server's, by its number; of an alias: that of the server that it leads to
   unsigned wrapper_count = 0;  // an alias: in a row up to the server, as far as is known here

@@ -48,7 +48,7 @@ void start(Shell& shell, std::string_view program, std::string_view name, uint64
     say_start_error(shell, started.error(), program, limit);
     return;
   }
-  // An account is given again when its bank is gone: that of a server whose end nobody has waited for.
+  // An account is used again when its bank is gone: it can be that of a server that ended without being waited for.
   if (const auto gone = shell.names.find_account(started->account)) shell.names.note_over(*gone);
   const Named server{.name = Word::of(name),
                      .origin = started->program_name,
@@ -130,7 +130,7 @@ std::optional<RecipeSummary> read_recipe_at(unsigned index) {
   return *summary;
 }
 
-// One that faulted before is seen in `servers`, as without a watcher.
+// A program that faulted before this shows in `servers`, as without a watcher.
 void watch_program(Shell& shell, uint64_t start) {
   const EndpointCapability endpoint{shell_register::scratch};
   constexpr CapabilityRegister entry{shell_register::scratch.number + 1};
@@ -217,7 +217,7 @@ void run_servers(Shell& shell, const Words&) {
   }
 }
 
-// A bank with a frame of which the disk does not say what it is does not end, and who waits for that is not answered.
+// A bank does not end while the disk cannot say what one of its frames is: then this call is not answered.
 std::optional<Result> destroy_for_person(Shell& shell, BankCapability bank) {
   Message message = request(method::bank_destroy);
   const auto result = shell.interrupter.call(bank.at, message);

@@ -13,8 +13,8 @@ namespace {
 // A hundred servers, and as many destroyed names as are kept.
 constexpr size_t names_at_hand = 186;
 
-// The keeper would stop the shell at a page that nobody can pay for any more, and with it the only
-// one who can give something back. So the shell buys its heap itself, and looks at the answer.
+// With the bank at its limit the keeper would stop the shell at its next page, and the shell is the only
+// program that can give frames back. So the shell buys its heap itself, and looks at the answer.
 bool furnish_heap(std::span<std::byte> memory) {
   const SpaceBuilder space{.bank = shell_register::bank,
                            .discriminator = shell_register::discriminator,

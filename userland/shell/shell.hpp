@@ -46,7 +46,7 @@ class Shell {
 
   // The boot in which the line that runs now was entered.
   uint64_t boot_of_line() const { return boot_of_line_; }
-  // What it asks for ends this boot: in the next one nothing of it goes on.
+  // The line that runs asks for the end of this boot: in the next boot it does not go on.
   void line_ends_boot() { is_running_line_ = false; }
   // The line that runs now.
   std::optional<std::string_view> running_line() const {
@@ -99,7 +99,7 @@ struct Command {
     if (start == std::string_view::npos) return {};
     return arguments.substr(start + 1, arguments.find(']', start) - start - 1);
   }
-  // One that takes any number of words hands those behind the least on to a server, as they were typed.
+  // A command that takes any number of words hands those behind the least number on to a server, as they were typed.
   constexpr unsigned words_before_foreign() const { return most_words == Words::count_max ? least_words : Words::count_max; }
 };
 

@@ -10,9 +10,9 @@
 
 namespace perdure::shell_register {
 
-inline constexpr CapabilityRegister log{1};                       // for what is started here
+inline constexpr CapabilityRegister log{1};                       // for programs that are started here
 inline constexpr NodeCapability own_space{CapabilityRegister{2}};
-inline constexpr BankCapability bank{registers::bank};            // pays for what is started here
+inline constexpr BankCapability bank{registers::bank};            // pays for programs that are started here
 inline constexpr BankCapability root_bank{CapabilityRegister{4}}; // to look at
 inline constexpr CapabilityPageCapability recipes{CapabilityRegister{5}};
 inline constexpr CheckpointCapability checkpoint{CapabilityRegister{6}};

@@ -31,7 +31,7 @@ Words split_words(std::string_view line);
 
 // One rule for the options of all commands: what begins with `-` is one, wherever it stands.
 constexpr bool is_option(std::string_view word) { return word.size() > 1 && word[0] == '-'; }
-// Takes them out of the words → they. What stands behind so many words that are no options is left as it is.
+// Takes the options out of the words → the options. Behind so many words that are no options nothing is taken out.
 Words take_options(Words& words, unsigned words_before_foreign);
 
 // Decimal, or hexadecimal after 0x; nothing if it is no number or too large.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * A program whose whole state is in registers, integer and vector, and which never makes a
- * system call and never touches memory: what a restart must bring back exactly, and what only a
- * timer interrupt can take from the processor. One step, for n = 1, 2, ...:
+ * A program that has its whole state in registers, integer and vector, and never makes a system
+ * call and never touches memory: a restart must bring this state back exactly, and only a timer
+ * interrupt can take the program from the processor. One step, for n = 1, 2, ...:
  *
  *   rbx   n                        xmm1  n, n             (two 64-bit integers)
  *   r12   sum of 1 ... n           xmm2  sum, sum
@@ -11,8 +11,8 @@
  *   r14   n at the last comparison that failed; 0 as long as all agree
  *   r15   spinner_mark: the registers are of this program
  *
- * The integer and the vector half are computed apart, and compared at the end of each step. Who
- * reads the registers from outside finds them within a step; r14 says whether any step ever
+ * The integer and the vector half are computed apart, and compared at the end of each step. A test
+ * that reads the registers from outside finds them within a step; r14 says whether any step ever
  * failed. rax is used inside a step, xmm4 to xmm6 too. */
         .set    seed_word, 0x0123456789abcdef
         .set    spinner_mark, 0x72656e6e697073      /* "spinner" */

@@ -3,7 +3,7 @@
 
   workplace.py  where things are, setting up, building
   arguments.py  options of the scripts
-  image.py      disk images: making, checking, who uses one
+  image.py      disk images: making, checking, which are in use
   boot_iso.py   the ISO that GRUB boots, one for each kernel command line
   emulator.py   QEMU's command line, and what its end means
   firmware.py   where this host keeps UEFI firmware

@@ -64,7 +64,7 @@ def file_to_write(text):
 def may_be_written(path):
     """Raises OSError, or leaves everything as it was."""
     if path.exists() and not path.is_file():
-        return  # a pipe, a terminal: who opens them waits
+        return  # a pipe, a terminal: opening it waits
     is_new = not path.exists()
     os.close(os.open(path, os.O_WRONLY | os.O_APPEND | (os.O_CREAT | os.O_EXCL if is_new else 0), 0o666))
     if is_new:

@@ -61,8 +61,8 @@ def build(targets):
 
 
 def try_fault(fault, targets, script, words):
-    """`script` (of the copy) says in lines what is red, in the tree with that fault; behind `words` it is told who has
-    to notice it. → (what is wrong, or None; what those said that noticed it)."""
+    """`script` (of the copy) says in lines what is red, in the tree with that fault; behind `words` it is told which
+    tests have to notice it. → (what is wrong, or None; what the tests that noticed it said)."""
     try:
         with changed(fault):
             build(targets)
@@ -82,8 +82,8 @@ def try_fault(fault, targets, script, words):
 
 
 def main(description, faults, targets, script, words):
-    """The command line of a list of faults. The last line is `N passed, N failed`; a passed fault is one that all who
-    should have noticed it did notice."""
+    """The command line of a list of faults. The last line is `N passed, N failed`; a passed fault is one that all
+    tests that should have noticed it did notice."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--list", action="store_true", help="name the faults, try none")
     parser.add_argument("--jobs", type=int, metavar="N", help="one at a time is tried, whatever is asked for")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Disk images: making one, looking before we boot one, and who uses it.
+"""Disk images: making one, looking before we boot one, and whether it is in use.
 
 What is right and wrong about an image is decided by the kernel's own code in `scripts/perdure`;
 here stands only how it is called.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The two who judge an image: `image verify`, and the kernel. They have one rule, and must agree.
+"""The two judges of an image: `image verify`, and the kernel. They have one rule, and must agree.
 
 The kernel's part: its store starts from the image and reads every frame, on the host and on a disk that
 forgets what is written (test/simulation/judge_image.cpp); then a machine boots from a copy, which has to

@@ -34,7 +34,7 @@ class EndWatcher:
     def finish(self):
         """After QEMU's end: waits for the last message, and answers the reason."""
         try:
-            self._listener.shutdown(socket.SHUT_RDWR)  # nobody may have come
+            self._listener.shutdown(socket.SHUT_RDWR)  # QEMU may never have connected
         except OSError:
             pass
         self._thread.join(2)

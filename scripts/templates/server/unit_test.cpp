@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Calls @name@ (the program itself) as clients do, and as nobody should.
+// Calls @name@ (the program itself) as clients do, and as they should not.
 #include "test/support/server_script.hpp"
 #include "userland/interfaces/@name@.hpp"
 

@@ -17,7 +17,7 @@ void evict(SmallMachine& machine, uint64_t number) {
   REQUIRE(machine.store->drop(machine.store->find({number})));
 }
 
-// As an operation does whose later prepare step stalls: the frame was made dirty, and nothing else.
+// What an operation leaves when a later prepare step stalls: the frame was made dirty, and nothing else.
 CacheSlot make_dirty_without_body(SmallMachine& machine, uint64_t number) {
   const CacheSlot slot = machine.obtain(number, true);
   REQUIRE(slot != no_slot);

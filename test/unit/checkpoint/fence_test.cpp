@@ -155,7 +155,7 @@ TEST_CASE("a machine that was reset goes on, though a flush that fails drops the
   CHECK(is_dropped);
 }
 
-// It may be another machine's, and may be the last thing that this one's last boot wrote: who starts next takes it.
+// It may be another machine's root, or the last that this machine's last boot wrote: the next start takes it.
 TEST_CASE("a newer root that could not be read at the start is not written over when it can be") {
   Medium found = busy_machine().disk.drained();
   const auto root_at = [&](unsigned slot) { return *reinterpret_cast<const Root*>(found[root_blocks[slot][0].value]->data()); };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Tries to crash, hang or fool recovery with an image whose checksums all hold and whose contents
+// Tries to crash, hang or fool recovery with an image in which all checksums hold and the contents
 // were written by an enemy: random fields of roots, headers, summaries and tags, sealed again.
 #include <catch2/catch.hpp>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// A frame whose contents are damaged, and whose tag is whole: what is known of it is there for the one that takes it away.
+// A frame with damaged contents and a whole tag: what is known of it is there for a caller that takes it away.
 #include <catch2/catch.hpp>
 
 #include "test/unit/checkpoint/small_machine.hpp"

@@ -12,7 +12,7 @@ namespace {
 
 constexpr uint32_t segment_blocks = 16;
 
-// A generation whose header refers to more segments than its first block can hold.
+// A generation with a header that refers to more segments than its first block can hold.
 struct ManySegments {
   static constexpr uint64_t pages = (header_references_max + 10) * (segment_blocks - metadata_copies);
   Geometry geometry = *Geometry::plan(log_start.value + 200 * segment_blocks + 24 * (tags_per_frame + 2), 200, segment_blocks);

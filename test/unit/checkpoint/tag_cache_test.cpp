@@ -45,7 +45,7 @@ struct Fixture {
     tags.open(memory.data());
     const auto buffer = tags.request(io, geometry, 1);
     REQUIRE(buffer.has_value());
-    CHECK(tags.request(io, geometry, 1) == buffer);  // one load for all who ask
+    CHECK(tags.request(io, geometry, 1) == buffer);  // one load for all requests
     for (bool ended = false; !ended;) {
       io.advance(client.now_ns += 10'000'000);
       if (const auto result = io.next_result()) ended = tags.read_ended(*result, geometry, root);

@@ -19,8 +19,8 @@ constexpr Capability everything{.type = CapabilityType::range, .payload = 500};
 // A process waits for an answer that never comes, and its activity is only on the disk.
 struct AbsentActivity {
   KernelWorld world;
-  std::vector<uint64_t> seen;  // by whom it is about
-  std::vector<uint64_t> told;  // the one that acts on it
+  std::vector<uint64_t> seen;  // results of the client, which has the absent activity
+  std::vector<uint64_t> told;  // results of the owner, which acts on the client
 
   explicit AbsentActivity(std::vector<uint64_t> methods) : methods_(std::move(methods)) {
     const Guest silent = world.new_guest([](Process&) {});

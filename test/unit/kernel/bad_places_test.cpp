@@ -98,8 +98,8 @@ TEST_CASE("a row between two damaged rows is destroyed on a slow disk, though ot
 
 namespace {
 
-// A server that has accepted the call of a client, whose frame is in a bad place; another process, which holds the client, asks
-// for it all the time.
+// A server has accepted the call of a client. The client's frame is in a bad place; another process, which holds the
+// client, asks for it all the time.
 uint64_t turns_of_server(bool is_asked) {
   Rows rows{4};
   rows.world.pins_are_watched = false;
@@ -148,7 +148,7 @@ TEST_CASE("a server runs, though another process asks for its client, which is i
 
 namespace {
 
-// A process whose schedule is in a bad place; another one, which holds nothing of it, changes its own schedule all the time.
+// A process has its schedule in a bad place; another one, which holds nothing of it, changes its own all the time.
 uint64_t turns_without_schedule(bool others_change) {
   Rows rows{3};
   rows.world.pins_are_watched = false;

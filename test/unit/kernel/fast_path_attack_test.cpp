@@ -54,8 +54,8 @@ class Scene {
   Wrapper& wrapper() { return *row_object<Wrapper>(world.bytes(control), control.object.index()); }
   Endpoint& endpoint() { return *row_object<Endpoint>(world.bytes(server.endpoint), server.endpoint.object.index()); }
 
-  // The frame that this capability names is a page now, whose owner has written what was there. Where the frame
-  // says the version, it is the same: only a wrong disk has that.
+  // The frame that this capability names is a page now, and the page's owner has written the old contents into it. If
+  // the frame has the version (a process), that is the same, too: only a wrong disk has that.
   void becomes_page(Capability& capability) {
     const Capability page = world.make(Kind::page);
     world.write(page);
@@ -76,8 +76,8 @@ class Scene {
     machine::fpu_initial_state(world.process(guest).fpu_area);
   }
 
-  // Behind a checkpoint that has gone home; of the four frames without which nobody runs, one is left as
-  // the checkpoint has it.
+  // Behind a checkpoint that has gone home; of the four frames that client and server need to run, one is
+  // left as the checkpoint has it.
   void take_checkpoint(const Capability& untouched) {
     world.take_checkpoint();
     Store& store = world.kernel().store;
@@ -144,7 +144,7 @@ const Lie lies[] = {
     {"a page like the receiver's activity", [](Scene& s) { s.becomes_page(s.activity_of(s.server)); }},
 };
 
-// While the server has the call and is about to answer: nobody is there to be answered.
+// While the server has the call and is about to answer: there is no caller to be answered.
 const Lie lies_to_the_answer[] = {
     {"the caller was made after another", [](Scene& s) { age(s.resume()); }},
     {"the place of the caller was sold again", [](Scene& s) { make_older(s.resume()); }},

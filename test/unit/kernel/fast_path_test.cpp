@@ -41,7 +41,7 @@ class Talkers {
     }
     for (unsigned i = 0; i < 2; ++i) process.capability_registers[16 + i] = wrappers_[i];
     world_.start();
-    world_.take_checkpoint();  // else a power cut leaves nobody
+    world_.take_checkpoint();  // else a power cut leaves no process
   }
 
   void run(unsigned steps) {

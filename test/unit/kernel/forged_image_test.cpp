@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Tries to bring the kernel down with images whose checksums all hold and whose contents are lies
+// Tries to bring the kernel down with images in which all checksums hold and the contents are lies
 // (test/support/forged_image.hpp): first those that once did, one by one, then thousands at random, on
 // which guests invoke, reply, fault, destroy and are destroyed. Whatever a disk says, no assertion is
 // reached (P5). PERDURE_SEED replays one run; PERDURE_RUNS sets how many.
@@ -154,7 +154,7 @@ class FourGuests {
     world.page_out({});
   }
 
-  // Everybody has a turn.
+  // Every guest has a turn.
   void run(unsigned count) {
     for (unsigned i = 0; i < count && world.step(); ++i) {
       if (i % 4 == 0) fake_machine().advance(2 * default_slice_ns);
@@ -250,7 +250,7 @@ TEST_CASE("a process in another state than its activity says does not run, and i
     FourGuests guests;
     guests.forge<Process>(guests.client.process, [&](Process& p) {
       p.control.state = state;
-      p.control.call_count += 7;  // nobody answers it
+      p.control.call_count += 7;  // so no answer comes
     });
     guests.forge<Activity>(guests.client.activity, [&](Activity& a) {
       a.runnable = 1;
@@ -321,7 +321,7 @@ class OwnerAndCounter {
     world.run(3);
     REQUIRE_FALSE(now);
   }
-  // The owner waits for a message that nobody sends.
+  // The owner waits for a message that no process sends.
   void run_counter() {
     counted = 0;
     let_owner([](Process& p) { KernelWorld::invoke(p, Invocation::reply_and_wait, 0); });

@@ -85,8 +85,8 @@ TEST_CASE("what cannot be left stopped is told, and all goes on") {
   }
 }
 
-// It stood first in the line, by a call or by a trap, and nobody passes it after a restart while it may
-// come back.
+// The process stood first in the line, by a call or by a trap, and no other passes it after a restart while
+// it may come back.
 TEST_CASE("one that stood in line and is left stopped, twice over, keeps nobody waiting behind it") {
   for (const bool by_trap : {false, true}) {
     CAPTURE(by_trap);

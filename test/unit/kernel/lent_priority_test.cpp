@@ -344,7 +344,7 @@ TEST_CASE("so do the clients of that client") {
   CHECK(beside.client_steps > 0);
 }
 
-// Who holds both can put into each what answers the other one.
+// A program that holds both clients can put into each a capability that answers the other one.
 TEST_CASE("clients that go round in a circle are followed only so far") {
   Beside beside;
   Guest clients[2];

@@ -63,7 +63,7 @@ struct Line {
 
   KernelWorld world;
   Guest busy;
-  Capability nowhere;  // an entry that nobody receives from
+  Capability nowhere;  // an entry from which no process receives
   bool serves = false;
   bool spins = false;
   bool is_done_idle = false;  // a caller that is done waits for ever, instead of spinning

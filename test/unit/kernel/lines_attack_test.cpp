@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Tries to corrupt a line by what it hangs on: processes nobody has looked at, frames sold and bought
-// again, schedules that are destroyed under those who stand in line by them, frames that go to the disk
+// Tries to corrupt a line by what it hangs on: processes that were not looked at, frames sold and bought
+// again, schedules that are destroyed while processes stand in line by them, frames that go to the disk
 // meanwhile. And to have the shortcuts around a line (fast path, early wakes) taken when they must not be.
 #include <catch2/catch.hpp>
 
@@ -108,8 +108,8 @@ TEST_CASE("an old capability to what was a process throws nobody out of the line
   }
 }
 
-// The server stands among its peers before those of its callers to whom it owes its priority: it is moved
-// first, and comes back to the list when the last of them is moved.
+// Among its peers the server stands before the callers that lend it its priority: it is moved first, and
+// comes back to the list when the last of these callers is moved.
 TEST_CASE("nobody stands in line by a schedule that has been destroyed, not even by a change on the way") {
   KernelWorld world;
   bool spins = false, now = false;
@@ -218,8 +218,8 @@ TEST_CASE("who waits for an answer with a deadline is not counted as woken for e
 
 // --- the shortcuts around a line ---------------------------------------------------------------------------
 
-// The receiver waits open, nobody is in line, and all frames of the call are at hand: but one that stood in
-// line before the restart is still on the disk.
+// The receiver waits open, no caller is in line, and all frames of the call are at hand: but a caller that stood
+// in line before the restart is still on the disk.
 TEST_CASE("the fast path passes nobody who stood in line before a restart, and is taken again afterwards") {
   KernelWorld world;
   world.use_fast_path = true;
@@ -233,7 +233,7 @@ TEST_CASE("the fast path passes nobody who stood in line before a restart, and i
     if (calls) call(5, {1, 9})(p);
   });
   // More important than the one that stood in line: it is not kept waiting, and the receiver is looked at.
-  // It wakes the latecomer itself: at no moment does nobody run, so the disk has no time to give anything.
+  // It wakes the latecomer itself: at each moment some process runs, so the disk has no time to give anything.
   unsigned early_calls = 0;
   const Guest early = world.new_guest([&](Process& p) {
     if (early_calls > 0) call(early_calls-- == 2 ? 5 : 7, {1, 5})(p);
@@ -401,7 +401,7 @@ TEST_CASE("what was handed on through a long row of servers is taken back from a
   calls = true;
   run_for(60);
   REQUIRE(last_ran > 100);
-  CHECK(modest_ran == 0);  // the last one is as important as who calls the first
+  CHECK(modest_ran == 0);  // the last one is as important as the caller of the first
   interrupts = true;
   run_for(10);
   last_ran = 100;

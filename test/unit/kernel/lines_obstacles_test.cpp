@@ -107,7 +107,7 @@ TEST_CASE("a caller that cannot be read and is destroyed while it stands in line
     std::memset(receiver.world.disk().block(geometry.home_block({frame})), 0x5a, 64);
     now = true;
     receiver.run(60);
-    receiver.raise(3);  // who stands there by a schedule is looked at
+    receiver.raise(3);  // the processes that stand in line by a schedule are looked at
     receiver.set_priority(unread, 2);
     REQUIRE_FALSE(receiver.world.is_alive(unread.process));
     receiver.serves = true;

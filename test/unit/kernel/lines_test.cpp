@@ -71,7 +71,7 @@ TEST_CASE("one whose priority was another for a while has its old place again") 
   CHECK(line.order == std::vector<uint64_t>{1, 2, 3, 4});
 }
 
-// A fault is told by a message too: who waits for its keeper is not passed either.
+// A fault is told by a message too: a process that waits for its keeper is not passed either.
 TEST_CASE("one whose fault waits for a keeper is not passed by one that faults again") {
   KernelWorld world;
   std::vector<uint64_t> order;

@@ -154,7 +154,7 @@ TEST_CASE("a long message gives way to who is more important and whose time come
   }
 }
 
-// Who becomes less important itself runs on until the next tick.
+// A sender that becomes less important by its own call runs on until the next tick.
 TEST_CASE("a long message gives way to who is more important than its sender is now") {
   KernelWorld world({}, large);
   uint64_t told = 0, turns_in_the_midst = 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Frames whose contents the disk does not give any more are taken away like others: every capability to what was
-// there is void, over restarts, and the frame is used again.
+// Frames of which the disk does not give the contents any more are taken away like others: every capability to what
+// was there is void, over restarts, and the frame is used again.
 #include <catch2/catch.hpp>
 
 #include <algorithm>

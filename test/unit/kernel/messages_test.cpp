@@ -104,7 +104,7 @@ TEST_CASE("a destroyed server answers those who wait for it") {
   world.let_receive(server_guest);
   world.start();
   run_checked(world, 400);
-  // The one who was accepted is told `destroyed`, the one in line finds the entry void.
+  // The caller that was accepted is told `destroyed`, the caller in line finds the entry void.
   REQUIRE(seen.size() == 4);
   std::vector<uint64_t> results{seen[0], seen[2]};
   std::sort(results.begin(), results.end());
@@ -260,13 +260,13 @@ TEST_CASE("while a server is stopped its callers wait, and all else runs; contin
   REQUIRE(seen == std::vector<uint64_t>{ok, 1, ok, 1, ok, 1});
 }
 
-// The schedule of the important one is still on the disk when everybody is looked at.
+// The schedule of the important process is still on the disk when all processes are looked at.
 TEST_CASE("after a restart a busy program does not keep a more important one from being looked at") {
   KernelWorld world;
   uint64_t important_ran = 0;
   world.new_guest([](Process&) {}, 3);
   const Guest important = world.new_guest([&](Process&) { ++important_ran; }, 7);
-  // Its schedule stands in a row of its own, which nobody else fetches.
+  // Its schedule stands in a row of its own, which no other process fetches.
   const Capability lonely = world.make_in_new_row(Kind::schedule);
   world.object<Schedule>(lonely).priority = 7;
   world.write(important.process);
@@ -421,7 +421,7 @@ TEST_CASE("who only sends has nothing left in the registers of what it sent") {
   CHECK(seen == std::vector<uint64_t>{ok, 0});
 }
 
-// What the server holds answers nobody any more when it goes.
+// The resume capability that the server holds answers no call any more when the server goes.
 TEST_CASE("a server that is destroyed answers nobody whose call has ended before") {
   KernelWorld world;
   std::vector<uint64_t> seen;

@@ -314,7 +314,7 @@ TEST_CASE("what a range makes waits for room for what that takes away or names")
     });
     world.process(guest).capability_registers[5] = everything;
     world.open_new_rows();  // this one is the first of the list
-    other = world.new_guest(call(5));  // where nobody receives
+    other = world.new_guest(call(5));  // where no process receives
     world.process(other).capability_registers[5] = {
         .type = CapabilityType::entry, .version = endpoint.version, .object = endpoint.object};
     world.start();

@@ -37,7 +37,7 @@ struct Scene {
       if (step == 2) answers.push_back(result_of(p));
     });
     world.set_program(last, {});
-    const Capability lonely = world.make(Kind::endpoint);  // without a receiver: who calls waits
+    const Capability lonely = world.make(Kind::endpoint);  // without a receiver: a caller waits
     world.write(server.process);
     world.process(server).capability_registers[called_register] = {.type = CapabilityType::entry, .version = lonely.version, .object = lonely.object};
     world.write(client.process);

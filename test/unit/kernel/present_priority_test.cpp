@@ -238,8 +238,7 @@ TEST_CASE("importance is handed on through a server that stands in line itself")
   }
 }
 
-// A ring of servers, each in line for the next: a change of one priority comes back to where it began.
-// Else what it was lent would keep others waiting who are more important than it is itself.
+// Else the priority that the client lent would keep processes waiting that are more important than the server itself.
 TEST_CASE("a server that stands in line for a client loses that one's importance with it") {
   for (const uint64_t how : {method::process_stop, method::process_interrupt, method::range_rescind}) {
     CAPTURE(how);
@@ -322,6 +321,7 @@ TEST_CASE("a caller leaves the line of a server whose activity is on the disk") 
   CHECK(world.process(server).control.callers_map == 0);
 }
 
+// A ring of servers, each in line for the next: a change of one priority comes back to where it began.
 TEST_CASE("a ring of servers that wait for each other is only a ring") {
   constexpr unsigned ring = 12;
   KernelWorld world;

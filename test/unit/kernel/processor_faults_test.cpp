@@ -45,7 +45,7 @@ TEST_CASE("on whom a program may read what is not its own") {
   CHECK_FALSE(on("GenuineIntel", 0x21));
   CHECK_FALSE(on("GenuineIntel", 0x121, 0, true));
   CHECK(on("GenuineIntel", 0x21, 0, true));
-  CHECK(on("CentaurHauls", 0));  // who says nothing is not believed
+  CHECK(on("CentaurHauls", 0));  // a processor that says nothing is not believed
   CHECK_FALSE(on("AuthenticAMD", 0));
   CHECK_FALSE(on("HygonGenuine", 0));
   CHECK(on("GenuineIntel", 0, kvm));

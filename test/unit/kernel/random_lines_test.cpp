@@ -3,7 +3,7 @@
 // Random guests that are all servers and callers of each other: they call, answer, fault, wait with and
 // without deadlines, change priorities and schedules, destroy and buy schedules and wrappers again, stop,
 // start, interrupt and retarget each other; frames go to the disk, and the power is cut. Behind every step
-// the whole state is checked, and every line is walked. At last everybody only serves: then nobody may be
+// the whole state is checked, and every line is walked. At last all guests only serve: then no guest may be
 // left waiting for what is there. PERDURE_SEED replays one run; PERDURE_RUNS sets how many.
 #include <catch2/catch.hpp>
 
@@ -154,7 +154,7 @@ class RandomLines {
     }
   }
 
-  // False: nobody could run.
+  // False: no guest could run.
   bool step(unsigned number) {
     const bool ran = world_.step();
     if (!ran) fake_machine().now_ns += ms, fake_machine().pending.timer = true;
@@ -167,7 +167,7 @@ class RandomLines {
     return ran;
   }
 
-  // Everybody is stopped, or waits for a server that never comes: the operator steps in, before a boot.
+  // Every guest is stopped, or waits for a server that never comes: the operator steps in, before a boot.
   void revive() {
     idle_ = 0;
     world_.take_checkpoint();
@@ -207,8 +207,8 @@ class RandomLines {
     return slot == no_slot ? ActivityRef{} : ActivityRef::of(slot, guest.activity.object.index());
   }
 
-  // Every line of callers, from its ends in: linked both ways, in order of tickets, of those who wait for a
-  // receiver at this priority, and of all of those.
+  // Every line of callers, from its ends in: linked both ways, in order of tickets, of processes that wait for a
+  // receiver at this priority, and of all of these.
   void check_lines() {
     Scheduler& scheduler = world_.kernel().scheduler;
     unsigned in_lines = 0, waiting = 0;
@@ -290,7 +290,7 @@ class RandomLines {
     return std::max(priority, std::min(lent, ceiling));
   }
 
-  // Behind a tick nobody runs while one is ready that is more important, and has been looked at.
+  // Behind a tick no guest runs while a more important one is ready that has been looked at.
   void check_who_runs(const Process& p) {
     if (!std::exchange(has_ticked_, false) || !is_calm_ || is_over_) return;
     const auto its = importance_of(world_.kernel().store.descriptor(world_.kernel().processor.slot()).number);
@@ -306,7 +306,7 @@ class RandomLines {
     }
   }
 
-  // Everybody only serves by now, and nothing happens any more.
+  // All guests only serve by now, and nothing happens any more.
   void check_nobody_is_forgotten() {
     Scheduler& scheduler = world_.kernel().scheduler;
     for (const Guest& guest : guests_) {
@@ -333,7 +333,7 @@ class RandomLines {
     for (const Capability& control : controls_) check_pins(control);
   }
 
-  // Who waits at an endpoint or a wrapper stands in the line of one of ours.
+  // A process that waits at an endpoint or a wrapper stands in the line of one of ours.
   void check_counts() {
     unsigned in_lines = 0, waiting = 0;
     for (const Guest& guest : guests_) {
@@ -371,7 +371,7 @@ class RandomLines {
   KernelWorld world_;
   std::vector<Guest> guests_;
   std::vector<Capability> schedules_, controls_;
-  bool is_calm_;  // schedules stay as they are, and frames in memory: whose turn it is can be said exactly
+  bool is_calm_;  // schedules stay as they are, and frames in memory: the next to run can be told exactly
   bool is_over_ = false, has_ticked_ = false;
   unsigned idle_ = 0;
 };

@@ -105,7 +105,7 @@ class RandomRows {
 
   std::mt19937_64 random_;
   Rows rows_;
-  std::set<unsigned> alive_;         // guests whose row was not destroyed
+  std::set<unsigned> alive_;         // guests in rows that were not destroyed
   std::set<uint64_t> empty_, free_;  // rows without a guest; frames that were rows
   uint64_t made_ = 0;
 };

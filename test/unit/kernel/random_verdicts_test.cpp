@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// Tries to have a wrong verdict believed, or a call never end: several processes ask for objects whose frames are lost and come
-// back at random, on a disk that takes up to five seconds for a read, while another one makes them, takes them away, starts and
-// stops them; and the power is cut. Every call ends, no dead capability answers, no living one is called void, and once the
-// disk is well everything is there. PERDURE_SEED replays one run; PERDURE_RUNS sets how many.
+// Tries to have a wrong verdict believed, or a call never end: several processes ask for objects in frames that are
+// lost and come back at random, on a disk that takes up to five seconds for a read, while another process makes these
+// objects, destroys, starts and stops them; and the power is cut. Every call ends, no dead capability answers, no
+// living one is called void, and on a well disk all is there. PERDURE_SEED replays one run; PERDURE_RUNS sets how many.
 #include <catch2/catch.hpp>
 
 #include <array>

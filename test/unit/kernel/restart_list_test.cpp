@@ -171,7 +171,7 @@ TEST_CASE("a row that cannot be read is destroyed, or the one beside it, and the
 
 TEST_CASE("a row is made although the newest one cannot be read, and both ends are found") {
   Rows rows(4);
-  // The newest row is then one of nobody.
+  // The newest row is then one without a process.
   REQUIRE(rows.make_row(first_free + 1) == Result::ok);
   rows.world.page_out({});
   rows.damage({first_free + 1});

@@ -57,7 +57,6 @@ TEST_CASE("what derives has the lower of what is asked for and what there is, or
   }
 }
 
-// It holds three schedules and the range in which they lie, and not the one whose ceiling is high.
 TEST_CASE("a process that is stopped, or sleeps, can be given a schedule, and goes on as it is") {
   for (const bool is_stopped : {true, false}) {
     CAPTURE(is_stopped);
@@ -111,6 +110,7 @@ TEST_CASE("a process whose schedule is taken out of it runs at the lowest priori
   CHECK(standing.priority == 0);
 }
 
+// The guest holds three schedules and the range in which they lie, and not the schedule with a high ceiling.
 TEST_CASE("no schedule gets above the highest ceiling that is held, whatever is done with them") {
   constexpr unsigned held_count = 3;
   constexpr uint8_t highest_held = 3;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Guests whose programs are a list of steps, one after the other; then they only spin.
+// Guests that do a list of steps, one after the other; then they only spin.
 #pragma once
 
 #include <catch2/catch.hpp>

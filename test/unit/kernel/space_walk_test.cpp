@@ -251,7 +251,7 @@ TEST_CASE_METHOD(Fixture, "the nearest enclosing keeper is told, with its whole 
   CHECK(same_authority(outcome.fault.node, inner));
   CHECK(outcome.fault.offset == 0x3456);
 
-  // A node whose guard does not fit is not entered: its keeper does not enclose the address.
+  // A node is not entered if its guard does not fit: its keeper does not enclose the address.
   world.node(middle).slots[2].payload = 1;
   CHECK(walk(outer, address).fault.keeper.payload == 2);
 }
@@ -321,7 +321,7 @@ struct Expected {
   FaultCode fault = FaultCode::none;
   Capability page;
   uint8_t restrictions = 0;
-  Capability told;  // the node whose keeper is told, or void
+  Capability told;  // the node of the keeper that is told, or void
   uint64_t offset = 0;
 };
 

@@ -66,7 +66,7 @@ class TimersAndModel {
     now_ns_ += random_() & ((uint64_t{1} << random_() % 40) - 1);
     take(1u << 30);
     const uint64_t now = now_ns_ / tick_ns;
-    for (const auto& [ref, at_ns] : due_) REQUIRE((at_ns - 1) / tick_ns + 1 > now);  // nobody is late
+    for (const auto& [ref, at_ns] : due_) REQUIRE((at_ns - 1) / tick_ns + 1 > now);  // no activity is late
   }
 
   void take(unsigned steps_max) {

@@ -73,8 +73,8 @@ TEST_CASE("who stands in line for a receiver is told at once that the endpoint i
   CHECK(told == std::vector<uint64_t>{void_result, 0});
 }
 
-// Its process cannot be read, so nobody but the restart list knows that it stood there; and its activity may be
-// taken away before its turn comes.
+// Its process cannot be read, so only the restart list knows that it stood there; and its activity may be taken
+// away before its turn comes.
 TEST_CASE("a line does not wait for one that stood in it before the restart and cannot be read") {
   const bool is_taken_away = GENERATE(true, false);
   KernelWorld world;
@@ -151,8 +151,8 @@ TEST_CASE("processes that could not be read go on when they can be, each for its
   }
 }
 
-// While those who stood in line by it are moved, the priority of the one they waited for is looked at, and
-// what it is found to be is not true a moment later.
+// While the processes that stood in line by the schedule are moved, the priority of the process that they wait
+// for is looked at, and the value found is not true a moment later.
 TEST_CASE("what owed its priority to a schedule that is destroyed is answered in its turn, on the fast path too") {
   KernelWorld world;
   world.use_fast_path = true;

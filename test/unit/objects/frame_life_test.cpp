@@ -92,7 +92,7 @@ class Run {
       model_.objects[index] = version;
       for (size_t i = sizeof(Version); i < info(model_.kind).object_bytes; ++i) {
         REQUIRE(object(index)[i] == std::byte{0});
-        object(index)[i] = std::byte{0xee};  // dirt that nobody may inherit
+        object(index)[i] = std::byte{0xee};  // dirt that no later object may inherit
       }
     }
   }

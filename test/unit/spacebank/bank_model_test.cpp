@@ -207,8 +207,8 @@ class ModelRun {
     expect(!version.is_none(), "no wrapper was made");
   }
 
-  // With the caller, or a third party in its place, to be told at the end, or with nobody: what
-  // is kept is a capability page in each case.
+  // With the caller to be told at the end, or a third party in its place (both are kept in a capability
+  // page), or with no process to be told.
   void begin_end() {
     const Bank bank = any_bank();
     const bool dissolves = one_in(3);

@@ -246,14 +246,14 @@ void fill_and_destroy(Wrongs& wrongs, unsigned objects) {
   wrongs.expect(root_bank.status()->used == before->used, "usage is not as before");
 }
 
-// What two sides of a test know of a destruction: those who take part count themselves as done.
+// What two sides of a test know of a destruction: each participant counts itself as done.
 struct Meanwhile {
   bool is_destroying = false;
   unsigned done = 0;
   unsigned served = 0;
 };
 
-// Others have to be served from the beginning of the destruction until all who take part are done.
+// Another client has to be served from the beginning of the destruction until all participants are done.
 void buy_meanwhile(Wrongs& wrongs, Meanwhile& meanwhile, unsigned participants) {
   while (meanwhile.done < participants) {
     ProgramThread::current()->spin();
@@ -405,8 +405,8 @@ TEST_CASE("on the kernel: a destroyed server's callers wake with an answer, whil
   system.add_client([&] { buy_meanwhile(wrongs, meanwhile, 4); });
   system.run_to_the_end();
   report(wrongs);
-  CHECK(std::ranges::count(answers, Result::destroyed) == 1);  // with whom it was
-  CHECK(std::ranges::count(answers, Result::void_capability) == 2);  // who stood in line
+  CHECK(std::ranges::count(answers, Result::destroyed) == 1);  // the caller that was accepted
+  CHECK(std::ranges::count(answers, Result::void_capability) == 2);  // the callers in line
   CHECK(meanwhile.served > 5);
   CHECK(system.problem() == "");
 }

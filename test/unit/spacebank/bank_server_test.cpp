@@ -99,7 +99,7 @@ TEST_CASE("server: the sweeper hurries, until it rests, but not for what a tenan
   CHECK(priority_of_sweep({bank_restriction::may_not_free}) == KernelModel::sweepers_ceiling);
 }
 
-// A tenant who has something swept all the time neither keeps others from hurrying nor slows them down.
+// A tenant that has banks swept all the time neither keeps the sweep of other banks from hurrying nor slows it down.
 TEST_CASE("server: the sweeper hurries from the middle of a tenant's sweep on, until it rests") {
   ServedStore store;
   store.call_of_sweeper();
@@ -330,7 +330,7 @@ TEST_CASE("server: the strongest capability is issued again to the buyer, and to
     CHECK(store.call(bank, method::bank_free, 0, 0, again.capabilities[0]).result == Result::ok);
     CHECK(recap(bank, held).result == Result::void_capability);
   }
-  // A bank's own facets are nobody's, nor is what was never bought.
+  // A bank's own facets are bought by no bank, nor are an entry, a void capability and a number.
   for (const Capability& from : {store.root(), bank, below}) {
     for (const Capability& facet : {store.root(), bank, below}) {
       CHECK(recap(from, facet).result == Result::not_found);

@@ -126,7 +126,7 @@ class KernelModel {
     return Result::ok;
   }
 
-  // What the kernel does when a capability page goes: nobody who is kept there may hang.
+  // What the kernel does when a capability page goes: no caller may hang for a resume capability kept there.
   void answer_all_destroyed(FrameNumber frame) {
     if (range.identity(frame.value).kind != Kind::capability_page) return;
     const auto* slots = reinterpret_cast<const Capability*>(range.bytes(frame));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Generation 0 against its description: is everything there, does everybody hold what was said,
+// Generation 0 against its description: is everything there, does every process hold what was said,
 // would it run? And every rule of the object checks broken in turn, in memory: each must be found
 // and named.
 #include <catch2/catch.hpp>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Sends the keeper (the program itself) faults as the kernel does, and as nobody but a hostile
-// client would: forged banks in the pocket, roots that are none, addresses where nothing may be.
+// Sends the keeper (the program itself) faults as the kernel does, and as only a hostile client
+// would: forged banks in the pocket, roots that are none, addresses where nothing may be.
 #include "test/support/fake_userland_kernel.hpp"
 #include "userland/interfaces/keeper.hpp"
 #include "userland/runtime/layout.hpp"

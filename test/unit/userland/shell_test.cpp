@@ -225,7 +225,7 @@ TEST_CASE("^C leaves a destroy that the bank does not answer, and destroy tells 
   has(world.command("destroy c1 -y"), "c1 destroyed, ");
   CHECK(world.command("destroy c1 -y") == "error: c1 is destroyed already\n");
 
-  world.command("start counter c2");  // its bank ends when nobody waits for it any more
+  world.command("start counter c2");  // its bank ends when the shell waits for it no more
   world.kernel.while_destroying = [&] {
     CHECK(world.shell->interrupter.end_call());
     world.kernel.while_destroying = nullptr;

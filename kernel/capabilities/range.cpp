@@ -73,8 +73,7 @@ Expected<CacheSlot, Outcome> prepared_row(Request& request, Destruction& destruc
   if (!slot) return std::unexpected(obstacle(slot.error()));
   const FrameIdentity identity = request.attempt.store.descriptor(*slot).identity;
   if (identity.kind == kind && identity.account == account) {
-    // Not by obtain(): that a row is lost is told once, and a call that asks for its identity first would never
-    // hear it.
+    // What is left of the row, for its contents may be lost: then it stays as it is, and nothing is made in it.
     slot = request.attempt.store.obtain_what_is_left(frame);
     if (!slot) return std::unexpected(obstacle(slot.error()));
     const bool is_lost = request.attempt.store.descriptor(*slot).flags & FrameDescriptor::flag_body_lost;

@@ -304,8 +304,7 @@ unsigned Scheduler::wake_all(WaitChannel channel) {
     case Reason::frame: {
       const CacheSlot slot = store_->slot_of({channel.key()});  // the store speaks of what is in the cache
       const unsigned count = wake_line(store_->descriptor(slot).waiting);
-      // Only after a good read: a failed one is told once, and the processes that could not be read would take the
-      // answer from the process that has just waited for it.
+      // Only after a good read: after a failed one the processes that could not be read would only hear that again.
       return store_->descriptor(slot).is_readable() ? count + wake_unread({channel.key()}) : count;
     }
     case Reason::cache_space:

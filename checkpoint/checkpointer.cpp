@@ -49,7 +49,7 @@ void Checkpointer::resume(StoreParts& parts, Generation next) {
 
 Expected<void, Stall> Checkpointer::make_dirty(StoreParts& parts, CacheSlot slot, Need need) {
   FrameDescriptor& descriptor = parts.cache[slot];
-  if (parts.is_current(descriptor)) return {};
+  if (descriptor.is_dirty_in(parts.epoch)) return {};
   if (is_unchanged(descriptor)) make_clean_again(parts, slot);
   const bool reserve = need == Need::reserve;
   if (descriptor.state == FrameState::dirty) {

@@ -73,6 +73,7 @@ struct FrameDescriptor {
   // The body is there and can be read as it stands. The two bytes are looked at as one: this is asked
   // more often than anything else.
   bool is_readable() const { return (state_and_flags() & 0x3fe) == 0x002; }       // clean or dirty
+  bool is_dirty_in(uint32_t that) const { return state == FrameState::dirty && epoch == that; }
   bool is_readable_and_dirty() const { return (state_and_flags() & 0x3ff) == 0x003; }
 
  private:

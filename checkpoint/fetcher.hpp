@@ -22,8 +22,9 @@
 //   found --told for the first time--> told --32 times as long as that took since the read began--> lapsed
 //     +------- not told: 100 seconds later ---------------------------------------------------------^
 //
-// So an attempt that asks for several such frames, or for one in two roles, hears of all of them, however long a read takes
-// and however rarely its process has a turn; and a process waits for a bad place one part in 33 of the time.
+// So an attempt that asks for several such frames, or for one in two roles, hears of all of them, however long a read
+// takes; and a process waits for a bad place one part in 33 of the time. Not so if the cache is turned over in less time
+// than it takes to find out, for a verdict is evicted with its frame; or if turns are more than 100 seconds apart.
 #pragma once
 
 #include "checkpoint/parts.hpp"

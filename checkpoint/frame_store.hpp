@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// The frames of the store, for code that knows nothing of logs and checkpoints: find a frame, ask for it, make it writable. This is
-// the front of a Store, and there is no other one. Nothing here waits: what cannot be done now answers with a Stall.
+// The frames of the store, for code that knows nothing of logs and checkpoints: find a frame, ask for it, make it
+// writable. This is the front of a Store, and there is no other one. Nothing here waits: what cannot be done now answers
+// with a Stall.
 #pragma once
 
 #include <cstddef>
@@ -56,9 +57,7 @@ class FrameStore {
 
   // Dirty in this epoch: identity and bytes may be written.
   bool is_current(CacheSlot slot) const { return is_current(cache_[slot]); }
-  bool is_current(const FrameDescriptor& descriptor) const {
-    return descriptor.state == FrameState::dirty && descriptor.epoch == epoch_;
-  }
+  bool is_current(const FrameDescriptor& descriptor) const { return descriptor.is_dirty_in(epoch_); }
   // Makes the frame current: reserves log space, copies a frozen frame out. Idempotent within an epoch.
   Expected<void, Stall> make_dirty(CacheSlot, Need = Need::ordinary);
   // After make_whole, rescind, or before format_row, on a current frame: the body reads as zero.

@@ -23,9 +23,6 @@ struct StoreParts {
   TagCache tags;
   Directory directory;
   RootWriter roots;
-  bool is_current(const FrameDescriptor& descriptor) const {
-    return descriptor.state == FrameState::dirty && descriptor.epoch == epoch;
-  }
   uint32_t committed_epoch = 0;  // what was last dirtied then is safe on the disk
 };
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // The store: the cache of frames, the log behind it, and the checkpointer that moves one into
-// the other. Of the checkpoint folder the kernel sees this file, and most of its parts only frame_store.hpp. Nothing here waits: what cannot be done now answers
-// with a Stall, and goes on in poll().
+// the other. Of this folder the kernel sees this file, and most of its parts only frame_store.hpp. Nothing here
+// waits: what cannot be done now answers with a Stall, and goes on in poll().
 //
 // Truth for frame n: its descriptor, else the newest entry of the log's directory, else its tag.
 // No tag is read for a frame that the log names (invariant LOG-BEFORE-TAG).

@@ -67,8 +67,8 @@ Outcome make_large(Request& request, Destruction& destruction, FrameNumber frame
 }
 
 // The row, writable, with nothing at `index`: formatted anew if the frame held anything else.
-Expected<CacheSlot, Outcome> prepared_row(Request& request, Destruction& destruction, RestartList& list, FrameNumber frame, Kind kind, Account account,
-                                          unsigned index) {
+Expected<CacheSlot, Outcome> prepared_row(Request& request, Destruction& destruction, RestartList& list,
+                                          FrameNumber frame, Kind kind, Account account, unsigned index) {
   auto slot = request.attempt.store.obtain_identity(frame);
   if (!slot) return std::unexpected(obstacle(slot.error()));
   const FrameIdentity identity = request.attempt.store.descriptor(*slot).identity;
@@ -101,7 +101,8 @@ Expected<CacheSlot, Outcome> prepared_row(Request& request, Destruction& destruc
   return *slot;
 }
 
-Outcome make_small(Request& request, Destruction& destruction, RestartList& list, FrameNumber frame, Kind kind, Account account, unsigned index) {
+Outcome make_small(Request& request, Destruction& destruction, RestartList& list, FrameNumber frame, Kind kind,
+                   Account account, unsigned index) {
   const auto slot = prepared_row(request, destruction, list, frame, kind, account, index);
   if (!slot) return slot.error();
   const Commit committed = request.attempt.commit();

@@ -247,7 +247,6 @@ FAULTS = [
     ("image verify asks a tag about what the log holds", "tools/image_view.cpp", "if (records_[n].is_in_log) continue;", ""),
     ("image verify believes every body", "tools/image_view.cpp", "== record.checksum ? Body::good : Body::bad", "== record.checksum ? Body::good : Body::good"),
     ("a frame that is to be taken away is read for each who asks", "fetcher.cpp", "  if (wanted != Wanted::contents) descriptor.flags |= leaving;", ""),
-    ("a caller's fault believes the page tables", "kernel/invoke/faults.cpp", "  resolve_by_walk(trap);\n}\n\nvoid Faults::enter", "  page_fault(trap);\n}\n\nvoid Faults::enter"),
     ("a verdict told once is forgotten at once", "fetcher.cpp", "now + std::max(took * told_times, told_min)", "now"),
     ("a verdict told for a second, however long it took", "fetcher.cpp", "now + std::max(took * told_times, told_min)", "now + told_min"),
     ("a verdict told before the taker has its turn", "fetcher.cpp", "(wanted != Wanted::contents || !(descriptor.flags & leaving))", "true"),

@@ -6,14 +6,12 @@ import re
 import shlex
 import subprocess
 
-from perdure_host.terminal import Terminal
+from perdure_host.terminal import PROMPT, Terminal
 from perdure_host.testing import main
 from perdure_host.workplace import ROOT, SCRIPTS
 
 TIME_LIMIT_SECONDS = 300
 CHAOS = False
-
-PROMPT = "\nperdure> "
 
 
 def test(lab):
@@ -49,16 +47,16 @@ def boots(lab, folder):
     first = start(lab, folder, lines[0])
     first.expect("power cuts survived: 0")
     first.expect(PROMPT)
-    say(first, "start counter c1", "started")
-    say(first, "call c1 add 42", "42")
-    say(first, "checkpoint", r"checkpoint \d+ committed")
+    first.say("start counter c1", "started")
+    first.say("call c1 add 42", "42")
+    first.say("checkpoint", r"checkpoint \d+ committed")
     first.type("\x01x")
     first.status()
     second = start(lab, folder, lines[0])
     second.expect("power cuts survived: 1")
     second.expect(PROMPT)
     second.type("\x15")
-    say(second, "call c1 get", "42")
+    second.say("call c1 get", "42")
     second.type("poweroff\r")
     second.status()
 
@@ -76,13 +74,6 @@ def start(lab, folder, line):
     terminal = Terminal(shlex.split(line), directory=folder)
     lab.at_end(terminal.close)
     return terminal
-
-
-def say(terminal, line, answer):
-    terminal.type(line + "\r")
-    terminal.expect(line + " *\n")
-    terminal.expect(answer)
-    terminal.expect(PROMPT)
 
 
 def run(directory, *words):

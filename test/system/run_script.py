@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 
-from perdure_host.terminal import Terminal
+from perdure_host.terminal import PROMPT, Terminal
 from perdure_host.testing import main
 from perdure_host.workplace import BUILD, SCRIPTS
 
@@ -14,7 +14,6 @@ TIME_LIMIT_SECONDS = 300
 CHAOS = False
 
 RUN = SCRIPTS / "run"
-PROMPT = "\nperdure> "
 CTRL_A = "\x01"
 CTRL_A_X = CTRL_A + "x"
 
@@ -48,9 +47,9 @@ def on_a_terminal(lab, disk):
     first.expect("new image: ")
     first.expect("power cuts survived: 0")
     first.expect(PROMPT)
-    say(first, "start counter c1", "started")
-    say(first, "call c1 add 42", "42")
-    say(first, "checkpoint", r"checkpoint \d+ committed")
+    first.say("start counter c1", "started")
+    first.say("call c1 add 42", "42")
+    first.say("checkpoint", r"checkpoint \d+ committed")
     first.type("1 get")
     first.expect("1 get")
     first.type(CTRL_A + CTRL_A + "call c\r")  # typed twice it is the shell's, and goes to the beginning of the line
@@ -67,12 +66,12 @@ def on_a_terminal(lab, disk):
     second.expect("every 500 ms")
     second.expect(PROMPT)
     second.type("\x15")
-    say(second, "call c1 get", "42")
+    second.say("call c1 get", "42")
     second.type("reboot\r")
     second.expect(r"power cuts survived: 1 \(boot 3\)")
     second.expect(PROMPT)
     second.type("\x15")
-    say(second, "call c1 get", "42")
+    second.say("call c1 get", "42")
     second.type("poweroff\r")
     assert second.status() == 0, second.text
 
@@ -81,13 +80,6 @@ def start(lab, *words):
     terminal = Terminal([RUN, *words])
     lab.at_end(terminal.close)
     return terminal
-
-
-def say(terminal, line, answer):
-    terminal.type(line + "\r")
-    terminal.expect(line + " *\n")
-    terminal.expect(answer)
-    terminal.expect(PROMPT)
 
 
 def in_a_pipe(disk):

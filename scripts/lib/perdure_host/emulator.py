@@ -16,7 +16,7 @@ QEMU = "qemu-system-x86_64"
 SLOW_DISK = "PERDURE_SLOW_DISK"  # set: for tests of what waits for the disk (test/support/slow_disk.c)
 DISK_DELAYS = "PERDURE_DISK_DELAYS"  # a file that says how slow it is
 
-# The numbers of kernel/kernel.hpp (exit_code_...), and of a machine that the kernel cannot use.
+# The numbers of kernel/machine.hpp (exit_code_...), and of a machine that the kernel cannot use.
 GUEST_ORDERLY = 0x10
 GUEST_BUG = 0x11
 GUEST_REFUSED = 0x12

@@ -8,8 +8,11 @@ import select
 import subprocess
 import time
 
+from . import shell
 from .console import Unexpected
 from .patience import end_of
+
+PROMPT = "\n" + shell.PROMPT
 
 
 class Terminal:
@@ -48,6 +51,13 @@ class Terminal:
 
     def type(self, text):
         os.write(self._mine, text.encode())
+
+    def say(self, line, answer):
+        """A line to the shell of a booted image: it answers so, and prompts again."""
+        self.type(line + "\r")
+        self.expect(line + " *\n")
+        self.expect(answer)
+        self.expect(PROMPT)
 
     def status(self, seconds=60):
         """Reads to the end, and returns the exit status."""

@@ -30,6 +30,12 @@ inline constexpr CacheSlot no_slot = 0xffff'ffff;
 // leads to the ends of a line (kernel/run/scheduler.hpp) or to a timer's slot.
 inline constexpr CacheSlot cache_slots_max = 1u << 25;
 
+// The time by which verdicts go, in steps of some 17 ms. Two moments are compared by the sign of the difference, which is
+// right for a year.
+constexpr uint32_t moment_of(uint64_t ns) { return static_cast<uint32_t>(ns >> 24); }
+inline constexpr uint32_t moments_per_second = 60;
+inline constexpr uint32_t untold_moments_max = 100 * moments_per_second;  // a verdict that is not told lapses then
+
 enum class FrameState : uint8_t {
   vacant = 0,      // holds no frame of the store
   fetching = 1,    // the tag or the body is on its way from the disk
@@ -60,7 +66,7 @@ struct FrameDescriptor {
   // The kernel's own: hardware entries that map this frame. Valid only for mapping_epoch.
   uint32_t mapping_count = 0;
   // A frame that is being fetched, or that has contents that cannot be read, is mapped nowhere: the times that
-  // its verdict goes by stand here instead, in steps of 2^24 ns.
+  // its verdict goes by stand here instead, in moments.
   union {
     uint32_t mapping_epoch = 0;
     uint32_t read_began;
@@ -75,6 +81,15 @@ struct FrameDescriptor {
   bool is_readable() const { return (state_and_flags() & 0x3fe) == 0x002; }       // clean or dirty
   bool is_dirty_in(uint32_t that) const { return state == FrameState::dirty && epoch == that; }
   bool is_readable_and_dirty() const { return (state_and_flags() & 0x3ff) == 0x003; }
+
+  // The disk has been found not to give the contents of this frame.
+  bool has_verdict() const {
+    return state == FrameState::unreadable || (state == FrameState::clean && flags & flag_body_lost);
+  }
+  // With a verdict: it is not to be believed any more.
+  bool has_lapsed(uint32_t moment) const {
+    return static_cast<int32_t>(moment - verdict_moment - (flags & flag_told ? 0 : untold_moments_max)) >= 0;
+  }
 
  private:
   uint16_t state_and_flags() const {

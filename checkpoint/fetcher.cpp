@@ -17,25 +17,10 @@ constexpr uint8_t leaving = FrameDescriptor::flag_leaving;
 constexpr uint8_t awaited = FrameDescriptor::flag_awaited;
 constexpr uint8_t told = FrameDescriptor::flag_told;
 
-// The time by which verdicts go, in steps of some 17 ms. Two moments are compared by the sign of the difference,
-// which is right for a year.
-uint32_t moment_now(const StoreParts& parts) { return static_cast<uint32_t>(parts.io.now_ns() >> 24); }
-constexpr uint32_t moments_per_second = 60;
+uint32_t moment_now(const StoreParts& parts) { return moment_of(parts.io.now_ns()); }
 constexpr uint32_t told_times = 32;                       // as long as it took, ...
 constexpr uint32_t told_min = moments_per_second;         // ... but at least and at most so long
 constexpr uint32_t told_max = 1000 * moments_per_second;
-constexpr uint32_t untold_max = 100 * moments_per_second;
-
-// The disk has been found not to give the contents of this frame.
-bool has_verdict(const FrameDescriptor& descriptor) {
-  return descriptor.state == FrameState::unreadable ||
-         (descriptor.state == FrameState::clean && descriptor.flags & FrameDescriptor::flag_body_lost);
-}
-
-bool has_lapsed(const FrameDescriptor& descriptor, uint32_t now) {
-  const bool is_told = descriptor.flags & FrameDescriptor::flag_told;
-  return static_cast<int32_t>(now - descriptor.verdict_moment - (is_told ? 0 : untold_max)) >= 0;
-}
 
 void clear(FrameDescriptor& descriptor, uint8_t flag) {
   descriptor.flags &= static_cast<uint8_t>(~flag);
@@ -97,8 +82,8 @@ Expected<CacheSlot, Absent> Fetcher::obtain(StoreParts& parts, FrameNumber numbe
 // The frame has a slot, in any state.
 Expected<CacheSlot, Absent> Fetcher::resident(StoreParts& parts, CacheSlot slot, Wanted wanted) {
   FrameDescriptor& descriptor = parts.cache[slot];
-  const bool is_known_lost = has_verdict(descriptor);
-  const bool is_lapsed = is_known_lost && has_lapsed(descriptor, moment_now(parts));
+  const bool is_known_lost = descriptor.has_verdict();
+  const bool is_lapsed = is_known_lost && descriptor.has_lapsed(moment_now(parts));
   if (is_lapsed) clear(descriptor, leaving);  // its taker has not come back
   if (wanted != Wanted::contents) descriptor.flags |= leaving;
   if (is_known_lost && !is_lapsed) return tell(parts, slot, wanted);
@@ -149,7 +134,7 @@ bool Fetcher::make_room_step(StoreParts& parts) {
   if (!cache_wanted_) return false;
   hand_steps_left_ -= hand_steps_left_ < steps_per_call ? hand_steps_left_ : steps_per_call;
   if (!parts.cache.has_vacant()) {
-    const CacheSlot victim = parts.cache.find_victim(parts.committed_epoch, steps_per_call);
+    const CacheSlot victim = parts.cache.find_victim(parts.committed_epoch, moment_now(parts), steps_per_call);
     if (victim == no_slot) return hand_steps_left_ > 0;
     evict(parts, victim);
   }

@@ -23,8 +23,9 @@
 //     +------- not told: 100 seconds later ---------------------------------------------------------^
 //
 // So an attempt that asks for several such frames, or for one in two roles, hears of all of them, however long a read
-// takes; and a process waits for a bad place one part in 33 of the time. Not so if the cache is turned over in less time
-// than it takes to find out, for a verdict is evicted with its frame; or if turns are more than 100 seconds apart.
+// takes, and whatever else comes into the cache and leaves it meanwhile (VERDICT-STAYS); and a process waits for a bad
+// place one part in 33 of the time. Not so if its turns are more than 100 seconds apart, or if more than an eighth of
+// the cache is known to be unreadable.
 #pragma once
 
 #include "checkpoint/parts.hpp"

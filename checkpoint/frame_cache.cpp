@@ -16,7 +16,7 @@ void FrameCache::open(std::span<FrameDescriptor> descriptors, std::span<CacheSlo
   hash_shift_ = 64 - static_cast<unsigned>(std::countr_zero(heads.size()));
   for (CacheSlot& head : heads_) head = no_slot;
   vacant_ = no_slot;
-  hand_ = resident_ = 0;
+  hand_ = verdicts_passed_ = resident_ = 0;
   // The last one is taken first: where memory is more than one piece it lies in the upper one, and so every run uses that,
   // and not only one that fills the memory.
   for (CacheSlot slot = 0; slot < size(); ++slot) {
@@ -59,10 +59,16 @@ bool FrameCache::is_evictable(CacheSlot slot, uint32_t committed_epoch) const {
   return descriptor.state == FrameState::clean && descriptor.epoch <= committed_epoch;
 }
 
-CacheSlot FrameCache::find_victim(uint32_t committed_epoch, unsigned steps) {
+bool FrameCache::stays(const FrameDescriptor& descriptor, uint32_t moment) {
+  if (!descriptor.has_verdict() || descriptor.has_lapsed(moment)) return false;
+  return verdicts_passed_++ < size() / verdicts_share;
+}
+
+CacheSlot FrameCache::find_victim(uint32_t committed_epoch, uint32_t moment, unsigned steps) {
   constexpr uint8_t second_chance = FrameDescriptor::flag_referenced | FrameDescriptor::flag_awaited;
   for (unsigned i = 0; i < steps; ++i) {
     const CacheSlot slot = hand_;
+    if (slot == 0) verdicts_passed_ = 0;
     hand_ = hand_ + 1 == size() ? 0 : hand_ + 1;
     FrameDescriptor& descriptor = descriptors_[slot];
     // A process that awaits a frame is granted two rounds of the hand, so that a process that never comes
@@ -71,7 +77,7 @@ CacheSlot FrameCache::find_victim(uint32_t committed_epoch, unsigned steps) {
       descriptor.flags &= static_cast<uint8_t>(~FrameDescriptor::flag_referenced);
       continue;
     }
-    if (is_evictable(slot, committed_epoch)) return slot;
+    if (is_evictable(slot, committed_epoch) && !stays(descriptor, moment)) return slot;
     if (descriptor.state != FrameState::fetching) {
       descriptor.flags &= static_cast<uint8_t>(~second_chance);
     }

@@ -7,6 +7,11 @@
 // generation, because if the attempt fails the frame in memory is the only copy.
 // Such a frame is clean, and its epoch is above the committed one; a commit raises that number,
 // and so lets all of them go at once, without visiting any.
+//
+// Invariant VERDICT-STAYS: that a frame is unreadable is known until that lapses (checkpoint/fetcher.hpp), though other
+// frames come and go meanwhile: it may take half a minute to find out, and a call may need to hear it of several. Only
+// of an eighth of the slots, so that a disk with many bad places does not use up the cache; above that the hand takes
+// what it comes to first.
 #pragma once
 
 #include <cstddef>
@@ -59,9 +64,15 @@ class FrameCache {
   }
   bool is_evictable(CacheSlot, uint32_t committed_epoch) const;
   // Moves the clock's hand by at most `steps`. no_slot if it passed no victim.
-  CacheSlot find_victim(uint32_t committed_epoch, unsigned steps);
+  CacheSlot find_victim(uint32_t committed_epoch, uint32_t moment, unsigned steps);
+  // Of so many slots, those that verdicts leave for other frames.
+  static constexpr CacheSlot beside_verdicts(CacheSlot slots) { return slots - slots / verdicts_share; }
 
  private:
+  // Of all slots, so many may be held by verdicts (VERDICT-STAYS).
+  static constexpr CacheSlot verdicts_share = 8;
+
+  bool stays(const FrameDescriptor&, uint32_t moment);
   size_t bucket_of(FrameNumber number) const {
     return number.value * 0x9E3779B97F4A7C15 >> hash_shift_;
   }
@@ -72,6 +83,7 @@ class FrameCache {
   unsigned hash_shift_ = 63;
   CacheSlot vacant_ = no_slot;  // linked by list_next
   CacheSlot hand_ = 0;
+  CacheSlot verdicts_passed_ = 0;  // by the hand, in this round
   CacheSlot resident_ = 0;
   CacheSlot kept_[2] = {no_slot, no_slot};
 };

@@ -9,6 +9,8 @@ namespace {
 constexpr uint64_t tick_ns = 2'000'000;
 // A check of the whole state takes milliseconds.
 constexpr uint64_t ticks_per_check = 128;
+// To look at a process that could not be read costs little while that is told from memory, and a read when it no longer is.
+constexpr uint64_t ns_per_unread_process = 4'000'000'000;
 // Steps of the checkpointer at one timer tick or disk completion while programs run.
 constexpr unsigned steps_per_housekeeping = 32;
 
@@ -218,6 +220,7 @@ bool Kernel::ready_to_resume() {
   if (pending.timer) {
     deadlines.strike();
     scheduler.wake_some_for_store();
+    look_at_unread();
     if (processor.has_current()) look_around();
     tick();
   }
@@ -227,6 +230,14 @@ bool Kernel::ready_to_resume() {
   }
   if (options.chaos_seed != 0) [[unlikely]] make_chaos();
   if (options.check && pending.timer && ++ticks_ % ticks_per_check == 0) [[unlikely]] check_if_asked();
+}
+
+// The disk may give a process again that it did not give. Each is tried in turn.
+void Kernel::look_at_unread() {
+  const uint64_t now_ns = machine::now_ns();
+  if (now_ns < next_unread_ns_) return;
+  next_unread_ns_ = now_ns + ns_per_unread_process;
+  scheduler.wake_one_unread();
 }
 
 void Kernel::tick() {

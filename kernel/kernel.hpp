@@ -118,6 +118,7 @@ class Kernel {
   void look_around();
   void look_at_deadline(ActivityRef, CacheSlot);
   void housekeep(Pending);
+  void look_at_unread();
   void tick();
   void maybe_declare();
   void make_chaos();
@@ -152,6 +153,7 @@ class Kernel {
 
   uint64_t looked_at_slice_ns_ = 0;  // of the process that was prepared to run last
   Standing looked_at_;               // the same
+  uint64_t next_unread_ns_ = 0;
   uint64_t random_state_ = 0;
   uint64_t ticks_ = 0;
 };

@@ -65,7 +65,7 @@ bool may_hold_store(Disk& disk, std::byte* buffer) { return may_hold_root(disk, 
                                             machine::wall_clock_seconds());
   if (!opened && opened.error().missing_features == processor_feature::avx) refuse("it was run with AVX, which this processor does not have", boot);
   if (!opened) refuse(opened.error().what, boot);
-  if (the_kernel.store.slot_count() < frames_of_one_operation) refuse("the memory is too small for the longest message", boot);
+  if (FrameCache::beside_verdicts(the_kernel.store.slot_count()) < frames_of_one_operation) refuse("the memory is too small for the longest message", boot);
   store_is_open = true;
   the_kernel.start(options, memory.first(table_bytes));
   machine::resume_user(the_kernel.next());

@@ -261,6 +261,11 @@ unsigned Scheduler::wake_unread(FrameNumber frame) {
   return count;
 }
 
+void Scheduler::wake_one_unread() {
+  const LineEnds& ends = waiting_[static_cast<size_t>(Reason::frame_unread)];
+  if (!ends.is_empty()) wake({ends.first});
+}
+
 unsigned Scheduler::wake_some(Reason reason) {
   LineEnds* lines = store_waiting_[reason == Reason::disk_queue];
   unsigned count = 0;

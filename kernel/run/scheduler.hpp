@@ -84,6 +84,7 @@ class Scheduler {
   // Of the processes that could not be read, this one becomes ready: it has been read now, or is gone. Answers
   // how many.
   unsigned wake_unread(FrameNumber);
+  void wake_one_unread();  // the one that has waited longest
   // The most important processes that wait for a frame of the cache, or for the disk, become ready; no more than
   // there may be room for.
   void wake_some_for_store();

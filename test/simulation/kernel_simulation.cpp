@@ -63,7 +63,9 @@ Plan plan_for(uint64_t seed, bool is_long) {
   const uint64_t rest = KernelGuests::frames_needed + 8 + random.below(80);
   plan.geometry = *Geometry::plan(log_start.value + segments * segment_blocks + rest, segments, segment_blocks);
   plan.frontier = random.below(plan.geometry.tag_frames + 1);
-  const size_t slots = frames_of_one_operation + random.below(random.one_in(2) ? 10 : 160);
+  CacheSlot slots = frames_of_one_operation;
+  while (FrameCache::beside_verdicts(slots) < frames_of_one_operation) ++slots;
+  slots += static_cast<CacheSlot>(random.below(random.one_in(2) ? 10 : 160));
   plan.world.store_pages = memory_for(plan.geometry, slots) / frame_bytes;
   plan.world.machine_bytes = (plan.world.store_pages + plan.world.table_pages + 32) * frame_bytes;
   plan.recovery_bytes = memory_for(plan.geometry, 16 + random.below(100));

@@ -15,8 +15,10 @@ constexpr unsigned asked_register = 3;
 constexpr uint64_t s = 1'000'000'000, ms = 1'000'000;
 
 struct Scene {
-  explicit Scene(bool is_bad_place) : step_ns(is_bad_place ? 50 * ms : ms) {
+  explicit Scene(bool is_bad_place, unsigned page_count = 0, WorldSize size = {})
+      : step_ns(is_bad_place ? 50 * ms : ms), rows(6, size) {
     rows.world.pins_are_watched = false;  // many steps
+    for (unsigned i = 0; i < page_count; ++i) pages.push_back(rows.world.make(Kind::page));
     for (unsigned i = 0; i < 2; ++i) {
       rows.world.write(rows.guests[i == 0 ? 0 : 4].process);
       const Guest asker = rows.guests[i == 0 ? 0 : 4];
@@ -58,9 +60,18 @@ struct Scene {
     while (rows.results.empty() && fake_machine().now_ns < end_ns) step();
     return rows.results == std::vector<Result>{Result::ok};
   }
+  // A process asks for all pages in turn, two in a second.
+  void turn_over() {
+    rows.world.set_program(rows.guests[0], [this, n = 0u](Process& p) mutable {
+      if (fake_machine().now_ns < n * (s / 2)) return;
+      p.capability_registers[asked_register] = pages[n++ % pages.size()];
+      KernelWorld::invoke(p, Invocation::call, asked_register, {method::type});
+    });
+  }
   uint64_t step_ns;
   bool is_on[2] = {};
-  Rows rows{6};
+  Rows rows;
+  std::vector<Capability> pages;
   std::unique_ptr<ClockedDisk> disk;
 };
 
@@ -76,6 +87,16 @@ TEST_CASE("a row between two rows in bad places is destroyed, though others ask 
   scene.run_for(15 * s);
   scene.is_on[1] = others_ask;
   scene.run_for(40 * s);
+  CHECK(scene.destroy(1500 * s));
+}
+
+TEST_CASE("a row between two rows in bad places is destroyed, though a program turns over the cache meanwhile") {
+  const bool is_turned_over = GENERATE(false, true);
+  CAPTURE(is_turned_over);
+  Scene scene(true, 60, {.store_pages = 290});
+  CHECK(scene.rows.world.kernel().store.slot_count() < 60);
+  if (is_turned_over) scene.turn_over();
+  scene.run_for(15 * s);
   CHECK(scene.destroy(1500 * s));
 }
 

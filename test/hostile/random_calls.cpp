@@ -85,7 +85,7 @@ void equip(Puppet& puppet, unsigned number) {
   puppet.give(registers::discriminator);
   const ProcessCapability bought{{first_free_register}};
   for (unsigned i = 0; i < std::size(stocked); ++i) {
-    const unsigned place = number * std::size(stocked) + i;
+    const unsigned place = number * static_cast<unsigned>(std::size(stocked)) + i;
     require(stock.fetch(place, bought.at).has_value());
     if (is_refused(bought.type(), Result::void_capability)) {
       if (!bank.allocate(stocked[i], bought.at)) continue;  // they have bought all that there is

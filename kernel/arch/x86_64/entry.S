@@ -13,7 +13,7 @@
 
 // Saves the user's fs and gs base. In the kernel, after SWAPGS. Spoils rax, rcx, rdx.
 .macro save_bases registers
-    testb $1, %gs:PROCESSOR_HAS_FSGSBASE
+    testb $1, %gs:ENTRY_STATE_HAS_FSGSBASE
     jz 1f
     rdfsbase %rax
     movq %rax, REGISTERS_FS_BASE(\registers)
@@ -42,8 +42,8 @@
     .balign 64
 system_call_entry:
     swapgs
-    movq %rsp, %gs:PROCESSOR_USER_RSP
-    movq %gs:PROCESSOR_REGISTERS, %rsp
+    movq %rsp, %gs:ENTRY_STATE_USER_RSP
+    movq %gs:ENTRY_STATE_REGISTERS, %rsp
     movq %rax, REGISTERS_RAX(%rsp)
     movq %rbx, REGISTERS_RBX(%rsp)
     movq %rdx, REGISTERS_RDX(%rsp)
@@ -59,11 +59,11 @@ system_call_entry:
     movq %r15, REGISTERS_R15(%rsp)
     movq %rcx, REGISTERS_RIP(%rsp)
     movq %r11, REGISTERS_RFLAGS(%rsp)
-    movq %gs:PROCESSOR_USER_RSP, %rax
+    movq %gs:ENTRY_STATE_USER_RSP, %rax
     movq %rax, REGISTERS_RSP(%rsp)
     movq $1, REGISTERS_ENTERED_BY_SYSTEM_CALL(%rsp)
     save_bases %rsp
-    movq %gs:PROCESSOR_STACK_TOP, %rsp
+    movq %gs:ENTRY_STATE_STACK_TOP, %rsp
     xorl %ebp, %ebp
     call arch_system_call
 
@@ -89,7 +89,7 @@ interrupt_entry:
     swapgs
     lfence                      // nothing is fetched through gs on a guess that went past SWAPGS
     pushq %rax
-    movq %gs:PROCESSOR_REGISTERS, %rax
+    movq %gs:ENTRY_STATE_REGISTERS, %rax
     movq %rbx, REGISTERS_RBX(%rax)
     movq %rcx, REGISTERS_RCX(%rax)
     movq %rdx, REGISTERS_RDX(%rax)
@@ -184,7 +184,7 @@ arch_leave:
     orl %ecx, %eax
     jnz clear_selectors
 selectors_clear:
-    testb $1, %gs:PROCESSOR_HAS_FSGSBASE
+    testb $1, %gs:ENTRY_STATE_HAS_FSGSBASE
     jz 1f
     movq REGISTERS_RIP(%rdi), %rcx
     movq %rcx, %rax
@@ -235,7 +235,7 @@ selectors_clear:
 // What one program loads into a selector the next must not be able to read. Loading gs spoils
 // the base behind it.
 clear_selectors:
-    movq %gs:PROCESSOR_SELF, %rdx
+    movq %gs:ENTRY_STATE_SELF, %rdx
     xorl %eax, %eax
     movl %eax, %ds
     movl %eax, %es
@@ -250,6 +250,6 @@ clear_selectors:
 // [[noreturn]] void arch_restart_stack(void (*rdi)()): calls it on the empty kernel stack.
     .globl arch_restart_stack
 arch_restart_stack:
-    movq %gs:PROCESSOR_STACK_TOP, %rsp
+    movq %gs:ENTRY_STATE_STACK_TOP, %rsp
     xorl %ebp, %ebp
     call *%rdi

@@ -28,11 +28,11 @@
 #define REGISTERS_ENTERED_BY_SYSTEM_CALL 160
 
 // struct Processor (processor.hpp)
-#define PROCESSOR_SELF 0
-#define PROCESSOR_REGISTERS 8
-#define PROCESSOR_STACK_TOP 16
-#define PROCESSOR_USER_RSP 24
-#define PROCESSOR_HAS_FSGSBASE 32
+#define ENTRY_STATE_SELF 0
+#define ENTRY_STATE_REGISTERS 8
+#define ENTRY_STATE_STACK_TOP 16
+#define ENTRY_STATE_USER_RSP 24
+#define ENTRY_STATE_HAS_FSGSBASE 32
 
 // Segment selectors. SYSRET wants user data, then user code; there is no 32-bit user code.
 #define SELECTOR_KERNEL_CODE 0x08

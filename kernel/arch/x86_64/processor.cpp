@@ -11,7 +11,7 @@ extern "C" const char emergency_stack_top[];
 
 namespace perdure {
 
-constinit Processor processor;
+constinit EntryState entry_state;
 constinit ProcessorFeatures processor_features;
 constinit uint64_t fpu_components = 0;
 
@@ -135,9 +135,9 @@ void set_up_segments() {
   segments[6] = base >> 32;
   load_segments();
 
-  processor.self = &processor;
-  processor.stack_top = reinterpret_cast<uint64_t>(kernel_stack_top);
-  instruction::write_msr(MSR_GS_BASE, reinterpret_cast<uint64_t>(&processor));
+  entry_state.self = &entry_state;
+  entry_state.stack_top = reinterpret_cast<uint64_t>(kernel_stack_top);
+  instruction::write_msr(MSR_GS_BASE, reinterpret_cast<uint64_t>(&entry_state));
   instruction::write_msr(MSR_KERNEL_GS_BASE, 0);
   instruction::write_msr(MSR_FS_BASE, 0);
 }
@@ -174,7 +174,7 @@ void check_processor() {
 void set_up_processor() {
   set_up_control_registers();
   clear_leftovers();
-  processor.has_fsgsbase = processor_features.fsgsbase ? 1 : 0;
+  entry_state.has_fsgsbase = processor_features.fsgsbase ? 1 : 0;
   set_up_system_call();
   set_up_fpu();
 }

@@ -3,7 +3,7 @@
 // The processor: which features it has, and the state that makes it a machine for one kernel
 // and many programs: segments, the system-call registers, control registers.
 //
-// Processor is what the gs register points to inside the kernel; entry.S knows its offsets.
+// EntryState is what the gs register points to inside the kernel; entry.S knows its offsets.
 #pragma once
 
 #include <cstddef>
@@ -14,18 +14,18 @@
 
 namespace perdure {
 
-struct Processor {
-  Processor* self = nullptr;        // to find this structure's address through gs
+struct EntryState {
+  EntryState* self = nullptr;        // to find this structure's address through gs
   Registers* registers = nullptr;   // where the next entry from user mode saves
   uint64_t stack_top = 0;           // the one kernel stack, empty
   uint64_t user_rsp = 0;            // for three instructions of system_call_entry
   uint64_t has_fsgsbase = 0;        // 0 or 1
 };
-static_assert(offsetof(Processor, self) == PROCESSOR_SELF);
-static_assert(offsetof(Processor, registers) == PROCESSOR_REGISTERS);
-static_assert(offsetof(Processor, stack_top) == PROCESSOR_STACK_TOP);
-static_assert(offsetof(Processor, user_rsp) == PROCESSOR_USER_RSP);
-static_assert(offsetof(Processor, has_fsgsbase) == PROCESSOR_HAS_FSGSBASE);
+static_assert(offsetof(EntryState, self) == ENTRY_STATE_SELF);
+static_assert(offsetof(EntryState, registers) == ENTRY_STATE_REGISTERS);
+static_assert(offsetof(EntryState, stack_top) == ENTRY_STATE_STACK_TOP);
+static_assert(offsetof(EntryState, user_rsp) == ENTRY_STATE_USER_RSP);
+static_assert(offsetof(EntryState, has_fsgsbase) == ENTRY_STATE_HAS_FSGSBASE);
 
 static_assert(offsetof(Registers, rax) == REGISTERS_RAX && offsetof(Registers, rbx) == REGISTERS_RBX);
 static_assert(offsetof(Registers, rcx) == REGISTERS_RCX && offsetof(Registers, rdx) == REGISTERS_RDX);
@@ -89,7 +89,7 @@ constexpr bool is_affected(const ReadingPastRights& words) {
   return (words.architecture & wanted) != wanted;
 }
 
-extern Processor processor;
+extern EntryState entry_state;
 extern ProcessorFeatures processor_features;
 
 // Segments, task state, gs. First of all, so that exceptions can be reported.

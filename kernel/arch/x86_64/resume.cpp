@@ -25,7 +25,7 @@ namespace {
 extern "C" [[noreturn]] void arch_refuse_instruction_pointer() { arch_restart_stack(refuse_instruction_pointer); }
 
 void machine::resume_user(Registers& registers) {
-  processor.registers = &registers;
+  entry_state.registers = &registers;
   arch_leave(&registers);
 }
 

@@ -79,7 +79,9 @@ def build(*targets):
     with alone_in(BUILD):
         if not (BUILD / "build.ninja").exists():
             show_progress("configuring the build")
-            run_quietly(["meson", "setup", BUILD, ROOT], "configuring failed")
+            # Another compiler may warn of more, and that is to keep no person from booting.
+            strict = ["-Dwerror=true"] if os.environ.get("CI") else []
+            run_quietly(["meson", "setup", BUILD, ROOT, *strict], "configuring failed")
         compile_targets(targets)
 
 

@@ -52,7 +52,8 @@ struct FakeTree {
   Expected<void, Result> put(Handle node, unsigned slot, Handle memory, uint64_t guard) {
     ++puts;
     node->slots[slot] = {memory, guard};
-    return {};
+    Expected<void, Result> done;
+    return done;
   }
 };
 

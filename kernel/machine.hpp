@@ -14,6 +14,7 @@
 #include <span>
 #include <string_view>
 
+#include "objects/abi.hpp"
 #include "objects/process.hpp"
 
 namespace perdure {
@@ -36,7 +37,7 @@ struct Trap {
   Reason reason = Reason::interrupt;
   uint8_t vector = 0;       // exception: the processor's vector number
   uint64_t error_code = 0;  // exception: the processor's error code, or 0
-  uint64_t address = 0;     // page_fault: the user address that was touched
+  UserAddr address;         // page_fault: what was touched
   bool write = false;       // page_fault
   bool execute = false;     // page_fault: instruction fetch
 };
@@ -86,7 +87,7 @@ void install_kernel_half(uint64_t* root_table);  // fills entries 256..511
 void load_root(PhysAddr root_table);             // also drops all cached translations
 PhysAddr kernel_root();                          // a root that maps no user memory
 void flush_translations();                       // all of the loaded root
-void flush_translation(uint64_t user_address);   // one page of the loaded root
+void flush_translation(UserAddr);                // one page of the loaded root
 
 // --- time ----------------------------------------------------------------------------------
 uint64_t now_ns();              // since boot, never goes back

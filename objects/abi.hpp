@@ -30,6 +30,7 @@
 // says so, that wrapper's control capability in register 2.
 #pragma once
 
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -274,5 +275,13 @@ struct GenerationStatus {
 
 // Where the kernel half begins; user addresses are below.
 inline constexpr uint64_t user_address_end = uint64_t{1} << 47;
+
+// An address as a program gives it, or touches it; bytes. It may be any number.
+struct UserAddr {
+  uint64_t value = 0;
+  auto operator<=>(const UserAddr&) const = default;
+  constexpr bool is_in_user_memory() const { return value < user_address_end; }
+  constexpr UserAddr operator+(uint64_t bytes) const { return {value + bytes}; }
+};
 
 }  // namespace perdure

@@ -86,22 +86,42 @@ constexpr const CapabilityTypeInfo& info(CapabilityType type) {
   return capability_type_table[static_cast<size_t>(type)];
 }
 
-// Restrictions on a memory capability. A set bit takes something away, so that 0 is the full
-// capability and combining two is a bitwise or: rights only shrink. For other types a type's
-// own header gives bits a meaning, or none.
+// Restrictions. A set bit takes something away, so that 0 is the full capability and combining two is a bitwise or:
+// rights only shrink. What a bit means depends on the type of the capability, and so each family of types has an enum
+// of its own: to ask a notice for a restriction of memory does not compile (Request::forbids).
 namespace restriction {
-inline constexpr uint8_t read_only = 1 << 0;
-inline constexpr uint8_t no_execute = 1 << 1;
-// What is fetched through it is itself read-only and weak; see weaken().
-inline constexpr uint8_t weak = 1 << 2;
-// Usable as memory; its slots can be neither seen nor changed.
-inline constexpr uint8_t opaque = 1 << 3;
-// Below it no keeper is invoked and no blocked wrapper is waited for: the access faults to the
-// accessing process's own keeper. A server maps what its clients supply through no_call, so
-// that their keeper cannot stall it.
-inline constexpr uint8_t no_call = 1 << 4;
-inline constexpr uint8_t all = read_only | no_execute | weak | opaque | no_call;
+enum Memory : uint8_t {
+  none = 0,
+  read_only = 1 << 0,
+  no_execute = 1 << 1,
+  // What is fetched through it is itself read-only and weak; see weaken().
+  weak = 1 << 2,
+  // Usable as memory; its slots can be neither seen nor changed.
+  opaque = 1 << 3,
+  // Below it no keeper is invoked and no blocked wrapper is waited for: the access faults to the
+  // accessing process's own keeper. A server maps what its clients supply through no_call, so
+  // that their keeper cannot stall it.
+  no_call = 1 << 4,
+  all = read_only | no_execute | weak | opaque | no_call,
+};
+constexpr Memory operator|(Memory a, Memory b) { return static_cast<Memory>(uint8_t{a} | uint8_t{b}); }
+
+enum Notice : uint8_t {
+  post_only = 1 << 0,
+};
 }  // namespace restriction
+
+// The family that the restrictions on a capability of this type come from; none: the type has no restrictions.
+template <CapabilityType type>
+struct RestrictionOf;
+template <>
+struct RestrictionOf<CapabilityType::page> { using Type = restriction::Memory; };
+template <>
+struct RestrictionOf<CapabilityType::capability_page> { using Type = restriction::Memory; };
+template <>
+struct RestrictionOf<CapabilityType::node> { using Type = restriction::Memory; };
+template <>
+struct RestrictionOf<CapabilityType::notice> { using Type = restriction::Notice; };
 
 struct Capability {
   CapabilityType type = CapabilityType::void_capability;

@@ -41,7 +41,7 @@ struct [[nodiscard]] Outcome {
   Result result : 48;  // refused
   union {
     Stall stall;       // stalled
-    uint64_t address;  // faulted
+    UserAddr address;  // faulted
   };
 
   // (An aggregate with such fields is beyond GCC 12.)
@@ -59,7 +59,7 @@ struct [[nodiscard]] Outcome {
                                                                (machine_time_ns % ns_per_time_key != 0)));
   }
   static constexpr Outcome give_way() { return {What::preempted}; }
-  static constexpr Outcome caller_faulted(uint64_t address, bool is_write) {
+  static constexpr Outcome caller_faulted(UserAddr address, bool is_write) {
     Outcome outcome{What::faulted};
     outcome.address = address;
     outcome.is_write = is_write;

@@ -12,9 +12,9 @@ Outcome invoke_capability_page(Request& request) {
   if (!is_store && request.method() != method::fetch) return Outcome::refuse(Result::unknown_method);
   const uint64_t index = request.word(1);
   if (index >= capabilities_per_page) return Outcome::refuse(Result::bad_argument);
-  auto* slots = reinterpret_cast<Capability*>(request.object_bytes());
-  if (!is_store) return fetch_slot(request, slots[index]);
-  if (const Outcome o = prepare_slot_change(request); o.is_obstacle()) return o;
+  auto* slots = reinterpret_cast<Capability*>(request.attempt.store.bytes(request.object.slot));
+  if (!is_store) return fetch_slot<CapabilityType::capability_page>(request, slots[index]);
+  if (const Outcome o = prepare_slot_change<CapabilityType::capability_page>(request); o.is_obstacle()) return o;
   const Commit committed = request.attempt.commit();
   slots[index] = request.sent(0);
   return request.answer(committed);

@@ -16,7 +16,7 @@ namespace {
 constexpr unsigned characters_per_read = 8;
 
 Outcome write(Request& request, Console& console, Buffers& buffers) {
-  const auto source = buffers.prepare_source(request.caller, request.caller.registers.r13,
+  const auto source = buffers.prepare_source(request.caller, {request.caller.registers.r13},
                                                     request.send_length());
   if (!source) return source.error();
   const Commit committed = request.attempt.commit();

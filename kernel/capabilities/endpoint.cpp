@@ -9,16 +9,12 @@
 namespace perdure {
 namespace {
 
-Endpoint& endpoint_of(Request& request) {
-  return request.object_as<Endpoint>();
-}
-
 Outcome set_receiver(Request& request, Scheduler& scheduler) {
   const Capability& receiver = request.sent(0);
   if (!is_allowed(TypedSlot::endpoint_receiver, receiver)) return Outcome::refuse(Result::wrong_type);
   if (const Outcome o = request.attempt.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;
   const Commit committed = request.attempt.commit();
-  Endpoint& endpoint = endpoint_of(request);
+  Endpoint& endpoint = request.object_as<Endpoint>(committed);
   const Capability before = endpoint.receiver;
   endpoint.receiver = receiver;
   if (!receiver.is_void()) endpoint.flags |= Endpoint::flag_had_receiver;
@@ -31,7 +27,7 @@ Outcome set_receiver(Request& request, Scheduler& scheduler) {
 Outcome set_id(Request& request) {
   if (const Outcome o = request.attempt.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;
   const Commit committed = request.attempt.commit();
-  endpoint_of(request).id = request.word(1);
+  request.object_as<Endpoint>(committed).id = request.word(1);
   return request.answer(committed);
 }
 

@@ -13,15 +13,13 @@
 namespace perdure {
 namespace {
 
-Node& node_of(Request& request) {
-  return request.object_as<Node>();
-}
+constexpr CapabilityType type = CapabilityType::node;
 
 Outcome store_slot(Request& request, PageTables& tables, uint64_t index) {
   const Capability& stored = request.sent(0);
-  if (const Outcome o = prepare_slot_change(request); o.is_obstacle()) return o;
+  if (const Outcome o = prepare_slot_change<type>(request); o.is_obstacle()) return o;
   const Commit committed = request.attempt.commit();
-  Capability& slot = node_of(request).slots[index];
+  Capability& slot = request.object_as<Node>(committed).slots[index];
   if (!slot.is_void()) tables.forget_node(request.capability.object);  // absent entries are never cached
   slot = stored;
   return request.answer(committed);
@@ -33,18 +31,19 @@ Outcome set(Request& request, PageTables& tables) {
   if (slot_size > node_slot_size_max || (flags & ~uint64_t{Node::flag_pocket})) {
     return Outcome::refuse(Result::bad_argument);
   }
-  if (const Outcome o = prepare_slot_change(request); o.is_obstacle()) return o;
+  if (const Outcome o = prepare_slot_change<type>(request); o.is_obstacle()) return o;
   const Commit committed = request.attempt.commit();
   tables.forget_node(request.capability.object);
-  node_of(request).slot_size = static_cast<uint8_t>(slot_size);
-  node_of(request).flags = static_cast<uint8_t>(flags);
+  Node& node = request.object_as<Node>(committed);
+  node.slot_size = static_cast<uint8_t>(slot_size);
+  node.flags = static_cast<uint8_t>(flags);
   return request.answer(committed);
 }
 
 Outcome get(Request& request) {
-  if (request.capability.restrictions & restriction::opaque) return Outcome::refuse(Result::missing_right);
-  const bool weak = request.capability.restrictions & restriction::weak;
-  const Node& node = node_of(request);
+  if (request.forbids<type>(restriction::opaque)) return Outcome::refuse(Result::missing_right);
+  const bool weak = request.forbids<type>(restriction::weak);
+  const Node& node = request.object_as<Node>();
   const Commit committed = request.attempt.commit();
   request.answer_capability(committed, 0, weak ? weaken(node.keeper) : node.keeper);
   return request.answer(committed, node.slot_size, node.flags);
@@ -52,9 +51,9 @@ Outcome get(Request& request) {
 
 Outcome set_keeper(Request& request) {
   if (!is_allowed(TypedSlot::node_keeper, request.sent(0))) return Outcome::refuse(Result::wrong_type);
-  if (const Outcome o = prepare_slot_change(request); o.is_obstacle()) return o;
+  if (const Outcome o = prepare_slot_change<type>(request); o.is_obstacle()) return o;
   const Commit committed = request.attempt.commit();
-  node_of(request).keeper = request.sent(0);
+  request.object_as<Node>(committed).keeper = request.sent(0);
   return request.answer(committed);
 }
 
@@ -73,7 +72,7 @@ Outcome invoke_node(Request& request, PageTables& tables) {
   const uint64_t index = request.word(1);
   if (index >= node_slot_count) return Outcome::refuse(Result::bad_argument);
   if (request.method() == method::store) return store_slot(request, tables, index);
-  return fetch_slot(request, node_of(request).slots[index]);
+  return fetch_slot<type>(request, request.object_as<Node>().slots[index]);
 }
 
 }  // namespace perdure

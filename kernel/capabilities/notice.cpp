@@ -9,27 +9,22 @@
 namespace perdure {
 namespace {
 
-constexpr uint8_t post_only = 1 << 0;  // restriction of a notice capability
-
-Notice& notice_of(Request& request) {
-  return request.object_as<Notice>();
-}
-
 Outcome set(Request& request) {
   const Capability& receiver = request.sent(0);
   if (!is_allowed(TypedSlot::notice_receiver, receiver)) return Outcome::refuse(Result::wrong_type);
-  if (request.capability.restrictions & post_only) return Outcome::refuse(Result::missing_right);
+  if (request.forbids<CapabilityType::notice>(restriction::post_only)) return Outcome::refuse(Result::missing_right);
   if (const Outcome o = request.attempt.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;
   const Commit committed = request.attempt.commit();
-  notice_of(request).bits = request.word(1);
-  notice_of(request).receiver = receiver;
+  Notice& notice = request.object_as<Notice>(committed);
+  notice.bits = request.word(1);
+  notice.receiver = receiver;
   return request.answer(committed);
 }
 
 // Invoked through a wrapper it yields a reduced capability to the wrapper; see memory.cpp.
 Outcome reduce(Request& request) {
   Capability reduced = request.invoked();
-  reduced.restrictions |= post_only;
+  reduced.restrictions |= restriction::post_only;
   const Commit committed = request.attempt.commit();
   request.answer_capability(committed, 0, reduced);
   return request.answer(committed);
@@ -37,7 +32,7 @@ Outcome reduce(Request& request) {
 
 // The bits may be of a receiver that is gone: then the notice answers as void.
 Outcome post(Request& request, Messages& messages) {
-  Notice& notice = notice_of(request);
+  Notice& notice = request.object_with_hints<Notice>();
   return messages.post_notice(request, notice.receiver, notice.bits);
 }
 

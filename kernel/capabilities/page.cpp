@@ -14,7 +14,7 @@ Outcome copy_from(Request& request) {
   Capability& source = request.sent(0);
   if (source.is_void()) return Outcome::refuse(Result::void_capability);
   if (source.type != CapabilityType::page) return Outcome::refuse(Result::wrong_type);
-  if (request.capability.restrictions & (restriction::read_only | restriction::weak)) {
+  if (request.forbids<CapabilityType::page>(restriction::read_only | restriction::weak)) {
     return Outcome::refuse(Result::missing_right);
   }
   const auto from = request.attempt.find(source);

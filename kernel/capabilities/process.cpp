@@ -134,7 +134,7 @@ Outcome set_registers(Request& request, Buffers& buffers) {
   Process& process = process_of(request);
   if (request.send_length() != sizeof(Registers)) return Outcome::refuse(Result::bad_argument);
   if (process.control.state != ProcessState::stopped) return Outcome::refuse(Result::in_use);
-  const auto source = buffers.prepare_source(request.caller, request.caller.registers.r13, sizeof(Registers));
+  const auto source = buffers.prepare_source(request.caller, {request.caller.registers.r13}, sizeof(Registers));
   if (!source) return source.error();
   if (const Outcome o = request.attempt.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;
   const Commit committed = request.attempt.commit();

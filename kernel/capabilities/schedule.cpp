@@ -12,20 +12,17 @@
 namespace perdure {
 namespace {
 
-Schedule& schedule_of(Request& request) {
-  return request.object_as<Schedule>();
-}
-
 Outcome set(Request& request, Scheduler& scheduler) {
   const uint64_t priority = request.word(1);
   const uint64_t slice_ns = request.word(2);
   if (priority > priority_max || slice_ns > slice_ns_max) return Outcome::refuse(Result::bad_argument);
-  if (priority > schedule_of(request).ceiling) return Outcome::refuse(Result::limit_reached);
+  if (priority > request.object_as<Schedule>().ceiling) return Outcome::refuse(Result::limit_reached);
   if (const Outcome o = request.attempt.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;
   const Commit committed = request.attempt.commit();
-  const uint8_t before = schedule_of(request).priority;
-  schedule_of(request).priority = static_cast<uint8_t>(priority);
-  schedule_of(request).slice_ns = slice_ns;
+  Schedule& schedule = request.object_as<Schedule>(committed);
+  const uint8_t before = schedule.priority;
+  schedule.priority = static_cast<uint8_t>(priority);
+  schedule.slice_ns = slice_ns;
   if (before != priority) scheduler.schedule_changed(request.object.slot, request.object.index, false);
   return request.answer(committed);
 }
@@ -41,7 +38,7 @@ Outcome derive(Request& request, Scheduler& scheduler) {
   const Commit committed = request.attempt.commit();
   uint8_t& ceiling = row_object<Schedule>(request.attempt.store.bytes(found->slot), found->index)->ceiling;
   const uint8_t before = ceiling;
-  ceiling = std::max(before, std::min(static_cast<uint8_t>(request.word(1)), schedule_of(request).ceiling));
+  ceiling = std::max(before, std::min(static_cast<uint8_t>(request.word(1)), request.object_as<Schedule>().ceiling));
   // The processes that run by it may be lent more now.
   if (ceiling != before) scheduler.schedule_changed(found->slot, found->index, false);
   return request.answer(committed, ceiling);
@@ -53,7 +50,7 @@ Outcome invoke_schedule(Request& request, Scheduler& scheduler) {
   switch (request.method()) {
     case method::schedule_set: return set(request, scheduler);
     case method::schedule_get: {
-      const Schedule& schedule = schedule_of(request);
+      const Schedule& schedule = request.object_as<Schedule>();
       return request.answer(request.attempt.commit(), schedule.priority, schedule.slice_ns, schedule.ceiling);
     }
     case method::schedule_derive: return derive(request, scheduler);

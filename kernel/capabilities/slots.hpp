@@ -8,18 +8,20 @@
 
 namespace perdure {
 
-inline Outcome fetch_slot(Request& request, const Capability& slot) {
-  const uint8_t restrictions = request.capability.restrictions;
-  if (restrictions & restriction::opaque) return Outcome::refuse(Result::missing_right);
+template <CapabilityType type>
+Outcome fetch_slot(Request& request, const Capability& slot) {
+  if (request.forbids<type>(restriction::opaque)) return Outcome::refuse(Result::missing_right);
   const Commit committed = request.attempt.commit();
-  request.answer_capability(committed, 0, restrictions & restriction::weak ? weaken(slot) : slot);
+  request.answer_capability(committed, 0, request.forbids<type>(restriction::weak) ? weaken(slot) : slot);
   return request.answer(committed);
 }
 
 // May the slots be changed through this capability, and is the object's frame writable?
-inline Outcome prepare_slot_change(Request& request) {
-  constexpr uint8_t forbidding = restriction::opaque | restriction::read_only | restriction::weak;
-  if (request.capability.restrictions & forbidding) return Outcome::refuse(Result::missing_right);
+template <CapabilityType type>
+Outcome prepare_slot_change(Request& request) {
+  if (request.forbids<type>(restriction::opaque | restriction::read_only | restriction::weak)) {
+    return Outcome::refuse(Result::missing_right);
+  }
   return request.attempt.prepare_write(request.object.slot, Need::reserve);
 }
 

@@ -8,16 +8,12 @@
 namespace perdure {
 namespace {
 
-Wrapper& wrapper_of(Request& request) {
-  return request.object_as<Wrapper>();
-}
-
 // A change: prepared, committed by `change(wrapper)`, and every caller that waits at the wrapper looks again.
 template <typename Change>
 Outcome change_wrapper(Request& request, Scheduler& scheduler, Change change) {
   if (const Outcome o = request.attempt.prepare_write(request.object.slot, Need::reserve); o.is_obstacle()) return o;
   const Commit committed = request.attempt.commit();
-  change(wrapper_of(request));
+  change(request.object_as<Wrapper>(committed));
   scheduler.wake_all(WaitChannel::of(WaitChannel::Reason::wrapper, request.capability.object.value));
   return request.answer(committed);
 }
@@ -33,7 +29,7 @@ Outcome client(Request& request) {
 }
 
 Outcome get(Request& request) {
-  const Wrapper& wrapper = wrapper_of(request);
+  const Wrapper& wrapper = request.object_as<Wrapper>();
   const Commit committed = request.attempt.commit();
   request.answer_capability(committed, 0, wrapper.target);
   return request.answer(committed, wrapper.payload, wrapper.flags);

@@ -72,7 +72,7 @@ std::optional<StateMismatch> Kernel::check_state() {
     }
     if (!what.empty()) return StateMismatch{what, frame.number};
   }
-  if (const auto wrong = tables.check_tables()) return StateMismatch{wrong->what, {wrong->address}};
+  if (const auto wrong = tables.check_tables()) return StateMismatch{wrong->what, {wrong->address.value}};
   return std::nullopt;
 }
 

@@ -11,34 +11,34 @@ namespace perdure {
 namespace {
 
 // How many bytes of a buffer lie before the end of its first page.
-uint32_t first_part(uint64_t address, uint32_t length) {
-  return std::min<uint32_t>(length, static_cast<uint32_t>(frame_bytes - address % frame_bytes));
+uint32_t first_part(UserAddr address, uint32_t length) {
+  return std::min<uint32_t>(length, static_cast<uint32_t>(frame_bytes - address.value % frame_bytes));
 }
 
-bool is_user_range(uint64_t address, uint32_t length) {
-  return address < user_address_end && length <= user_address_end - address;
+bool is_user_range(UserAddr address, uint32_t length) {
+  return address.is_in_user_memory() && length <= user_address_end - address.value;
 }
 
 }  // namespace
 
 // One page of the caller's own buffer.
-Expected<std::byte*, Outcome> Buffers::own_page(Process& caller, uint64_t address, bool write) {
+Expected<std::byte*, Outcome> Buffers::own_page(Process& caller, UserAddr address, bool write) {
   const WalkOutcome walked = walk(store_, caller.space, address, {.write = write});
   if (walked.is_stall()) return std::unexpected(Outcome::wait(walked.stall));
   if (walked.is_fault()) return std::unexpected(Outcome::caller_faulted(address, write));
-  return store_.bytes(walked.page.slot) + address % frame_bytes;
+  return store_.bytes(walked.page.slot) + address.value % frame_bytes;
 }
 
-Expected<Pieces, Outcome> Buffers::own_pages(Process& caller, uint64_t address, uint32_t length,
+Expected<Pieces, Outcome> Buffers::own_pages(Process& caller, UserAddr address, uint32_t length,
                                             bool write) {
   Pieces pieces;
   if (length == 0) return pieces;
   if (!is_user_range(address, length)) {
-    return std::unexpected(Outcome::caller_faulted(std::max(address, user_address_end), write));
+    return std::unexpected(Outcome::caller_faulted(std::max(address, UserAddr{user_address_end}), write));
   }
   while (pieces.length() < length) {
     if (pieces.length() > 0) machine::let_interrupts_in();
-    const uint64_t at = address + pieces.length();
+    const UserAddr at = address + pieces.length();
     const auto bytes = own_page(caller, at, write);
     if (!bytes) return std::unexpected(bytes.error());
     pieces.add(*bytes, first_part(at, length - pieces.length()));
@@ -46,14 +46,14 @@ Expected<Pieces, Outcome> Buffers::own_pages(Process& caller, uint64_t address, 
   return pieces;
 }
 
-Expected<Pieces, Outcome> Buffers::prepare_source(Process& caller, uint64_t address,
+Expected<Pieces, Outcome> Buffers::prepare_source(Process& caller, UserAddr address,
                                                  uint32_t length) {
   return own_pages(caller, address, length, false);
 }
 
 Outcome Buffers::probe_own(Process& caller) {
   const uint32_t length = std::min<uint32_t>(receive_capacity(caller.registers), message_bytes_max);
-  const auto pieces = own_pages(caller, caller.registers.r14, length, true);
+  const auto pieces = own_pages(caller, {caller.registers.r14}, length, true);
   return pieces ? Outcome::prepared() : pieces.error();
 }
 
@@ -71,7 +71,7 @@ Expected<Pieces, Outcome> Buffers::prepare_other(Process& other, uint32_t length
 // otherwise it ends the message.
 Expected<Pieces, Outcome> Buffers::pages(Process& process, uint32_t length, bool own) {
   Pieces pieces;
-  const uint64_t address = process.registers.r14;
+  const UserAddr address{process.registers.r14};
   if (own) {
     if (const auto probed = own_pages(process, address, length, true); !probed) {
       return std::unexpected(probed.error());
@@ -79,13 +79,13 @@ Expected<Pieces, Outcome> Buffers::pages(Process& process, uint32_t length, bool
   }
   while (pieces.length() < length) {
     if (pieces.length() > 0) machine::let_interrupts_in();
-    const uint64_t at = address + pieces.length();
+    const UserAddr at = address + pieces.length();
     const WalkOutcome walked = walk(store_, process.space, at, {.write = true});
     if (walked.is_stall()) return std::unexpected(Outcome::wait(walked.stall));
     if (walked.is_fault()) break;
     const CacheSlot slot = walked.page.slot;
     if (const Outcome o = attempt_.prepare_write(slot); o.is_obstacle()) return std::unexpected(o);
-    pieces.add(store_.bytes(slot) + at % frame_bytes, first_part(at, length - pieces.length()));
+    pieces.add(store_.bytes(slot) + at.value % frame_bytes, first_part(at, length - pieces.length()));
   }
   return pieces;
 }

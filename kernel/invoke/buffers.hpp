@@ -28,7 +28,7 @@ class Buffers {
   constexpr Buffers(Attempt& attempt, Lines& lines) : attempt_(attempt), store_(attempt.store), lines_(lines) {}
 
   // Bytes that the caller sends: walks its memory, faults the caller.
-  Expected<Pieces, Outcome> prepare_source(Process& caller, uint64_t address, uint32_t length);
+  Expected<Pieces, Outcome> prepare_source(Process& caller, UserAddr address, uint32_t length);
   // Room in the caller's own receive buffer, at most `length` bytes: faults the caller.
   Expected<Pieces, Outcome> prepare_own(Process& caller, uint32_t length);
   // All of the caller's receive buffer can be written: else faults the caller.
@@ -40,8 +40,8 @@ class Buffers {
   Outcome transfer(const Pieces& from, const Pieces& to);
 
  private:
-  Expected<std::byte*, Outcome> own_page(Process&, uint64_t address, bool write);
-  Expected<Pieces, Outcome> own_pages(Process&, uint64_t address, uint32_t length, bool write);
+  Expected<std::byte*, Outcome> own_page(Process&, UserAddr address, bool write);
+  Expected<Pieces, Outcome> own_pages(Process&, UserAddr address, uint32_t length, bool write);
   Expected<Pieces, Outcome> pages(Process&, uint32_t length, bool own);
 
   Attempt& attempt_;

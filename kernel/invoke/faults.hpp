@@ -28,15 +28,15 @@ class Faults {
   void page_fault(const Trap&);
   void exception(const Trap&);
   // The memory of the current process was not there for its own call (Outcome::caller_faulted).
-  void own_memory(uint64_t address, bool write);
+  void own_memory(UserAddr address, bool write);
 
  private:
   void resolve_by_walk(const Trap&);
-  void tell_keeper(const MemoryFault&, uint64_t address, bool write, bool execute);
+  void tell_keeper(const MemoryFault&, UserAddr address, bool write, bool execute);
   void enter_translation(Process&, const Trap&, const PageReached&);
-  Outcome call_keeper(Process&, Capability& keeper, const Outgoing&, FaultCode, uint64_t address,
+  Outcome call_keeper(Process&, Capability& keeper, const Outgoing&, FaultCode, UserAddr address,
                       uint32_t detail, bool by_space);
-  void stop_faulted(Process&, const MemoryFault&, uint64_t address, uint32_t detail);
+  void stop_faulted(Process&, const MemoryFault&, UserAddr address, uint32_t detail);
 
   Attempt& attempt_;
   FrameStore& store_;

@@ -128,7 +128,7 @@ Outcome Messages::invoke_entry(Request& request) {
 // What the registers of `caller` say it sends.
 Expected<Outgoing, Outcome> Messages::outgoing(Process& caller) {
   const Registers& registers = caller.registers;
-  const auto source = buffers_.prepare_source(caller, registers.r13, send_length(registers));
+  const auto source = buffers_.prepare_source(caller, {registers.r13}, send_length(registers));
   if (!source) return std::unexpected(source.error());
   Outgoing message;
   message.bytes = *source;

@@ -43,12 +43,26 @@ struct Request {
     return caller.capability_registers[sent_register(caller.registers, i)];
   }
   uint32_t send_length() const { return perdure::send_length(caller.registers); }
-  // The small object that is invoked, in its frame.
+  // The small object that is invoked, in its frame: to be read, and, past the commit point, to be changed.
   template <typename Object>
-  Object& object_as() {
+  const Object& object_as() const {
     return *row_object<Object>(attempt.store.bytes(object.slot), object.index);
   }
-  std::byte* object_bytes() { return attempt.store.bytes(object.slot); }
+  template <typename Object>
+  Object& object_as(const Commit&) {
+    return *row_object<Object>(attempt.store.bytes(object.slot), object.index);
+  }
+  // Not to be changed but for the hints in its capabilities, which are never stored.
+  template <typename Object>
+  Object& object_with_hints() {
+    return *row_object<Object>(attempt.store.bytes(object.slot), object.index);
+  }
+  // Whether the invoked capability, which is of this type, has one of these restrictions. Only those of the type
+  // can be asked for.
+  template <CapabilityType type>
+  bool forbids(RestrictionOf<type>::Type restrictions) const {
+    return (capability.restrictions & restrictions) != 0;
+  }
 
   // The answer of a kernel object: words 1-5. A send gets word 0 only.
   Outcome answer(const Commit&, uint64_t w1 = 0, uint64_t w2 = 0, uint64_t w3 = 0, uint64_t w4 = 0,

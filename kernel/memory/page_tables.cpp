@@ -59,7 +59,7 @@ bool PageTables::is_counted(const FrameDescriptor& descriptor) const {
 // --- roots -------------------------------------------------------------------------------------
 
 PhysAddr PageTables::root_for(const Capability& space) {
-  const TableKey key = TableKey::of(space, 0, root_level);
+  const TableKey key = TableKey::of(space, {}, root_level);
   const TableNumber root = loaded_ != no_table && pool_.at(loaded_).key == key ? loaded_ : find_or_take(key);
   pool_.touch(root);
   bring_up_to_date(root, pool_.at(root).root_identity);
@@ -81,7 +81,7 @@ void PageTables::unload() {
 
 // --- entering a translation ------------------------------------------------------------------------
 
-void PageTables::map(PhysAddr root, uint64_t address, const PageReached& reached) {
+void PageTables::map(PhysAddr root, UserAddr address, const PageReached& reached) {
   const TableNumber table = pool_.number_of(root);
   assert_that(table != no_table && pool_.at(table).in_use && pool_.at(table).key.level == root_level,
               "map is given a root that root_for made");
@@ -97,14 +97,14 @@ void PageTables::map(PhysAddr root, uint64_t address, const PageReached& reached
 }
 
 // The entry that is there says what the walk said; only the frame was not current.
-bool PageTables::allows_write(uint64_t address, PageReached& reached) const {
+bool PageTables::allows_write(UserAddr address, PageReached& reached) const {
   TableNumber table = loaded_;
   for (unsigned level = root_level; level > 0; --level) {
-    const uint64_t link = pool_.entries(table)[pte::index_of(address, level)];
+    const uint64_t link = pool_.entries(table)[pte::index_of(address.value, level)];
     if (!pte::is_present(link)) return false;
     table = pool_.number_of({pte::address_of(link)});
   }
-  const uint64_t entry = pool_.entries(table)[pte::index_of(address, 0)];
+  const uint64_t entry = pool_.entries(table)[pte::index_of(address.value, 0)];
   if (!(entry & pte::may_write)) return false;
   reached.slot = slot_of(entry);
   reached.writable = true;
@@ -113,13 +113,13 @@ bool PageTables::allows_write(uint64_t address, PageReached& reached) const {
 }
 
 // Faults come in runs.
-bool PageTables::is_last_leaf(TableNumber root, uint64_t address) const {
+bool PageTables::is_last_leaf(TableNumber root, UserAddr address) const {
   if (last_leaf_ == no_table) return false;
   const Table& leaf = pool_.at(last_leaf_);
   return leaf.filled_for == pool_.at(root).root_identity && leaf.key.covers(address) && is_true(leaf);
 }
 
-TableNumber PageTables::leaf_for(TableNumber root, uint64_t address, bool& changed) {
+TableNumber PageTables::leaf_for(TableNumber root, UserAddr address, bool& changed) {
   const uint64_t identity = pool_.at(root).root_identity;
   pool_.touch(root);
   bring_up_to_date(root, identity);
@@ -130,9 +130,9 @@ TableNumber PageTables::leaf_for(TableNumber root, uint64_t address, bool& chang
 
 // The next table on the way down: the one that is linked, or one that is looked for. True for both
 // epochs *before* it is linked for writing, since the processor may walk at any instant.
-TableNumber PageTables::descend(TableNumber parent, unsigned level, uint64_t address, uint64_t identity,
+TableNumber PageTables::descend(TableNumber parent, unsigned level, UserAddr address, uint64_t identity,
                                 bool& changed) {
-  const unsigned index = pte::index_of(address, level);
+  const unsigned index = pte::index_of(address.value, level);
   uint64_t& entry = pool_.entries(parent)[index];
   const bool is_linked = pte::is_present(entry);
   const TableNumber child = is_linked ? pool_.number_of({pte::address_of(entry)})
@@ -146,8 +146,8 @@ TableNumber PageTables::descend(TableNumber parent, unsigned level, uint64_t add
   return child;
 }
 
-void PageTables::enter(TableNumber leaf, uint64_t address, uint64_t entry, bool& changed) {
-  const unsigned index = pte::index_of(address, 0);
+void PageTables::enter(TableNumber leaf, UserAddr address, uint64_t entry, bool& changed) {
+  const unsigned index = pte::index_of(address.value, 0);
   const uint64_t present = pool_.entries(leaf)[index];
   if ((present & ~set_by_processor) == entry) return;
   changed |= pte::is_present(present);

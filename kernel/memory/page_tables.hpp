@@ -44,7 +44,7 @@ namespace perdure {
 // The first thing that check() or check_tables() found wrong.
 struct TableMismatch {
   std::string_view what;
-  uint64_t address = 0;  // user address of the entry
+  UserAddr address;      // of the entry
   uint64_t entry = 0;
   unsigned level = 0;    // of the table that holds it
 };
@@ -89,11 +89,11 @@ class PageTables {
   }
 
   // Enters a translation that a walk has just allowed. Writable only if the frame is current too.
-  void map(PhysAddr root, uint64_t address, const PageReached&);
+  void map(PhysAddr root, UserAddr address, const PageReached&);
 
   // Whether the loaded root, which is not stale, translates `address` to a page that the walk allowed to
   // write, and to which. What it answers may be given to map() again: its path is marked.
-  bool allows_write(uint64_t address, PageReached&) const;
+  bool allows_write(UserAddr address, PageReached&) const;
 
   // Voids every translation.
   void forget_all() { ++mapping_epoch_; }
@@ -129,8 +129,8 @@ class PageTables {
   }
   void mark_path(TableNumber root, const PageReached&);
   void forget_space(TableNumber root);
-  TableNumber leaf_for(TableNumber root, uint64_t address, bool& changed);
-  bool is_last_leaf(TableNumber root, uint64_t address) const;
+  TableNumber leaf_for(TableNumber root, UserAddr address, bool& changed);
+  bool is_last_leaf(TableNumber root, UserAddr address) const;
   TableNumber find_or_take(const TableKey&);
   TableNumber take_victim();
   void bring_up_to_date(TableNumber number, uint64_t identity) {
@@ -143,12 +143,12 @@ class PageTables {
   void unlink(TableNumber);
   std::optional<TableMismatch> check_last_leaf() const;
   std::optional<TableMismatch> check_entry(TableNumber, unsigned index) const;
-  std::optional<TableMismatch> check_leaf(const Table&, uint64_t address, uint64_t entry) const;
+  std::optional<TableMismatch> check_leaf(const Table&, UserAddr address, uint64_t entry) const;
   std::optional<TableMismatch> check_link(TableNumber, unsigned index, uint64_t entry) const;
   bool is_marked(const PageReached&, uint64_t identity);
-  TableNumber descend(TableNumber parent, unsigned level, uint64_t address, uint64_t identity, bool& changed);
+  TableNumber descend(TableNumber parent, unsigned level, UserAddr address, uint64_t identity, bool& changed);
   void set_entry(TableNumber, unsigned index, uint64_t entry);
-  void enter(TableNumber leaf, uint64_t address, uint64_t entry, bool& changed);
+  void enter(TableNumber leaf, UserAddr address, uint64_t entry, bool& changed);
   void count(CacheSlot, TableNumber, unsigned index);
   void uncount(uint64_t entry);
   bool is_loaded_space(const TableKey&) const;

@@ -19,7 +19,7 @@ bool is_noted_writable(const Table& table, unsigned index) {
 
 }  // namespace
 
-std::optional<TableMismatch> PageTables::check_leaf(const Table& table, uint64_t address,
+std::optional<TableMismatch> PageTables::check_leaf(const Table& table, UserAddr address,
                                                     uint64_t entry) const {
   const CacheSlot slot = slot_of(entry);
   if (slot >= store_->slot_count()) {
@@ -42,7 +42,7 @@ std::optional<TableMismatch> PageTables::check_link(TableNumber number, unsigned
                                                     uint64_t entry) const {
   const Table& table = pool_.at(number);
   const unsigned level = table.key.level;
-  const uint64_t address = table.key.address_of_entry(index);
+  const UserAddr address = table.key.address_of_entry(index);
   const TableNumber child_number = pool_.number_of({pte::address_of(entry)});
   if (child_number == no_table || !pool_.at(child_number).in_use ||
       !(pool_.at(child_number).key == table.key.at(address, level - 1))) {
@@ -66,10 +66,10 @@ std::optional<TableMismatch> PageTables::check_entry(TableNumber number, unsigne
   const Table& table = pool_.at(number);
   const unsigned level = table.key.level;
   const uint64_t entry = pool_.entries(number)[index];
-  const uint64_t address = table.key.address_of_entry(index);
+  const UserAddr address = table.key.address_of_entry(index);
   if (!table.in_use) {
     if (entry == 0) return std::nullopt;
-    return TableMismatch{"a free table is not empty", 0, entry, level};
+    return TableMismatch{"a free table is not empty", {}, entry, level};
   }
   const bool is_writable = pte::is_present(entry) && pte::is_writable(entry);
   if (is_writable != is_noted_writable(table, index)) {
@@ -86,11 +86,11 @@ std::optional<TableMismatch> PageTables::check_entry(TableNumber number, unsigne
 std::optional<TableMismatch> PageTables::check_last_leaf() const {
   if (last_leaf_ == no_table || !is_true(pool_.at(last_leaf_))) return std::nullopt;
   const TableKey& leaf = pool_.at(last_leaf_).key;
-  const uint64_t address = leaf.first_address();
-  TableNumber table = pool_.find(leaf.at(0, root_level));
+  const UserAddr address = leaf.first_address();
+  TableNumber table = pool_.find(leaf.at({}, root_level));
   if (table == no_table || pool_.at(table).root_identity != pool_.at(last_leaf_).filled_for) return std::nullopt;
   for (unsigned level = root_level; level > 0; --level) {
-    const uint64_t entry = pool_.entries(table)[pte::index_of(address, level)];
+    const uint64_t entry = pool_.entries(table)[pte::index_of(address.value, level)];
     if (!pte::is_present(entry) || !pte::is_writable(entry)) {
       return TableMismatch{"LAST-LEAF-IS-LINKED: it is not", address, entry, level};
     }
@@ -102,7 +102,7 @@ std::optional<TableMismatch> PageTables::check_last_leaf() const {
 
 std::optional<TableMismatch> PageTables::check_tables() const {
   if (!loaded_is_stale() && pool_.at(loaded_).filled_for != pool_.at(loaded_).root_identity) {
-    return TableMismatch{"STALE-IS-EMPTIED: the loaded root was filled for another identity", 0, 0, root_level};
+    return TableMismatch{"STALE-IS-EMPTIED: the loaded root was filled for another identity", {}, 0, root_level};
   }
   uint64_t present = 0;
   for (TableNumber number = 0; number < pool_.size(); ++number) {
@@ -122,13 +122,13 @@ std::optional<TableMismatch> PageTables::check_tables() const {
     const FrameDescriptor& descriptor = store_->descriptor(slot);
     if (is_counted(descriptor)) counted += descriptor.mapping_count;
   }
-  if (counted != present) return TableMismatch{"MAPPINGS-ARE-COUNTED: sums differ", counted, present};
+  if (counted != present) return TableMismatch{"MAPPINGS-ARE-COUNTED: sums differ", {counted}, present};
   return std::nullopt;
 }
 
 bool PageTables::is_hint_harmless(const Capability& space, TableNumber hint, uint64_t identity) const {
   if (hint >= pool_.size() || identity == 0 || pool_.at(hint).root_identity != identity) return true;
-  return pool_.at(hint).key == TableKey::of(space, 0, root_level);
+  return pool_.at(hint).key == TableKey::of(space, {}, root_level);
 }
 
 bool PageTables::is_marked(const PageReached& page, uint64_t identity) {
@@ -157,8 +157,8 @@ std::optional<std::string_view> disagreement(const PageReached& page, CacheSlot 
 }  // namespace
 
 std::optional<TableMismatch> PageTables::check(const Capability& space) {
-  const TableKey wanted = TableKey::of(space, 0, 0);
-  const TableNumber root = pool_.find(TableKey::of(space, 0, root_level));
+  const TableKey wanted = TableKey::of(space, {}, 0);
+  const TableNumber root = pool_.find(TableKey::of(space, {}, root_level));
   if (root == no_table) return std::nullopt;
   const uint64_t identity = pool_.at(root).root_identity;
   const uint64_t epoch = mapping_epoch_;
@@ -169,7 +169,7 @@ std::optional<TableMismatch> PageTables::check(const Capability& space) {
     for (unsigned index = 0; index < pte::entries_per_table; ++index) {
       const uint64_t entry = pool_.entries(number)[index];
       if (!pte::is_present(entry)) continue;
-      const uint64_t address = table.key.address_of_entry(index);
+      const UserAddr address = table.key.address_of_entry(index);
       Capability start = space;
       const WalkOutcome outcome = walk(*store_, start, address, {});
       if (mapping_epoch_ != epoch) return std::nullopt;  // the walk evicted what was mapped

@@ -18,8 +18,8 @@ constexpr uint64_t low_bits(uint64_t value, unsigned count) {
 class Walk {
  public:
   // Fills in the outcome, which is large, where it is wanted.
-  Walk(FrameStore& store, uint64_t address, Access access, WalkOutcome& outcome)
-      : store_(store), address_(address), access_(access), outcome_(outcome), offset_(address >> page_bits) {}
+  Walk(FrameStore& store, UserAddr address, Access access, WalkOutcome& outcome)
+      : store_(store), address_(address), access_(access), outcome_(outcome), offset_(address.value >> page_bits) {}
 
   void run(Capability& space);
 
@@ -34,7 +34,7 @@ class Walk {
   bool end_with(const Failure&);
 
   FrameStore& store_;
-  const uint64_t address_;
+  const UserAddr address_;
   const Access access_;
   WalkOutcome& outcome_;       // its fault's keeper: the nearest so far
   uint64_t offset_;            // pages, in the object that the next capability names
@@ -47,7 +47,7 @@ class Walk {
 // memory.
 void Walk::run(Capability& space) {
   Capability* next = &space;
-  if (address_ >= user_address_end) next = end_with(FaultCode::no_memory);
+  if (!address_.is_in_user_memory()) next = end_with(FaultCode::no_memory);
   while (next != nullptr) {
     restrictions_ |= next->restrictions;
     switch (next->type) {
@@ -118,7 +118,7 @@ void Walk::note_keeper(ObjectId object, const Node& node) {
 Capability* Walk::end_with(FaultCode code) {
   outcome_.what = WalkOutcome::What::fault;
   outcome_.fault.code = code;
-  outcome_.fault.offset = keeper_offset_ << page_bits | low_bits(address_, page_bits);
+  outcome_.fault.offset = keeper_offset_ << page_bits | low_bits(address_.value, page_bits);
   if (restrictions_ & restriction::no_call) outcome_.fault = {.code = code};
   return nullptr;
 }
@@ -137,7 +137,7 @@ bool Walk::end_with(const Failure& failure) {
 
 }  // namespace
 
-WalkOutcome walk(FrameStore& store, Capability& space, uint64_t address, Access access) {
+WalkOutcome walk(FrameStore& store, Capability& space, UserAddr address, Access access) {
   WalkOutcome outcome;
   Walk(store, address, access, outcome).run(space);
   return outcome;

@@ -22,6 +22,7 @@
 #include <cstdint>
 
 #include "checkpoint/frame_store.hpp"
+#include "objects/abi.hpp"
 #include "objects/capability.hpp"
 #include "objects/process.hpp"
 
@@ -67,6 +68,6 @@ struct WalkOutcome {
 };
 
 // Addresses from user_address_end on are in no space: no_memory, without a keeper.
-WalkOutcome walk(FrameStore&, Capability& space, uint64_t address, Access);
+WalkOutcome walk(FrameStore&, Capability& space, UserAddr address, Access);
 
 }  // namespace perdure

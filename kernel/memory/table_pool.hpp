@@ -35,7 +35,7 @@ struct TableKey {
   uint8_t restrictions = 0;
   uint8_t level = 0;         // 3: root ... 0: its entries are pages
 
-  static constexpr TableKey of(const Capability& space, uint64_t address, unsigned level) {
+  static constexpr TableKey of(const Capability& space, UserAddr address, unsigned level) {
     return {.object = space.object,
             .version = space.version,
             .guard = space.payload,
@@ -44,19 +44,19 @@ struct TableKey {
             .level = static_cast<uint8_t>(level)};
   }
   // The same space, another table on the way to `address`.
-  constexpr TableKey at(uint64_t address, unsigned other_level) const {
+  constexpr TableKey at(UserAddr address, unsigned other_level) const {
     TableKey result = *this;
     result.prefix = prefix_of(address, other_level);
     result.level = static_cast<uint8_t>(other_level);
     return result;
   }
-  constexpr uint64_t first_address() const {
-    return prefix << (page_table_entry::covered_bits(level) + 9);
+  constexpr UserAddr first_address() const {
+    return {prefix << (page_table_entry::covered_bits(level) + 9)};
   }
-  constexpr uint64_t address_of_entry(unsigned index) const {
-    return first_address() | uint64_t{index} << page_table_entry::covered_bits(level);
+  constexpr UserAddr address_of_entry(unsigned index) const {
+    return first_address() + (uint64_t{index} << page_table_entry::covered_bits(level));
   }
-  constexpr bool covers(uint64_t address) const { return prefix == prefix_of(address, level); }
+  constexpr bool covers(UserAddr address) const { return prefix == prefix_of(address, level); }
   constexpr bool same_space(const TableKey& other) const {
     return object == other.object && version == other.version && guard == other.guard &&
            restrictions == other.restrictions;
@@ -64,8 +64,8 @@ struct TableKey {
   bool operator==(const TableKey&) const = default;
 
  private:
-  static constexpr uint64_t prefix_of(uint64_t address, unsigned level) {
-    return address >> (page_table_entry::covered_bits(level) + 9);
+  static constexpr uint64_t prefix_of(UserAddr address, unsigned level) {
+    return address.value >> (page_table_entry::covered_bits(level) + 9);
   }
   // What of a capability's restrictions shows in a translation. Weak forbids writing; opaque says
   // nothing about memory access; no_call only chooses the keeper that is told of a fault, and faults are

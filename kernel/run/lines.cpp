@@ -27,7 +27,7 @@ void keep_trap(ProcessControl& control, const Trap& trap) {
   const bool is_page_fault = trap.reason == Trap::Reason::page_fault;
   control.waiting_fault = static_cast<uint8_t>((is_page_fault ? trap_page_fault : trap_exception) |
                                                (trap.write ? trap_write : 0) | (trap.execute ? trap_execute : 0));
-  control.waiting_address = trap.address;
+  control.waiting_address = trap.address.value;
   control.waiting_detail = uint64_t{trap.vector} << 32 | (trap.error_code & 0xffff'ffff);
 }
 
@@ -37,7 +37,7 @@ Trap kept_trap(const ProcessControl& control) {
   return {.reason = control.waiting_fault & trap_page_fault ? Trap::Reason::page_fault : Trap::Reason::exception,
           .vector = static_cast<uint8_t>(control.waiting_detail >> 32),
           .error_code = static_cast<uint32_t>(control.waiting_detail),
-          .address = control.waiting_address,
+          .address = {control.waiting_address},
           .write = (control.waiting_fault & trap_write) != 0,
           .execute = (control.waiting_fault & trap_execute) != 0};
 }

@@ -139,13 +139,13 @@ void on_interrupt(Registers& registers) {
 }
 
 void on_page_fault(const Trap& trap, Registers& registers) {
-  if (trap.address == unmapped_address + 8) {
+  if (trap.address == UserAddr{unmapped_address + 8}) {
     check(trap.write && !trap.execute, "a store is a write");
     map_user(unmapped_address, take_page(), true, false);
-    machine::flush_translation(unmapped_address);
+    machine::flush_translation({unmapped_address});
   }
-  if (trap.address == program_address) check(trap.write && !trap.execute, "a write to text");
-  if (trap.address == data_address) {
+  if (trap.address == UserAddr{program_address}) check(trap.write && !trap.execute, "a write to text");
+  if (trap.address == UserAddr{data_address}) {
     check(trap.execute && !trap.write, "a jump into data");
     registers.rip = registers.r15;
   }
@@ -159,11 +159,11 @@ void check_trap(const Trap& trap, const Registers& registers) {
   if (!processor_features.fsgsbase && expected[next_trap].detail == 11) next_trap += 2;
   const Expected& wanted = expected[next_trap];
   const uint64_t detail = trap.reason == Trap::Reason::system_call  ? registers.rax
-                          : trap.reason == Trap::Reason::page_fault ? trap.address
+                          : trap.reason == Trap::Reason::page_fault ? trap.address.value
                                                                     : (trap.reason == Trap::Reason::exception ? trap.vector : 0);
   if (trap.reason != wanted.reason || detail != wanted.detail) {
     print(TextLine{}.text("trap ").decimal(next_trap).text(": reason ").decimal(static_cast<uint64_t>(trap.reason))
-              .text(" vector ").decimal(trap.vector).text(" address ").hexadecimal(trap.address)
+              .text(" vector ").decimal(trap.vector).text(" address ").hexadecimal(trap.address.value)
               .text(" rip ").hexadecimal(registers.rip).text(" error ").hexadecimal(trap.error_code));
     fail("an unexpected trap", detail, wanted.detail);
   }

@@ -124,7 +124,7 @@ FAULTS = [Fault(*one) for one in (
     # The address at which a program goes on is looked at, too, but the emulated processor faults there by itself.
     ("flags that are not the program's are loaded", "kernel/arch/x86_64/entry.S", "andl $(0x244cd5 |",
      "andl $(0x247cd5 |", ("hostile.not_canonical: not as promised",)),
-    ("a fault in the kernel's half is one of memory", "kernel/invoke/faults.cpp", "if (trap.address >= user_address_end) {", "if (false) {",
+    ("a fault in the kernel's half is one of memory", "kernel/invoke/faults.cpp", "if (!trap.address.is_in_user_memory()) {", "if (false) {",
      ("hostile.kernel_addresses: not as promised",)),
     ("a turn does not end", "kernel/kernel.cpp", "if (lead <= 0 && !processor.has_slice_ended(machine::now_ns())) return;",
      "if (lead <= 0) return;", (f"hostile.endless_loop: {HANGS}",)),

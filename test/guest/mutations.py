@@ -65,7 +65,7 @@ FAULTS = [Fault(*one) for one in (
     # --- notices
     ("a post forgets those before it", MESSAGES, "    process.control.pending_notices |= bits;\n    return request.answer(committed);",
      "    process.control.pending_notices = bits;\n    return request.answer(committed);", ("notices: bits of several posts",)),
-    ("a reduced notice is as good as a whole one", CAPABILITIES + "notice.cpp", "  reduced.restrictions |= post_only;\n", "",
+    ("a reduced notice is as good as a whole one", CAPABILITIES + "notice.cpp", "  reduced.restrictions |= restriction::post_only;\n", "",
      ("notices: a reduced notice",)),
     ("a delivery of notices leaves the old resume capability", MESSAGES,
      "  process.capability_registers[resume_register] = {};\n  process.control.pending_notices = 0;", "  process.control.pending_notices = 0;",
@@ -97,11 +97,11 @@ FAULTS = [Fault(*one) for one in (
      ("capabilities: restrictions only grow",)),
     # --- refusals
     ("an opaque node can be looked at", CAPABILITIES + "node.cpp",
-     "  if (request.capability.restrictions & restriction::opaque) return Outcome::refuse(Result::missing_right);\n  const bool weak", "  const bool weak",
+     "  if (request.forbids<type>(restriction::opaque)) return Outcome::refuse(Result::missing_right);\n  const bool weak", "  const bool weak",
      ("refusals: the right is missing to look at an opaque node",)),
-    ("what is weak can be changed", CAPABILITIES + "slots.hpp", "restriction::opaque | restriction::read_only | restriction::weak;",
-     "restriction::opaque | restriction::read_only;", ("refusals: the right is missing to store into a weak node",)),
-    ("priorities know no ceiling", CAPABILITIES + "schedule.cpp", "  if (priority > schedule_of(request).ceiling) return Outcome::refuse(Result::limit_reached);\n", "",
+    ("what is weak can be changed", CAPABILITIES + "slots.hpp", "restriction::opaque | restriction::read_only | restriction::weak)) {",
+     "restriction::opaque | restriction::read_only)) {", ("refusals: the right is missing to store into a weak node",)),
+    ("priorities know no ceiling", CAPABILITIES + "schedule.cpp", "  if (priority > request.object_as<Schedule>().ceiling) return Outcome::refuse(Result::limit_reached);\n", "",
      ("refusals: it is a bad argument: a priority above the ceiling",)),
     ("the schedule of a process can be had", CAPABILITIES + "process.cpp",
      "  if (request.word(1) == process_slot::schedule) return Outcome::refuse(Result::missing_right);\n", "",
@@ -109,7 +109,7 @@ FAULTS = [Fault(*one) for one in (
     # --- storage
     ("half a page is copied", CAPABILITIES + "page.cpp", "request.attempt.store.bytes(from->slot), frame_bytes);", "request.attempt.store.bytes(from->slot), frame_bytes / 2);",
      ("storage: a page is copied",)),
-    ("two slots of a node are one", CAPABILITIES + "node.cpp", "node_of(request).slots[index]);\n}", "node_of(request).slots[index == 14 ? 13 : index]);\n}",
+    ("two slots of a node are one", CAPABILITIES + "node.cpp", "request.object_as<Node>().slots[index]);\n}", "request.object_as<Node>().slots[index == 14 ? 13 : index]);\n}",
      ("storage: each slot of a node",)),
     # --- address spaces
     ("a changed slot voids nothing", CAPABILITIES + "node.cpp", "if (!slot.is_void()) tables.forget_node(request.capability.object);", "",

@@ -273,9 +273,9 @@ void flush_translations() {
   ++fake_machine().counters.full_flushes;
   MachineCalls::drop_all(fake_machine());
 }
-void flush_translation(uint64_t user_address) {
+void flush_translation(UserAddr address) {
   ++fake_machine().counters.single_flushes;
-  MachineCalls::drop_one(fake_machine(), user_address);
+  MachineCalls::drop_one(fake_machine(), address.value);
 }
 
 uint64_t now_ns() {

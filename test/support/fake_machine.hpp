@@ -48,7 +48,7 @@ struct FakePageFault {
   bool non_canonical = false;  // the processor would raise a protection fault (vector 13) instead
 
   Trap trap() const {
-    return {.reason = Trap::Reason::page_fault, .address = address, .write = write, .execute = execute};
+    return {.reason = Trap::Reason::page_fault, .address = {address}, .write = write, .execute = execute};
   }
 };
 

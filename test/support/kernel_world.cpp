@@ -216,7 +216,7 @@ void KernelWorld::invoke(Process& process, Invocation kind, unsigned capability_
 void KernelWorld::access(Registers& registers, bool write) {
   const auto byte = write ? fake_machine().store(registers.rdi) : fake_machine().load(registers.rdi);
   if (!byte) {
-    kernel_->entered({.reason = Trap::Reason::page_fault, .address = registers.rdi, .write = write});
+    kernel_->entered({.reason = Trap::Reason::page_fault, .address = {registers.rdi}, .write = write});
     return;
   }
   if (write) **byte = static_cast<std::byte>(registers.rax);
@@ -227,7 +227,7 @@ void KernelWorld::access(Registers& registers, bool write) {
 
 void KernelWorld::jump(Registers& registers) {
   if (!fake_machine().fetch(registers.rdi)) {
-    kernel_->entered({.reason = Trap::Reason::page_fault, .address = registers.rdi, .execute = true});
+    kernel_->entered({.reason = Trap::Reason::page_fault, .address = {registers.rdi}, .execute = true});
     return;
   }
   registers.rip += system_call_instruction_bytes;
@@ -248,7 +248,7 @@ bool KernelWorld::faults_first(const Registers& registers) {
   if (!tables_are_emptied || registers.rip != rip_of_call) return false;
   bool& has_faulted = has_faulted_[kernel_->store.descriptor(kernel_->processor.slot()).number];
   has_faulted = !has_faulted;
-  if (has_faulted) kernel_->entered({.reason = Trap::Reason::page_fault, .address = Guest::memory});
+  if (has_faulted) kernel_->entered({.reason = Trap::Reason::page_fault, .address = {Guest::memory}});
   return has_faulted;
 }
 

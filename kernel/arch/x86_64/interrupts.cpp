@@ -102,7 +102,7 @@ Trap trap_of(const InterruptFrame& frame) {
             .error_code = frame.error_code};
   if (frame.vector == vector::page_fault) {
     trap.reason = Trap::Reason::page_fault;
-    trap.address = instruction::read_cr2();
+    trap.address = {instruction::read_cr2()};
     trap.write = (frame.error_code & error_write) != 0;
     trap.execute = (frame.error_code & error_fetch) != 0;
   } else if (frame.vector == vector::device_not_available) {

@@ -164,8 +164,8 @@ PhysAddr machine::kernel_root() { return root; }
 // Kernel pages are global and stay cached.
 void machine::flush_translations() { instruction::write_cr3(instruction::read_cr3()); }
 
-void machine::flush_translation(uint64_t user_address) {
-  instruction::invalidate_page(user_address);
+void machine::flush_translation(UserAddr address) {
+  instruction::invalidate_page(address.value);
 }
 
 }  // namespace perdure

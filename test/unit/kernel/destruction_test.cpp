@@ -186,7 +186,7 @@ TEST_CASE("who reaches for the kernel's half of the addresses is stopped, and it
   world.start();
   run_checked(world, 4);
   REQUIRE(world.kernel().processor.slot() == world.kernel().store.find(client.process.object.frame()));
-  world.kernel().entered({.reason = Trap::Reason::page_fault, .address = ~uint64_t{0xfff}, .write = true});
+  world.kernel().entered({.reason = Trap::Reason::page_fault, .address = {~uint64_t{0xfff}}, .write = true});
   const ProcessControl& control = world.process(client).control;
   REQUIRE(control.state == ProcessState::stopped);
   REQUIRE(control.fault == FaultCode::protection);

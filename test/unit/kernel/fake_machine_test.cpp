@@ -72,7 +72,7 @@ TEST_CASE_METHOD(OnePage, "a fault says what was tried and whether something is 
   REQUIRE_FALSE(forbidden);
   CHECK(forbidden.error().present);
   const Trap trap = forbidden.error().trap();
-  CHECK((trap.reason == Trap::Reason::page_fault && trap.address == address && trap.write && !trap.execute));
+  CHECK((trap.reason == Trap::Reason::page_fault && trap.address == UserAddr{address} && trap.write && !trap.execute));
   const auto absent = machine.fetch(address + 4096);
   REQUIRE_FALSE(absent);
   CHECK_FALSE(absent.error().present);
@@ -89,7 +89,7 @@ TEST_CASE_METHOD(OnePage, "translations are kept until they are flushed") {
     entry(level) = 0;
     CHECK(machine.load(address));
     CHECK(machine.stale_translation());
-    machine::flush_translation(address);
+    machine::flush_translation({address});
     CHECK_FALSE(machine.load(address));
     CHECK_FALSE(machine.stale_translation());
     entry(level) = whole;

@@ -251,8 +251,6 @@ ON_PURPOSE = {
      "processor.process().capability_registers[random() % capability_register_count].hint = static_cast<uint32_t>(random());"):
         "part of the chaos of a test boot: it tries the kernel, and nothing goes by it",
     # --- capabilities/
-    ("kernel/capabilities/notice.cpp", "operand", "if (request.capability.restrictions) return Outcome::refuse(Result::missing_right);"):
-        "a notice has no other restriction",
     ("kernel/capabilities/process.cpp", "comparison", "if (index >= process_slot::space) process_of(request).control.root_identity = 0;"):
         "the space is looked up again, and is the same",
     ("kernel/capabilities/process.cpp", "comparison",

@@ -139,7 +139,7 @@ TEST_CASE("a notice without a receiver is void to who posts there") {
 }
 
 TEST_CASE("a node's keeper is told as it is, but for one that asks through a weak capability") {
-  for (const uint8_t restrictions : {uint8_t{0}, restriction::read_only, restriction::no_call, restriction::weak}) {
+  for (const uint8_t restrictions : {restriction::none, restriction::read_only, restriction::no_call, restriction::weak}) {
     CAPTURE(restrictions);
     Trial trial;
     trial.held(tried) = trial.world.make(Kind::node);
@@ -151,7 +151,7 @@ TEST_CASE("a node's keeper is told as it is, but for one that asks through a wea
 }
 
 TEST_CASE("an endpoint knows its own entry in a wrapper, unless that is weak") {
-  for (const uint8_t restrictions : {uint8_t{0}, restriction::read_only, restriction::weak}) {
+  for (const uint8_t restrictions : {restriction::none, restriction::read_only, restriction::weak}) {
     CAPTURE(restrictions);
     Trial trial;
     const Capability wrapper = trial.world.make(Kind::wrapper);

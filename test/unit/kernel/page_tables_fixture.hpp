@@ -51,7 +51,7 @@ struct PageTablesFixture {
   WalkOutcome walk_now(const Capability& space, uint64_t address, Access how) {
     for (;;) {
       Capability start = space;
-      const WalkOutcome outcome = walk(world.store(), start, address, how);
+      const WalkOutcome outcome = walk(world.store(), start, {address}, how);
       if (!outcome.is_stall()) return outcome;
       world.poll();
     }
@@ -71,11 +71,11 @@ struct PageTablesFixture {
         return result;
       }
       PageReached known;
-      if (how.write && tables.allows_write(address, known)) {
+      if (how.write && tables.allows_write({address}, known)) {
         ++known_writes;
         world.make_dirty(known.slot);
         load();
-        tables.map(tables.loaded_root(), address, known);
+        tables.map(tables.loaded_root(), {address}, known);
         continue;
       }
       const WalkOutcome outcome = walk_now(space, address, how);
@@ -85,7 +85,7 @@ struct PageTablesFixture {
       }
       if (how.write) world.make_dirty(outcome.page.slot);
       load();
-      tables.map(tables.loaded_root(), address, outcome.page);
+      tables.map(tables.loaded_root(), {address}, outcome.page);
     }
     FAIL("the access never gets through");
     return result;

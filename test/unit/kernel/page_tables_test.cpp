@@ -238,12 +238,12 @@ TEST_CASE_METHOD(Fixture, "a translation that is entered again is used at once")
   const CacheSlot first = world.slot_of(page_of(space, 0));
   const CacheSlot second = world.slot_of(page_of(space, 1));
   const PhysAddr root = tables.load(space);
-  tables.map(root, 0, PageReached{.slot = first, .writable = false, .executable = false});
+  tables.map(root, {0}, PageReached{.slot = first, .writable = false, .executable = false});
   REQUIRE(fake_machine().load(0).has_value());
-  tables.map(root, 0, PageReached{.slot = first, .writable = true, .executable = true});
+  tables.map(root, {0}, PageReached{.slot = first, .writable = true, .executable = true});
   CHECK(fake_machine().store(0).has_value());
   check_all();
-  tables.map(root, 0, PageReached{.slot = second, .writable = true, .executable = true});
+  tables.map(root, {0}, PageReached{.slot = second, .writable = true, .executable = true});
   CHECK(*fake_machine().load(0) == world.store().bytes(second));
   check_all();
 }
@@ -256,7 +256,7 @@ TEST_CASE_METHOD(Fixture, "a root that went stale is mapped into and serves afte
   SECTION("mapping epoch") { tables.forget_all(); }
   SECTION("checkpoint epoch") { world.declare(); }
   world.make_dirty(slot);
-  tables.map(root, 0, PageReached{.slot = slot, .writable = true, .executable = true});
+  tables.map(root, {0}, PageReached{.slot = slot, .writable = true, .executable = true});
   CHECK(tables.loaded_is_stale());
   tables.load(space);
   CHECK(fake_machine().store(0).has_value());
@@ -330,9 +330,9 @@ TEST_CASE_METHOD(Fixture, "when the remembered one of two entries maps another f
   const Capability space = flat_space(2);
   const CacheSlot twice = world.slot_of(page_of(space, 0)), other = world.slot_of(page_of(space, 1));
   const PhysAddr root = tables.load(space);
-  tables.map(root, 0, PageReached{.slot = twice, .writable = false, .executable = false});
-  tables.map(root, frame_bytes, PageReached{.slot = twice, .writable = false, .executable = false});
-  tables.map(root, frame_bytes, PageReached{.slot = other, .writable = false, .executable = false});
+  tables.map(root, {0}, PageReached{.slot = twice, .writable = false, .executable = false});
+  tables.map(root, {frame_bytes}, PageReached{.slot = twice, .writable = false, .executable = false});
+  tables.map(root, {frame_bytes}, PageReached{.slot = other, .writable = false, .executable = false});
   REQUIRE(world.store().descriptor(twice).mapping_count == 1);
   REQUIRE(fake_machine().load(0).has_value());
   tables.unmap(twice);
@@ -398,7 +398,7 @@ TEST_CASE_METHOD(Fixture, "the loaded root is not taken while other spaces fill 
   const PhysAddr root = tables.load(loaded);
   for (unsigned i = 0; i < 10; ++i) {
     const Capability other = flat_space(1);
-    tables.map(tables.root_for(other), 0, PageReached{.slot = world.slot_of(page_of(other, 0)), .writable = true, .executable = true});
+    tables.map(tables.root_for(other), {0}, PageReached{.slot = world.slot_of(page_of(other, 0)), .writable = true, .executable = true});
     check_all();
   }
   const uint64_t loads = fake_machine().counters.root_loads;
@@ -415,7 +415,7 @@ TEST_CASE_METHOD(Fixture, "a root that is mapped into is not taken for its own t
   const PhysAddr root = tables.root_for(other);
   const CacheSlot slot = world.slot_of(page_of(other, 0));
   for (uint64_t i = 0; i < 30; ++i) {
-    tables.map(root, i << 39, PageReached{.slot = slot, .writable = true, .executable = true});
+    tables.map(root, {i << 39}, PageReached{.slot = slot, .writable = true, .executable = true});
     check_all();
   }
   CHECK(tables.root_for(other) == root);
@@ -442,7 +442,7 @@ TEST_CASE_METHOD(Fixture, "the checks find what is wrong") {
   check_against_walk(read_only);
 
   const auto entry_of = [&](const Capability& of) -> uint64_t& {
-    const TableNumber leaf = tables.pool().find(TableKey::of(of, 0, 0));
+    const TableNumber leaf = tables.pool().find(TableKey::of(of, {}, 0));
     return const_cast<TablePool&>(tables.pool()).entries(leaf)[0];
   };
   const auto finds = [&](const std::optional<TableMismatch>& mismatch, std::string_view what) {

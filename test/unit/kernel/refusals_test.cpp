@@ -5,12 +5,24 @@
 #include <catch2/catch.hpp>
 
 #include <string_view>
+#include <type_traits>
 
+#include "kernel/invoke/request.hpp"
 #include "test/unit/kernel/trial.hpp"
 
 using namespace perdure;
 
 namespace {
+
+// To ask a capability for a restriction that its type does not have does not compile.
+template <CapabilityType type, typename Restrictions>
+concept CanForbid = requires(const Request& request, Restrictions what) { request.forbids<type>(what); };
+static_assert(CanForbid<CapabilityType::notice, restriction::Notice> && CanForbid<CapabilityType::node, restriction::Memory>);
+static_assert(!CanForbid<CapabilityType::notice, restriction::Memory> && !CanForbid<CapabilityType::node, restriction::Notice>);
+static_assert(!CanForbid<CapabilityType::endpoint, restriction::Memory> && !CanForbid<CapabilityType::node, int>);
+
+// To change the invoked object takes the commit point.
+static_assert(std::is_const_v<std::remove_reference_t<decltype(std::declval<Request&>().object_as<Node>())>>);
 
 uint64_t call_of(unsigned number) { return static_cast<uint64_t>(Invocation::call) | uint64_t{number} << 8; }
 
@@ -138,7 +150,7 @@ TEST_CASE("a send that is refused empties no register") {
 }
 
 TEST_CASE("what a wrapper's client may not do it may not do through the wrapper") {
-  for (const uint8_t restrictions : {restriction::read_only, restriction::weak, uint8_t{0}}) {
+  for (const uint8_t restrictions : {restriction::read_only, restriction::weak, restriction::none}) {
     CAPTURE(unsigned{restrictions});
     Trial trial;
     const Capability wrapper = trial.world.make(Kind::wrapper);

@@ -28,7 +28,7 @@ struct Fixture {
   SpaceWorld world;
 
   WalkOutcome walk(Capability space, uint64_t address, Access access = {}) {
-    return perdure::walk(world.store(), space, address, access);
+    return perdure::walk(world.store(), space, {address}, access);
   }
   FaultCode fault_code(Capability space, uint64_t address, Access access = {}) {
     const WalkOutcome outcome = walk(space, address, access);
@@ -185,7 +185,7 @@ TEST_CASE_METHOD(Fixture, "a wrong hint misleads nobody and is put right") {
   slot = page;
   for (const CacheSlot wrong : {CacheSlot{0}, world.slot_of(space), no_slot}) {
     space.hint = slot.hint = wrong;
-    const WalkOutcome outcome = perdure::walk(world.store(), space, 0, {});
+    const WalkOutcome outcome = perdure::walk(world.store(), space, {}, {});
     REQUIRE(outcome.is_reached());
     CHECK(outcome.page.slot == world.slot_of(page));
     CHECK(slot.hint == world.slot_of(page));

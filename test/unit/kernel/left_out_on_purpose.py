@@ -33,6 +33,9 @@ ON_PURPOSE = {
     ("kernel/invoke/destruction.cpp", "operand", "if (!(allocated >> index)) continue;"): TIME,
     ("kernel/invoke/destruction.cpp", "operand", "if (!(allocated >> index) || ref == own) continue;"): TIME,
     ("kernel/invoke/destruction.cpp", "operand", "for (unsigned index = 0; index < info(kind).objects_per_frame; ++index) {"): TIME,
+    ("kernel/invoke/destruction.cpp", "check",
+     "if (!activity && activity.error().what == Outcome::What::stalled) return activity.error();"):
+        "the activity keeps the name of a process that is gone, and counts as unbound",
     ("kernel/invoke/destruction.cpp", "check", "if (const Outcome o = retire_activity(own); o.is_obstacle()) return o;"):
         "the process is current, so in memory and writable",
     # --- run/lines.cpp, taking.cpp
@@ -54,6 +57,8 @@ ON_PURPOSE = {
     ("kernel/taking.cpp", "check",
      "if (const auto dirty = store.make_dirty(slot, Need::reserve); !dirty) return std::unexpected(dirty.error().until);"):
         NOBODY_CURRENT,
+    ("kernel/taking.cpp", "call", "processor.begin_slice(default_slice_ns);"):
+        "attempt_out_of_turn: behind a slice that is over, a long message gives way once more if a tick comes in its midst",
     ("kernel/taking.cpp", "call", "scheduler.forget_wake(ref);"):
         WOKEN,
     # --- attempt, run/processor, processes/process_states.cpp
@@ -233,6 +238,11 @@ ON_PURPOSE = {
         "a schedule that is none is found to be none, with which the process is of the lowest priority, too",
     ("kernel/kernel.cpp", "operand", "if (schedule.error().why == Failure::Why::stall) return std::unexpected(schedule.error());"): NO_ERROR,
     ("kernel/kernel.cpp", "operand", "if (!make_current_writable()) return false;"): TIME,
+    ("kernel/kernel.cpp", "operand", "if (process.schedule.type == CapabilityType::schedule) {"):
+        "the schedule is asked for in each turn, and that it is lost is told from memory",
+    ("kernel/kernel.cpp", "call", "lines.progress.start(options.check);"): "a check of a test boot, which finds nothing",
+    ("kernel/kernel.cpp", "call", "lines.progress.gets_on(processor.ref());"): "a check of a test boot then finds too much, later",
+    ("kernel/kernel.cpp", "call", "attempt.end();"): "a trap that is out of scope, which the sanitizers find in the unit test",
     ("kernel/kernel.cpp", "call", "machine::set_boot_mark(static_cast<uint32_t>(time.boot_epoch()));"):
         "a register of the processor, which the fake machine has not",
     ("kernel/kernel.cpp", "call", "restart_list.await_disk();"):

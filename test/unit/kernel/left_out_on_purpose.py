@@ -240,6 +240,7 @@ ON_PURPOSE = {
     ("kernel/kernel.cpp", "operand", "if (!make_current_writable()) return false;"): TIME,
     ("kernel/kernel.cpp", "operand", "if (process.schedule.type == CapabilityType::schedule) {"):
         "the schedule is asked for in each turn, and that it is lost is told from memory",
+    ("kernel/kernel.cpp", "check", "if (now_ns < next_unread_ns_) return;"): "asks at every tick, and is told from memory",
     ("kernel/kernel.cpp", "call", "lines.progress.start(options.check);"): "a check of a test boot, which finds nothing",
     ("kernel/kernel.cpp", "call", "lines.progress.gets_on(processor.ref());"): "a check of a test boot then finds too much, later",
     ("kernel/kernel.cpp", "call", "attempt.end();"): "a trap that is out of scope, which the sanitizers find in the unit test",

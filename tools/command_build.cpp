@@ -113,7 +113,7 @@ ExitStatus build(const BuildOptions& options) {
   const Geometry geometry = plan_geometry(options);
   check_target(options);
   const ImageDescription description = read_description(options.description);
-  Progress progress("building the image");
+  ProgressLine progress("building the image");
   NewImage image(geometry.frames);
   progress.show(0, 3);
   Genesis genesis(image, description, [&](const std::string& file) {

@@ -63,7 +63,7 @@ ExitStatus verify(const ReadOptions& options) {
     ImageView view(file);
     Verification result;
     {
-      Progress progress("verifying");
+      ProgressLine progress("verifying");
       result = verify_frames(view, view.findings(),
                              [&](uint64_t done, uint64_t all) { progress.show(done, all); });
     }

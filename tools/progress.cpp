@@ -7,9 +7,9 @@
 
 namespace perdure {
 
-Progress::Progress(std::string what) : what_(std::move(what)), is_terminal_(::isatty(STDERR_FILENO) == 1) {}
+ProgressLine::ProgressLine(std::string what) : what_(std::move(what)), is_terminal_(::isatty(STDERR_FILENO) == 1) {}
 
-void Progress::show(uint64_t done, uint64_t all) {
+void ProgressLine::show(uint64_t done, uint64_t all) {
   if (!is_terminal_ || all == 0) return;
   const uint64_t percent = done * 100 / all;
   if (percent == shown_percent_) return;
@@ -18,7 +18,7 @@ void Progress::show(uint64_t done, uint64_t all) {
   std::fflush(stderr);
 }
 
-Progress::~Progress() {
+ProgressLine::~ProgressLine() {
   if (is_terminal_ && shown_percent_ <= 100) std::fprintf(stderr, "\r\x1b[K");
 }
 

@@ -16,7 +16,7 @@ namespace {
 
 struct NoState {};
 
-Answer<uint64_t> get(NoState&, const Request&) { return 0; }
+Answer<uint64_t> get(NoState&, const Call&) { return 0; }
 
 [[gnu::noinline]] void stop_behind_answer() { __builtin_trap(); }
 

@@ -27,13 +27,13 @@ struct NoState {};
 }
 [[gnu::noinline]] void run_into_trap() { __builtin_trap(); }
 
-Answer<uint64_t> read(NoState&, const Request&, uint64_t address) { return read_from(address); }
-Answer<uint64_t> write(NoState&, const Request&, uint64_t address) {
+Answer<uint64_t> read(NoState&, const Call&, uint64_t address) { return read_from(address); }
+Answer<uint64_t> write(NoState&, const Call&, uint64_t address) {
   write_to(address);
   return address;
 }
-Answer<uint64_t> divide(NoState&, const Request&, uint64_t number) { return divided_by(number); }
-Answer<uint64_t> trap(NoState&, const Request&) {
+Answer<uint64_t> divide(NoState&, const Call&, uint64_t number) { return divided_by(number); }
+Answer<uint64_t> trap(NoState&, const Call&) {
   run_into_trap();
   return 0;
 }

@@ -13,13 +13,13 @@ struct Purse {
   uint64_t coins = 7;
 };
 
-Answer<uint64_t> take(Purse& purse, const Request&, uint64_t number) {
+Answer<uint64_t> take(Purse& purse, const Call&, uint64_t number) {
   if (number > purse.coins) return std::unexpected(Refuses::empty);
   return purse.coins -= number;
 }
-Answer<> lie(Purse&, const Request&) { return std::unexpected(Refuses::gone); }
-Answer<> pass_on(Purse&, const Request&) { return std::unexpected(Elsewhere::closed); }
-Answer<> answer(Purse&, const Request&, uint64_t result) { return std::unexpected(static_cast<Result>(result)); }
+Answer<> lie(Purse&, const Call&) { return std::unexpected(Refuses::gone); }
+Answer<> pass_on(Purse&, const Call&) { return std::unexpected(Elsewhere::closed); }
+Answer<> answer(Purse&, const Call&, uint64_t result) { return std::unexpected(static_cast<Result>(result)); }
 
 }  // namespace
 

@@ -31,7 +31,7 @@ bool begin() {
   return done.has_value();
 }
 
-Answer<uint64_t> stir(WorldState& state, const Request&) {
+Answer<uint64_t> stir(WorldState& state, const Call&) {
   if (!state.is_whole) return std::unexpected(World::no_storage);
   if (!state.callers.are_all_held()) return std::unexpected(World::on_their_way);
   const uint64_t step = state.step + 1;
@@ -45,7 +45,7 @@ Answer<uint64_t> stir(WorldState& state, const Request&) {
   return step;
 }
 
-Answer<uint64_t> look(WorldState& state, const Request&) {
+Answer<uint64_t> look(WorldState& state, const Call&) {
   if (!state.is_whole) return std::unexpected(World::no_storage);
   if (!state.callers.are_all_held()) return std::unexpected(World::on_their_way);
   if (!state.memory.is_of(state.step)) return std::unexpected(World::memory_torn);
@@ -55,7 +55,7 @@ Answer<uint64_t> look(WorldState& state, const Request&) {
   return state.step;
 }
 
-Answer<> spoil(WorldState& state, const Request&, uint64_t what) {
+Answer<> spoil(WorldState& state, const Call&, uint64_t what) {
   switch (static_cast<Spoil>(what)) {
     case Spoil::memory: state.memory.spoil(); return {};
     case Spoil::capability: return state.capabilities.spoil(state.step);

@@ -78,14 +78,14 @@ struct ClockState {
   Answer<> has_page;  // why there is none: the bank is too small
 };
 
-Answer<PassedCapability> page(ClockState& state, const Request&) {
+Answer<PassedCapability> page(ClockState& state, const Call&) {
   if (!state.has_page) return std::unexpected(state.has_page.error());
   return PassedCapability{page_readable};
 }
 
-Answer<TimeReading> now(ClockState&, const Request&) { return ask_kernel(kernel_clock); }
+Answer<TimeReading> now(ClockState&, const Call&) { return ask_kernel(kernel_clock); }
 
-Answer<uint64_t> refreshes(ClockState& state, const Request&) {
+Answer<uint64_t> refreshes(ClockState& state, const Call&) {
   if (!state.has_page) return std::unexpected(state.has_page.error());
   return shown().sequence.load(std::memory_order_relaxed) / 2;
 }

@@ -14,12 +14,12 @@ struct CounterState {
   uint64_t value = 0;
 };
 
-Answer<uint64_t> add(CounterState& state, const Request&, uint64_t number) {
+Answer<uint64_t> add(CounterState& state, const Call&, uint64_t number) {
   state.value += number;
   return state.value;
 }
 
-Answer<uint64_t> get(CounterState& state, const Request&) { return state.value; }
+Answer<uint64_t> get(CounterState& state, const Call&) { return state.value; }
 
 }  // namespace
 

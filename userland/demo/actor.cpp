@@ -57,11 +57,11 @@ Answer<> bring_on(const ActorStart& start) {
 
 // --- host -----------------------------------------------------------------------------------------
 
-Answer<uint64_t> ask(const uint64_t& number, const Request&) { return number; }
+Answer<uint64_t> ask(const uint64_t& number, const Call&) { return number; }
 
 // --- visitor --------------------------------------------------------------------------------------
 
-Answer<void> visit_host(Visit& visit, const Request&) {
+Answer<void> visit_host(Visit& visit, const Call&) {
   ++visit.begun;
   const auto answer = Client<Host>{visitor_holds}.call<Host::ask>();
   visit.result = answer ? Result::ok : answer.error();
@@ -70,7 +70,7 @@ Answer<void> visit_host(Visit& visit, const Request&) {
   return {};
 }
 
-Answer<void> ready(Visit&, const Request&) { return {}; }
+Answer<void> ready(Visit&, const Call&) { return {}; }
 
 // --- idler ----------------------------------------------------------------------------------------
 
@@ -87,7 +87,7 @@ std::atomic<uint64_t> rounds_counted = 0;
 // hundreds of times.
 constexpr unsigned rests_max = 10'000;
 
-Answer<void> count(NoState&, const Request&) {
+Answer<void> count(NoState&, const Call&) {
   constexpr uint64_t far_enough = 100'000;
   volatile uint64_t counted = 0;
   while (counted < far_enough) counted = counted + 1;

@@ -25,7 +25,7 @@ struct Play {
   size_t next = 0;
 };
 
-Answer<uint64_t> begin(Play& play, const Request&, Word row) {
+Answer<uint64_t> begin(Play& play, const Call&, Word row) {
   if (!play.steps.empty()) return std::unexpected(Result::in_use);
   for (const RowSteps& one : row_steps) {
     if (one.name == row.view()) play.steps = one.steps();
@@ -37,7 +37,7 @@ Answer<uint64_t> begin(Play& play, const Request&, Word row) {
   return play.steps.size();
 }
 
-Answer<DemoStep> step(Play& play, const Request&) {
+Answer<DemoStep> step(Play& play, const Call&) {
   if (play.next == play.steps.size()) return std::unexpected(Result::bad_argument);
   play.stage.begin_step();
   const bool succeeded = play.steps[play.next](play.stage);
@@ -51,7 +51,7 @@ Answer<DemoStep> step(Play& play, const Request&) {
   return answer;
 }
 
-Answer<DemoText> text(Play& play, const Request&, uint64_t offset) {
+Answer<DemoText> text(Play& play, const Call&, uint64_t offset) {
   const std::string_view all = play.stage.text();
   if (offset > all.size()) return std::unexpected(Result::bad_argument);
   DemoText piece;

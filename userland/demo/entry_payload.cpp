@@ -36,12 +36,12 @@ struct Squares {
 };
 constexpr CapabilityRegister made{8};  // the server's
 struct NoState {};
-Answer<PassedCapability> make(NoState&, const Request&, uint64_t number) {
+Answer<PassedCapability> make(NoState&, const Call&, uint64_t number) {
   const auto done = perdure::facet({registers::endpoint}, number, made);
   return done ? Answer<PassedCapability>{PassedCapability{made}} : std::unexpected(done.error());
 }
-Answer<uint64_t> square(NoState&, const Request& request) {
-  return request.entry_payload * request.entry_payload;
+Answer<uint64_t> square(NoState&, const Call& call) {
+  return call.entry_payload * call.entry_payload;
 }
 [[noreturn]] void play_server(uint64_t) {
   NoState state;

@@ -43,20 +43,20 @@ constexpr unsigned caller_slot = 0, thing_slot = 1;
 constexpr CapabilityRegister fetched{9};
 struct NoState {};
 
-Answer<void> take(NoState&, const Request&, PassedCapability caller, PassedCapability thing) {
+Answer<void> take(NoState&, const Call&, PassedCapability caller, PassedCapability thing) {
   Answer<> done = its_page.store(caller_slot, caller.at);
   if (done) done = its_page.store(thing_slot, thing.at);
   petitions_taken = petitions_taken + 1;
   return done;
 }
 
-Answer<uint64_t> finish(NoState&, const Request&, uint64_t number) {
+Answer<uint64_t> finish(NoState&, const Call&, uint64_t number) {
   if (auto done = its_page.fetch(caller_slot, fetched); !done) return std::unexpected(done.error());
   Message answer{.words = {0, number, 0, 0, 0, 0}};
   return static_cast<uint64_t>(send(fetched, answer));
 }
 
-Answer<PassedCapability> thing(NoState&, const Request&) {
+Answer<PassedCapability> thing(NoState&, const Call&) {
   if (auto done = its_page.fetch(thing_slot, fetched); !done) return std::unexpected(done.error());
   return PassedCapability{fetched};
 }
@@ -88,7 +88,7 @@ constexpr CapabilityRegister clerks_thing = registers::argument[0];
 }
 
 // A visitor that brings a page along.
-Answer<void> visit_office(Visit& visit, const Request&) {
+Answer<void> visit_office(Visit& visit, const Call&) {
   ++visit.begun;
   Message message = request(code_of<Host, Host::ask>);
   message.sent[0] = petitioners_page;
@@ -97,7 +97,7 @@ Answer<void> visit_office(Visit& visit, const Request&) {
   ++visit.ended;
   return {};
 }
-Answer<void> ready(Visit&, const Request&) { return {}; }
+Answer<void> ready(Visit&, const Call&) { return {}; }
 [[noreturn]] void play_petitioner(uint64_t) { serve<Visitor, visit_office, ready>(petition); }
 
 // --- the row -------------------------------------------------------------------------------------------

@@ -44,8 +44,8 @@ struct BoxServer {
   uint64_t misled = 0;  // believed, and none of the boxes: a real server would be lost here
 };
 
-Answer<Box*> box_of(BoxServer& server, const Request& request) {
-  Box* const box = handed_out.object_of(request);
+Answer<Box*> box_of(BoxServer& server, const Call& call) {
+  Box* const box = handed_out.object_of(call);
   if (box == nullptr) {
     ++server.refused;
     return std::unexpected(Result::missing_right);
@@ -57,7 +57,7 @@ Answer<Box*> box_of(BoxServer& server, const Request& request) {
   return std::unexpected(Result::destroyed);
 }
 
-Answer<PassedCapability> make(BoxServer& server, const Request&, uint64_t number) {
+Answer<PassedCapability> make(BoxServer& server, const Call&, uint64_t number) {
   if (server.made == std::size(server.boxes)) return std::unexpected(Result::exhausted);
   Box& box = server.boxes[server.made];
   if (auto done = handed_out.hand_out({registers::bank}, &box, new_box); !done) {
@@ -68,21 +68,21 @@ Answer<PassedCapability> make(BoxServer& server, const Request&, uint64_t number
   return PassedCapability{new_box};
 }
 
-Answer<uint64_t> read(BoxServer& server, const Request& request) {
-  const auto box = box_of(server, request);
+Answer<uint64_t> read(BoxServer& server, const Call& call) {
+  const auto box = box_of(server, call);
   return box ? Answer<uint64_t>((*box)->number) : std::unexpected(box.error());
 }
 
-Answer<void> write(BoxServer& server, const Request& request, uint64_t number) {
-  const auto box = box_of(server, request);
+Answer<void> write(BoxServer& server, const Call& call, uint64_t number) {
+  const auto box = box_of(server, call);
   if (!box) return std::unexpected(box.error());
   (*box)->number = number;
   return {};
 }
 
-Answer<void> discard(BoxServer& server, const Request& request) {
-  const auto box = box_of(server, request);
-  return box ? handed_out.take_back({registers::bank}, request) : std::unexpected(box.error());
+Answer<void> discard(BoxServer& server, const Call& call) {
+  const auto box = box_of(server, call);
+  return box ? handed_out.take_back({registers::bank}, call) : std::unexpected(box.error());
 }
 
 BoxServer boxes;

@@ -55,7 +55,7 @@ struct Collector {
 };
 constexpr CapabilityPageCapability collectors_page{CapabilityRegister{8}};
 
-Answer<void> keep(uint64_t& count, const Request&, PassedCapability what) {
+Answer<void> keep(uint64_t& count, const Call&, PassedCapability what) {
   const auto slot = static_cast<unsigned>(count++ % capabilities_per_page);
   return collectors_page.store(slot, what.at);
 }

@@ -92,12 +92,12 @@ void look_at_clock(Notes& notes) {
   notes.last = *now;
 }
 
-Answer<void> read(Notes& notes, const Request&, uint64_t times) {
+Answer<void> read(Notes& notes, const Call&, uint64_t times) {
   for (uint64_t i = 0; i < times; ++i) look_at_clock(notes);
   return {};
 }
 
-Answer<uint64_t> glance(Notes&, const Request&) {
+Answer<uint64_t> glance(Notes&, const Call&) {
   const auto from_page = read_time_page(shown(), boot_mark);
   return from_page ? from_page->boot_epoch : 0;
 }

@@ -39,7 +39,7 @@ constexpr CapabilityRegister its_page{10};
 constexpr CapabilityPageCapability its_capability_page{CapabilityRegister{11}};
 struct NoState {};
 
-Answer<PassedCapability> make_page(NoState&, const Request&) {
+Answer<PassedCapability> make_page(NoState&, const Call&) {
   Answer<> done = its_store.allocate(Kind::page, its_page);
   if (done) done = its_space.store(layout::window_slot, its_page);
   if (!done) return std::unexpected(done.error());
@@ -50,7 +50,7 @@ Answer<PassedCapability> make_page(NoState&, const Request&) {
   return PassedCapability{its_page};
 }
 
-Answer<PassedCapability> make_capability_page(NoState&, const Request&) {
+Answer<PassedCapability> make_capability_page(NoState&, const Call&) {
   Answer<> done = its_store.allocate(Kind::capability_page, its_capability_page.at);
   if (done) done = its_capability_page.store(slot, its_page);
   if (!done) return std::unexpected(done.error());

@@ -46,7 +46,7 @@ Answer<> fetch_bank(NodeCapability root) {
   return verified->is_genuine ? Answer<>{} : std::unexpected(Result::wrong_type);
 }
 
-Answer<> fault(NoState&, const Request&, uint64_t code, uint64_t address, uint64_t,
+Answer<> fault(NoState&, const Call&, uint64_t code, uint64_t address, uint64_t,
                PassedCapability node) {
   if (code != static_cast<uint64_t>(FaultCode::no_memory)) {
     return std::unexpected(Result::unsupported);

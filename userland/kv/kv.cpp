@@ -39,12 +39,12 @@ bool furnish_heap(std::span<std::byte> memory) {
 
 // --- the whole store ---------------------------------------------------------------------------
 
-Answer<> put(KvState& state, const Request&, Word key, Word value) {
+Answer<> put(KvState& state, const Call&, Word key, Word value) {
   const auto entry = state.store.put(key, value);
   return entry ? Answer<>{} : std::unexpected(entry.error());
 }
 
-Answer<Word> get(KvState& state, const Request&, Word key) {
+Answer<Word> get(KvState& state, const Call&, Word key) {
   const KvRecord* entry = state.store.find(key);
   if (entry == nullptr) return std::unexpected(Result::not_found);
   return entry->value;
@@ -57,20 +57,20 @@ Answer<> open_entry(KvRecord* entry) {
   return done;
 }
 
-Answer<PassedCapability> open(KvState& state, const Request&, Word key) {
+Answer<PassedCapability> open(KvState& state, const Call&, Word key) {
   KvRecord* const entry = state.store.find(key);
   if (entry == nullptr) return std::unexpected(Result::not_found);
   if (auto done = open_entry(entry); !done) return std::unexpected(done.error());
   return PassedCapability{answered};
 }
 
-Answer<> remove(KvState& state, const Request&, Word key) {
+Answer<> remove(KvState& state, const Call&, Word key) {
   return state.store.remove(key) ? Answer<>{} : std::unexpected(Result::not_found);
 }
 
-Answer<uint64_t> count(KvState& state, const Request&) { return state.store.count(); }
+Answer<uint64_t> count(KvState& state, const Call&) { return state.store.count(); }
 
-Answer<uint64_t> digest(KvState& state, const Request&) { return state.store.digest(); }
+Answer<uint64_t> digest(KvState& state, const Call&) { return state.store.digest(); }
 
 Word next_fill_key(KvState& state) {
   TextBuffer<Word::length_max> text;
@@ -81,7 +81,7 @@ Word next_fill_key(KvState& state) {
   return Word::of(text.text());
 }
 
-Answer<uint64_t> fill(KvState& state, const Request&, uint64_t wanted) {
+Answer<uint64_t> fill(KvState& state, const Call&, uint64_t wanted) {
   for (uint64_t i = 0; i < wanted; ++i) {
     const Word key = next_fill_key(state);
     const auto entry = state.store.put(key, key);
@@ -96,33 +96,33 @@ Answer<uint64_t> fill(KvState& state, const Request&, uint64_t wanted) {
 
 // --- one entry ---------------------------------------------------------------------------------
 
-Answer<KvRecord*> entry_of(const Request& request) {
-  KvRecord* const entry = entries.object_of(request);
+Answer<KvRecord*> entry_of(const Call& call) {
+  KvRecord* const entry = entries.object_of(call);
   if (entry->is_removed()) return std::unexpected(KvEntry::removed);
   return entry;
 }
 
-Answer<Word> get_one(KvState&, const Request& request) {
-  const auto entry = entry_of(request);
+Answer<Word> get_one(KvState&, const Call& call) {
+  const auto entry = entry_of(call);
   if (!entry) return std::unexpected(entry.error());
   return (*entry)->value;
 }
 
-Answer<> put_one(KvState&, const Request& request, Word value) {
-  const auto entry = entry_of(request);
+Answer<> put_one(KvState&, const Call& call, Word value) {
+  const auto entry = entry_of(call);
   if (!entry) return std::unexpected(entry.error());
   (*entry)->value = value;
   return {};
 }
 
-Answer<> close_one(KvState& state, const Request& request) {
-  if (auto done = entries.take_back(bank, request); !done) return done;
-  state.store.note_closed(entries.object_of(request));
+Answer<> close_one(KvState& state, const Call& call) {
+  if (auto done = entries.take_back(bank, call); !done) return done;
+  state.store.note_closed(entries.object_of(call));
   return {};
 }
 
 void answer(KvState& state, Message& message) {
-  if (entries.is_meant(request_of(message))) {
+  if (entries.is_meant(call_of(message))) {
     answer_request<KvEntry, get_one, put_one, close_one>(state, message);
   } else {
     answer_request<Kv, put, get, open, remove, count, fill, digest>(state, message);

@@ -8,8 +8,8 @@
 //   constexpr Distinguished<Thing> things{entry_register, control_register};
 //   things.begin(endpoint);                        // once
 //   things.hand_out(bank, &thing, client_register) // and answer with that register
-//   Thing* thing = things.object_of(request);      // null: it did not come through one of ours
-//   things.take_back(bank, request);               // the capability that was just used is void
+//   Thing* thing = things.object_of(call);      // null: it did not come through one of ours
+//   things.take_back(bank, call);               // the capability that was just used is void
 //
 // Why the payload can be believed (DISTINGUISHED): the entry with this payload is never handed
 // out bare, so every wrapper directly around it was made here; and of wrappers around wrappers
@@ -52,17 +52,17 @@ class Distinguished {
     return made ? Answer<>{} : std::unexpected(made.error());
   }
 
-  static bool is_meant(const Request& request) {
-    return request.entry_payload == distinguished_payload && request.has_wrapper_payload;
+  static bool is_meant(const Call& call) {
+    return call.entry_payload == distinguished_payload && call.has_wrapper_payload;
   }
-  static Object* object_of(const Request& request) {
-    return is_meant(request) ? reinterpret_cast<Object*>(request.wrapper_payload) : nullptr;
+  static Object* object_of(const Call& call) {
+    return is_meant(call) ? reinterpret_cast<Object*>(call.wrapper_payload) : nullptr;
   }
 
   // Destroys the wrapper that this request came through, and every copy of the capability with
   // it. `bank`: the one that paid for it.
-  static Answer<> take_back(BankCapability bank, const Request& request) {
-    if (!is_meant(request) || !request.has_handed_over) return std::unexpected(Result::bad_argument);
+  static Answer<> take_back(BankCapability bank, const Call& call) {
+    if (!is_meant(call) || !call.has_handed_over) return std::unexpected(Result::bad_argument);
     return bank.free(registers::handed_over);
   }
 

@@ -4,8 +4,8 @@
 // in the order of the interface; that all are there and have the right types is checked at
 // compile time:
 //
-//   Answer<uint64_t> add(CounterState&, const Request&, uint64_t number);
-//   Answer<uint64_t> get(CounterState&, const Request&);
+//   Answer<uint64_t> add(CounterState&, const Call&, uint64_t number);
+//   Answer<uint64_t> get(CounterState&, const Call&);
 //   serve<Counter, add, get>(state);
 //
 // A server that follows this pattern waits only in reply_and_wait, where no client can hold it up.
@@ -20,8 +20,8 @@
 
 namespace perdure {
 
-// What the kernel says about a request; a client can forge none of it.
-struct Request {
+// What the kernel says about a call; a client can forge none of it.
+struct Call {
   uint64_t endpoint_id = 0;
   uint64_t entry_payload = 0;
   bool has_wrapper_payload = false;
@@ -30,7 +30,7 @@ struct Request {
   bool is_call = false;          // the caller waits for the answer
 };
 
-inline Request request_of(const Message& message) {
+inline Call call_of(const Message& message) {
   return {.endpoint_id = message.endpoint_id,
           .entry_payload = message.entry_payload,
           .has_wrapper_payload = message.has_wrapper_payload,
@@ -43,15 +43,15 @@ namespace server_detail {
 
 // Answers `message`, in place, with what `handler` says.
 template <const auto& handler, typename State, typename AnswerType, typename... Arguments>
-void handle(const Method<AnswerType(Arguments...)>& method, State& state, const Request& request,
+void handle(const Method<AnswerType(Arguments...)>& method, State& state, const Call& call,
             Message& message) {
   static_assert(
-      std::is_same_v<Answer<AnswerType>, decltype(handler(state, request,
+      std::is_same_v<Answer<AnswerType>, decltype(handler(state, call,
                                                           std::declval<Arguments>()...))>,
       "the handler's answer is not the one that the interface declares");
   const auto arguments = take_arguments(method, message);
   const auto answer = std::apply(
-      [&](const Arguments&... values) { return handler(state, request, values...); }, arguments);
+      [&](const Arguments&... values) { return handler(state, call, values...); }, arguments);
   message = {};
   if (!answer) {
     message.words[0] = static_cast<uint64_t>(answer.error());
@@ -61,16 +61,16 @@ void handle(const Method<AnswerType(Arguments...)>& method, State& state, const 
 }
 
 template <Interface I, const auto& method, const auto& handler, typename State>
-bool handle_if_meant(State& state, const Request& request, Message& message) {
+bool handle_if_meant(State& state, const Call& call, Message& message) {
   if (message.words[0] != code_of<I, method>) return false;
-  handle<handler>(method, state, request, message);
+  handle<handler>(method, state, call, message);
   return true;
 }
 
 template <Interface I, const auto&... handlers, typename State, const auto&... methods>
-bool dispatch(MethodList<methods...>, State& state, const Request& request, Message& message) {
+bool dispatch(MethodList<methods...>, State& state, const Call& call, Message& message) {
   static_assert(sizeof...(handlers) == sizeof...(methods), "one handler for each method, in order");
-  return (handle_if_meant<I, methods, handlers>(state, request, message) || ...);
+  return (handle_if_meant<I, methods, handlers>(state, call, message) || ...);
 }
 
 }  // namespace server_detail
@@ -78,13 +78,13 @@ bool dispatch(MethodList<methods...>, State& state, const Request& request, Mess
 // Answers one request in place: afterwards `message` is what to reply. Pure but for the handlers.
 template <Interface I, const auto&... handlers, typename State>
 void answer_request(State& state, Message& message) {
-  const Request request = request_of(message);
+  const Call call = call_of(message);
   if (message.words[0] == method::describe) {
     message = {};
     message.bytes = std::as_bytes(std::span(description_of<I>()));
   } else if (message.words[0] == method::type) {
     message = {.words = {0, method_code(I::name), 0, 0, 0, 0}};
-  } else if (!server_detail::dispatch<I, handlers...>(typename I::Methods{}, state, request,
+  } else if (!server_detail::dispatch<I, handlers...>(typename I::Methods{}, state, call,
                                                       message)) {
     message = {.words = {static_cast<uint64_t>(Result::unknown_method)}};
   }

@@ -5,7 +5,10 @@
 
 #include "userland/runtime/interface.hpp"
 
-namespace perdure {
+// The server's own names: they hide those of the system, and meet none of them.
+namespace @name@_server {
+
+using namespace perdure;
 
 struct @Name@ {
   static constexpr std::string_view name = "@name@";
@@ -18,4 +21,4 @@ struct @Name@ {
   using Errors = ErrorList<empty>;
 };
 
-}  // namespace perdure
+}  // namespace @name@_server

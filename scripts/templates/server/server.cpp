@@ -6,8 +6,7 @@
 
 #include "userland/runtime/server.hpp"
 
-namespace perdure {
-
+namespace @name@_server {
 namespace {
 
 struct @Name@State {
@@ -15,21 +14,22 @@ struct @Name@State {
   uint64_t count = 0;
 };
 
-Answer<uint64_t> put(@Name@State& state, const Request&, Word word) {
+Answer<uint64_t> put(@Name@State& state, const Call&, Word word) {
   state.word = word;
   return ++state.count;
 }
 
-Answer<Word> get(@Name@State& state, const Request&) {
+Answer<Word> get(@Name@State& state, const Call&) {
   if (state.count == 0) return std::unexpected(@Name@::empty);
   return state.word;
 }
 
-}  // namespace
-
-void program(uint64_t) {
+void run() {
   @Name@State state;
   serve<@Name@, put, get>(state);
 }
 
-}  // namespace perdure
+}  // namespace
+}  // namespace @name@_server
+
+void perdure::program(uint64_t) { @name@_server::run(); }

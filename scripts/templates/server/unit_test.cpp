@@ -6,7 +6,7 @@
 
 #include <catch2/catch.hpp>
 
-using namespace perdure;
+using namespace @name@_server;
 
 namespace {
 

@@ -261,6 +261,8 @@ ON_PURPOSE = {
     ("kernel/kernel.cpp", "call",
      "processor.process().capability_registers[random() % capability_register_count].hint = static_cast<uint32_t>(random());"):
         "part of the chaos of a test boot: it tries the kernel, and nothing goes by it",
+    ("kernel/invoke/buffers.cpp", "operand", "return length <= user_address_end - address.value;"):
+        "the walk refuses what lies beyond",
     # --- capabilities/
     ("kernel/capabilities/process.cpp", "comparison", "if (index >= process_slot::space) process_of(request).control.root_identity = 0;"):
         "the space is looked up again, and is the same",

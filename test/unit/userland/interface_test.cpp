@@ -45,28 +45,28 @@ struct Sample {
 
 struct State {
   uint64_t calls = 0;
-  Request last;
+  Call last;
 };
 
-Answer<uint64_t> twice(State& state, const Request& request, uint64_t number) {
+Answer<uint64_t> twice(State& state, const Call& call, uint64_t number) {
   ++state.calls;
-  state.last = request;
+  state.last = call;
   return 2 * number;
 }
-Answer<Pair> mixed(State&, const Request&, Word key, uint32_t number, PassedCapability passed) {
+Answer<Pair> mixed(State&, const Call&, Word key, uint32_t number, PassedCapability passed) {
   CHECK(key.view() == "sixteen letters!");
   return Pair{number, passed.at.number};
 }
-Answer<void> fail(State&, const Request&) { return std::unexpected(Result::limit_reached); }
-Answer<PassedCapability> give(State&, const Request&, bool which) {
+Answer<void> fail(State&, const Call&) { return std::unexpected(Result::limit_reached); }
+Answer<PassedCapability> give(State&, const Call&, bool which) {
   return PassedCapability{{which ? uint8_t{21} : uint8_t{20}}};
 }
-Answer<Word> full(State&, const Request&, Pair pair, Word word) {
+Answer<Word> full(State&, const Call&, Pair pair, Word word) {
   CHECK(pair == Pair{1, ~uint64_t{0}});
   return word;
 }
 
-Answer<void> refuse(State&, const Request&, uint64_t how) {
+Answer<void> refuse(State&, const Call&, uint64_t how) {
   switch (how) {
     case 0: return std::unexpected(Sample::odd);
     case 1: return std::unexpected(Sample::far);

@@ -29,12 +29,12 @@ constexpr EndpointCapability endpoint{registers::endpoint};
 constexpr Distinguished<Thing> things{entry, control};
 
 struct NoState {};
-Answer<uint64_t> get(NoState&, const Request& request) {
-  const Thing* thing = things.object_of(request);
+Answer<uint64_t> get(NoState&, const Call& call) {
+  const Thing* thing = things.object_of(call);
   if (thing == nullptr) return std::unexpected(Result::unsupported);
   return thing->value;
 }
-Answer<> close(NoState&, const Request& request) { return things.take_back(bank, request); }
+Answer<> close(NoState&, const Call& call) { return things.take_back(bank, call); }
 
 struct World {
   FakeUserlandKernel kernel;

@@ -28,8 +28,8 @@ using namespace perdure;
 
 namespace {
 
-Answer<uint64_t> add(uint64_t& value, const Request&, uint64_t number) { return value += number; }
-Answer<uint64_t> get(uint64_t& value, const Request&) { return value; }
+Answer<uint64_t> add(uint64_t& value, const Call&, uint64_t number) { return value += number; }
+Answer<uint64_t> get(uint64_t& value, const Call&) { return value; }
 
 struct World {
   FakeUserlandKernel kernel;
@@ -823,14 +823,14 @@ struct ScriptedDemo {
   std::function<void()> at_step = [] {};
   Result refusal = Result::bad_argument;  // at the end of the steps
 };
-Answer<uint64_t> begin(ScriptedDemo& demo, const Request&, Word) { return demo.steps.size(); }
-Answer<DemoStep> step(ScriptedDemo& demo, const Request&) {
+Answer<uint64_t> begin(ScriptedDemo& demo, const Call&, Word) { return demo.steps.size(); }
+Answer<DemoStep> step(ScriptedDemo& demo, const Call&) {
   demo.at_step();
   if (demo.next == demo.steps.size()) return std::unexpected(demo.refusal);
   const auto& one = demo.steps[demo.next++];
   return DemoStep{one.first, one.second.size()};
 }
-Answer<DemoText> text(ScriptedDemo& demo, const Request&, uint64_t offset) {
+Answer<DemoText> text(ScriptedDemo& demo, const Call&, uint64_t offset) {
   DemoText piece;
   demo.steps[demo.next - 1].second.substr(offset).copy(piece.characters, DemoText::length_max);
   return piece;

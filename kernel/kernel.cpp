@@ -9,8 +9,9 @@ namespace {
 constexpr uint64_t tick_ns = 2'000'000;
 // A check of the whole state takes milliseconds.
 constexpr uint64_t ticks_per_check = 128;
-// To look at a process that could not be read costs little while that is told from memory, and a read when it no longer is.
-constexpr uint64_t ns_per_unread_process = 4'000'000'000;
+// Between two questions for what could not be read: they cost little while that is told from memory, and a read when it
+// no longer is.
+constexpr uint64_t ask_again_ns = 4'000'000'000;
 // Steps of the checkpointer at one timer tick or disk completion while programs run.
 constexpr unsigned steps_per_housekeeping = 32;
 
@@ -141,11 +142,14 @@ Expected<CacheSlot, Failure> Kernel::prepare_to_run(ActivityRef ref) {
   if (process.schedule.type == CapabilityType::schedule && process.control.lost_schedule_stamp != scheduler.priorities.stamp()) {
     const auto schedule = look_up(store, process.schedule);
     if (!schedule && schedule.error().why == Failure::Why::stall) return std::unexpected(schedule.error());
-    // The schedule is not asked for again until some schedule changes: it would be read again, and again in vain.
+    // The schedule is not asked for again until some schedule changes, or ask_again().
     if (!schedule) process.control.lost_schedule_stamp = scheduler.priorities.stamp();
+    if (!schedule && schedule.error().why == Failure::Why::unreadable) half_known_.note(ref);
     if (schedule) looked_at_slice_ns_ = row_object<Schedule>(store.bytes(schedule->slot), schedule->index)->slice_ns;
   }
-  if (const auto stall = states.fetch_clients(found->slot)) return std::unexpected(Failure::not_now(*stall));
+  const auto clients = states.fetch_clients(found->slot);
+  if (!clients) return std::unexpected(Failure::not_now(clients.error()));
+  if (!*clients) half_known_.note(ref);
   looked_at_ = scheduler.priorities.lent(found->slot, scheduler.priorities.standing(process));
   looked_at_.is_known = true;
   return found->slot;
@@ -220,7 +224,7 @@ bool Kernel::ready_to_resume() {
   if (pending.timer) {
     deadlines.strike();
     scheduler.wake_some_for_store();
-    look_at_unread();
+    ask_again();
     if (processor.has_current()) look_around();
     tick();
   }
@@ -232,12 +236,14 @@ bool Kernel::ready_to_resume() {
   if (options.check && pending.timer && ++ticks_ % ticks_per_check == 0) [[unlikely]] check_if_asked();
 }
 
-// The disk may give a process again that it did not give. Each is tried in turn.
-void Kernel::look_at_unread() {
+// The disk may give a process again that it did not give, or what says how important it is. Each is tried in turn.
+void Kernel::ask_again() {
   const uint64_t now_ns = machine::now_ns();
-  if (now_ns < next_unread_ns_) return;
-  next_unread_ns_ = now_ns + ns_per_unread_process;
+  if (now_ns < ask_again_at_ns_) return;
+  ask_again_at_ns_ = now_ns + ask_again_ns;
   scheduler.wake_one_unread();
+  const ActivityRef ref = half_known_.take();
+  if (!ref.is_none()) scheduler.look_again(ref);
 }
 
 void Kernel::tick() {

@@ -39,6 +39,7 @@
 #include "kernel/processes/process_states.hpp"
 #include "kernel/processes/restart_list.hpp"
 #include "kernel/run/deadlines.hpp"
+#include "kernel/run/half_known.hpp"
 #include "kernel/run/lines.hpp"
 #include "kernel/run/machine_time.hpp"
 #include "kernel/run/processor.hpp"
@@ -118,7 +119,7 @@ class Kernel {
   void look_around();
   void look_at_deadline(ActivityRef, CacheSlot);
   void housekeep(Pending);
-  void look_at_unread();
+  void ask_again();
   void tick();
   void maybe_declare();
   void make_chaos();
@@ -153,7 +154,8 @@ class Kernel {
 
   uint64_t looked_at_slice_ns_ = 0;  // of the process that was prepared to run last
   Standing looked_at_;               // the same
-  uint64_t next_unread_ns_ = 0;
+  HalfKnown half_known_;
+  uint64_t ask_again_at_ns_ = 0;
   uint64_t random_state_ = 0;
   uint64_t ticks_ = 0;
 };

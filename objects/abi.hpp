@@ -217,7 +217,7 @@ inline constexpr uint64_t clock_wait_restart = method_code("clock.wait_restart")
 // Answers when machine time has reached w1 ns, or in any boot but w2 (0: in any) → w1 machine time ns, w2 boot epoch
 inline constexpr uint64_t clock_wait_until = method_code("clock.wait_until");
 // discriminator
-inline constexpr uint64_t discriminator_classify = method_code("discriminator.classify");  // c0 → w1 CapabilityType, w2 restrictions
+inline constexpr uint64_t discriminator_classify = method_code("discriminator.classify");  // c0 → w1 CapabilityType, w2 restrictions; `unreadable`
 inline constexpr uint64_t discriminator_same = method_code("discriminator.same");  // c0, c1 → w1 0 or 1
 // What a keeper is sent, as a call: w1 FaultCode, w2 address, w3 detail (bit 0 write, bit 1 execute). A space's
 // keeper: w2 from the start of its node, c0 the node. A process's own: w4 the instruction pointer.

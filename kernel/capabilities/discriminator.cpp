@@ -8,16 +8,14 @@
 namespace perdure {
 namespace {
 
-// Type and restrictions; void if the object is gone.
+// Type and restrictions; void if the object is gone. An object that cannot be read just now is not gone.
 Outcome classify(Request& request) {
   Capability& asked = request.sent(0);
   CapabilityType type = asked.type;
   if (names_object(type)) {
     const auto found = request.attempt.find(asked);
-    if (!found) {
-      if (found.error().what == Outcome::What::stalled) return found.error();
-      type = CapabilityType::void_capability;
-    }
+    if (!found && found.error().result != Result::void_capability) return found.error();
+    if (!found) type = CapabilityType::void_capability;
   }
   const Commit committed = request.attempt.commit();
   return request.answer(committed, static_cast<uint64_t>(type),

@@ -59,7 +59,8 @@ Outcome identify(Request& request) {
   }
   if (asked.type != CapabilityType::wrapped || (asked.restrictions & restriction::weak)) return not_mine(request);
   const auto found = request.attempt.find(asked);
-  if (!found) return found.error().what == Outcome::What::refused ? not_mine(request) : found.error();
+  // What cannot be read just now may be our own.
+  if (!found) return found.error().result == Result::void_capability ? not_mine(request) : found.error();
   const Wrapper& wrapper = *row_object<Wrapper>(request.attempt.store.bytes(found->slot), found->index);
   if (!is_own_entry(request, wrapper.target)) return not_mine(request);
   return request.answer(request.attempt.commit(), static_cast<uint64_t>(Identified::through_one_wrapper),

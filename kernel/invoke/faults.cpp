@@ -104,6 +104,8 @@ void Faults::tell_keeper(const MemoryFault& fault, UserAddr address, bool write,
   const Outcome outcome = call_keeper(process, keeper, message, fault.code, address, detail, by_space);
   if (outcome.what == Outcome::What::stalled) {
     lines_.stall_current(outcome.stall.until);
+  } else if (outcome.what == Outcome::What::refused && outcome.result == Result::unreadable) {
+    lines_.stall_current(WaitChannel::of(WaitChannel::Reason::frame_unread));  // the disk may give the keeper again
   } else if (outcome.what == Outcome::What::refused) {
     if (by_space) note_refusal(process.control, address);
     else stop_faulted(process, fault, address, detail);

@@ -71,21 +71,24 @@ void ProcessStates::hand_over_to(const Commit& commit, CacheSlot slot, ActivityR
 }
 
 // A client that cannot be read lends nothing.
-std::optional<Stall> ProcessStates::fetch_clients(CacheSlot server) {
+Expected<bool, Stall> ProcessStates::fetch_clients(CacheSlot server) {
+  bool is_all_known = true;
   for (unsigned i = 0; i < Priorities::clients_max; ++i) {
     Capability& answer = process_in(store_, server).capability_registers[resume_register];
     if (answer.type != CapabilityType::resume || process_in(store_, server).control.state == ProcessState::receiving) break;
     const auto client = look_up(store_, answer);
-    if (!client) return client.error().why == Failure::Why::stall ? std::optional(client.error().stall) : std::nullopt;
+    if (!client && client.error().why == Failure::Why::stall) return std::unexpected(client.error().stall);
+    if (!client) return client.error().why != Failure::Why::unreadable;
     Process& process = process_in(store_, client->slot);
     if (process.control.call_count != answer.payload) break;
     if (process.schedule.type == CapabilityType::schedule) {
       const auto schedule = look_up(store_, process.schedule);
-      if (!schedule && schedule.error().why == Failure::Why::stall) return schedule.error().stall;
+      if (!schedule && schedule.error().why == Failure::Why::stall) return std::unexpected(schedule.error().stall);
+      is_all_known &= schedule || schedule.error().why != Failure::Why::unreadable;
     }
     server = client->slot;
   }
-  return std::nullopt;
+  return is_all_known;
 }
 
 Outcome ProcessStates::stop(CacheSlot slot, Process& process) {
@@ -108,7 +111,8 @@ Outcome ProcessStates::stop(CacheSlot slot, Process& process) {
     set_not_running(committed, process, *activity, ProcessState::stopped);
   } else {
     set_state(control, ProcessState::stopped);
-    control.activity = {};
+    // One that cannot be read just now stays bound, and the process can be started by it when it can be.
+    if (activity.error().result == Result::void_capability) control.activity = {};
   }
   return Outcome::prepared();
 }

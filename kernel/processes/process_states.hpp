@@ -78,7 +78,8 @@ class ProcessStates {
 
   // --- when the turn of a process has come ---
   // What a server is lent is known only with its clients in memory: they are fetched.
-  std::optional<Stall> fetch_clients(CacheSlot server);
+  // False: one of them, or its schedule, cannot be read.
+  Expected<bool, Stall> fetch_clients(CacheSlot server);
 
  private:
   Attempt& attempt_;

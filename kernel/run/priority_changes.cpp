@@ -75,6 +75,18 @@ void Scheduler::process_changed(Process& process) {
   if (!ref.is_none()) move(ref, priorities.standing(process));
 }
 
+void Scheduler::look_again(ActivityRef ref) {
+  const FrameDescriptor& row = store_->descriptor(ref.slot());
+  if (row.identity.kind != Kind::activity || !row.is_readable()) return;
+  const CacheSlot process = priorities.process_of(at(ref));
+  if (process != no_slot) process_in(process).control.lost_schedule_stamp = 0;
+  if (!has_priority_line(ref)) return;
+  store_->pin(ref.slot());
+  remove(ref);
+  make_ready(ref);
+  store_->unpin(ref.slot());
+}
+
 // The line of callers for the process has changed: so may its own priority have.
 void Scheduler::set_callers_map(CacheSlot slot, uint16_t map) {
   Process& process = process_in(slot);

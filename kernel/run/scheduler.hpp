@@ -96,6 +96,8 @@ class Scheduler {
 
   // A schedule has another priority now, or is about to be destroyed: moves all that stand in line by it.
   void schedule_changed(CacheSlot, unsigned index, bool is_destroyed);
+  // Its schedule or its client could not be read, and may be now. The row may have left memory.
+  void look_again(ActivityRef);
   // The process has another schedule now.
   void process_changed(Process&);
 

@@ -231,6 +231,9 @@ std::optional<Result> BankServer::verify(const BankRequest&, Message& answer) {
   const bool is_facet = asked && asked->how == Identified::through_one_wrapper &&
                         asked->entry_payload == bank_entry_payload;
   const auto wrapper = range_capability.identify(given);
+  // What cannot be read just now may be one of ours.
+  if (!asked && asked.error() == Result::unreadable) return Result::unreadable;
+  if (!wrapper && wrapper.error() == Result::unreadable) return Result::unreadable;
   if (!is_facet || !wrapper) return Result::ok;
   const Bank bank{static_cast<uint32_t>(asked->wrapper_payload)};
   if (!arena_.has(bank) || number(arena_.at(bank).facets) != wrapper->frame) return Result::ok;

@@ -357,7 +357,7 @@ TEST_CASE("reducing what a wrapper stands for does not yield what is behind it")
     world.object<Wrapper>(control).target = behind;
     const uint64_t method = notice ? method::notice_reduce : method::memory_reduce;
     const Guest client = world.new_guest(steps({
-        call(5, {method, notice ? uint64_t{0} : restriction::read_only}, 0, 7),
+        call(5, {method, notice ? restriction::none : restriction::read_only}, 0, 7),
         note(seen),
         [&](Process& p) { reduced = p.capability_registers[7]; },
         call(6, {method::range_rescind_object, frame_of(control), control.object.index()}),

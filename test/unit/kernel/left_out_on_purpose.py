@@ -62,7 +62,9 @@ ON_PURPOSE = {
     ("kernel/taking.cpp", "call", "scheduler.forget_wake(ref);"):
         WOKEN,
     # --- attempt, run/processor, processes/process_states.cpp
-    ("kernel/processes/process_states.cpp", "operand", "if (schedule.error().why == Failure::Why::stall) return schedule.error().stall;"): NO_ERROR,
+    ("kernel/processes/process_states.cpp", "operand", "if (schedule.error().why == Failure::Why::stall) return std::unexpected(schedule.error().stall);"): NO_ERROR,
+    ("kernel/processes/process_states.cpp", "operand", "return activity.process == ObjectId::of(frame.number);"):
+        "a new process in the frame of an old one is bound to no activity, until its start writes both",
     ("kernel/attempt/attempt.cpp", "check", "if (store.is_current(slot)) [[likely]] return Outcome::prepared();"): TIME,
     ("kernel/run/processor.cpp", "call", "store_.keep(no_slot, no_slot);"):
         "the frames of who ran last stay in memory a little longer",
@@ -240,7 +242,7 @@ ON_PURPOSE = {
     ("kernel/kernel.cpp", "operand", "if (!make_current_writable()) return false;"): TIME,
     ("kernel/kernel.cpp", "operand", "if (process.schedule.type == CapabilityType::schedule) {"):
         "the schedule is asked for in each turn, and that it is lost is told from memory",
-    ("kernel/kernel.cpp", "check", "if (now_ns < next_unread_ns_) return;"): "asks at every tick, and is told from memory",
+    ("kernel/kernel.cpp", "check", "if (now_ns < ask_again_at_ns_) return;"): "asks at every tick, and is told from memory",
     ("kernel/kernel.cpp", "call", "lines.progress.start(options.check);"): "a check of a test boot, which finds nothing",
     ("kernel/kernel.cpp", "call", "lines.progress.gets_on(processor.ref());"): "a check of a test boot then finds too much, later",
     ("kernel/kernel.cpp", "call", "attempt.end();"): "a trap that is out of scope, which the sanitizers find in the unit test",

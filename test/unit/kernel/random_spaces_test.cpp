@@ -115,7 +115,7 @@ class RandomSpaces {
       case 18: return ask(p, first_node + node, {method::node_set, random_() % 8 ? slot_size(node) : slot_size(node + 1u)});
       case 19: return ask(p, first_process + user, {method::store, process_slot::space}, first_node + node);
       case 20: {
-        const uint64_t restrictions = random_() % 4 != 0 ? restriction::read_only : random_() % 16;
+        const uint64_t restrictions = random_() % 4 != 0 ? uint64_t{restriction::read_only} : random_() % 16;
         return ask(p, first_node + what, {method::memory_reduce, restrictions}, 0, first_node + what);
       }
       case 21: return ask(p, range_register, {method::range_rescind_object, frame, index});

@@ -291,6 +291,24 @@ TEST_CASE("on the kernel: verified, reduced, wrapped, and never deceived") {
   report(wrongs);
 }
 
+TEST_CASE("on the kernel: a bank is not called a forged one while the disk does not give its wrapper") {
+  Wrongs wrongs;
+  BankOnKernel system;
+  Guest client;
+  client = system.add_client([&] {
+    wrongs.expect(root_bank.create_sub_bank(100, sub_bank.at).has_value(), "sub-bank");
+    const Capability facet = system.world.process(client).capability_registers[sub_bank.at.number];
+    system.world.page_out({facet});
+    system.world.disk().spoil_reads(system.world.kernel().store.root().geometry.home_block(facet.object.frame()), body_reads_max);
+    const auto unread = root_bank.verify(sub_bank.at);
+    wrongs.expect(!unread && unread.error() == Result::unreadable, "called forged");
+    fake_machine().advance(uint64_t{1'000} * 1'000'000'000);
+    wrongs.expect(root_bank.verify(sub_bank.at)->is_genuine, "not genuine");
+  });
+  system.run_to_the_end();
+  report(wrongs);
+}
+
 TEST_CASE("on the kernel: a small and a large bank are destroyed, and nothing is left") {
   Wrongs wrongs;
   BankOnKernel system;

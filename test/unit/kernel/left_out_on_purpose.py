@@ -39,6 +39,10 @@ ON_PURPOSE = {
     ("kernel/invoke/destruction.cpp", "check", "if (const Outcome o = retire_activity(own); o.is_obstacle()) return o;"):
         "the process is current, so in memory and writable",
     # --- run/lines.cpp, taking.cpp
+    ("kernel/run/lines.cpp", "operand", "if (!gave_way_before_) gave_way_ = taken_;"):
+        "one that was taken, and is the next to be taken again, loses its place when it gives way, and not the second time only",
+    ("kernel/run/lines.cpp", "operand", "if (gives_way) gave_way_ = taken_;"):
+        "one that has lost its place, and is the next to be taken again, loses it again",
     ("kernel/run/lines.cpp", "operand", "activity.ticket = store_.system().next_ticket++;"): FIELD,
     ("kernel/run/lines.cpp", "operand", "activity.stood_in = mark_of(receiver);"): FIELD,
     ("kernel/taking.cpp", "operand", "for (unsigned tried = 0; waits_open() && !processor.has_current(); ++tried) {"):

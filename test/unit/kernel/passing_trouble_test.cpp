@@ -204,3 +204,33 @@ TEST_CASE("a process that was stopped while its activity could not be read for a
   run_for(world, 2000 * s, s / 2);
   CHECK(owner.ask(call(held, {method::process_start})) == Result::ok);
 }
+
+// What userland/runtime/space_builder.cpp does, in the same order.
+TEST_CASE("what fills the empty slots of a space fills none that holds what the disk gave wrongly once") {
+  const bool was_wrong = GENERATE(false, true);
+  CAPTURE(was_wrong);
+  Owner owner;
+  KernelWorld& world = owner.world;
+  world.open_new_rows();
+  const Capability old_node = world.make(Kind::node), new_node = world.make_in_new_row(Kind::node);
+  world.open_new_rows();
+  const Capability space = world.make_in_new_row(Kind::node);
+  world.object<Node>(space).slots[3] = old_node;
+  world.object<Node>(old_node).slots[0] = world.make(Kind::page);  // a program's memory
+  Process& p = world.process(owner.guest);
+  p.capability_registers[held] = space;
+  p.capability_registers[held + 4] = {.type = CapabilityType::discriminator};
+  p.capability_registers[held + 6] = new_node;
+  world.start();
+  run_checked(world, 50);
+  world.page_out({old_node});
+  if (was_wrong) world.disk().spoil_reads(home(world, old_node), body_reads_max);
+  const unsigned found = held + 5;
+  REQUIRE(owner.ask(call(held, {method::fetch, 3}, 0, found)) == Result::ok);
+  const Result classified = owner.ask(call(held + 4, {method::discriminator_classify}, found));
+  const auto type = static_cast<CapabilityType>(message_word(world.process(owner.guest).registers, 1));
+  const bool is_empty = classified == Result::ok && type == CapabilityType::void_capability;
+  if (is_empty) owner.ask(call(held, {method::store, 3}, held + 6));
+  run_for(world, 60 * s, s / 4);
+  CHECK(world.object<Node>(space).slots[3].object == old_node.object);
+}

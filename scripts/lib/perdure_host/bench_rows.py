@@ -42,7 +42,7 @@ ROWS = (
     Row("pause_processes_ratio", pause, 1.1, spread=1),
     Row("first_write_extra", memory, 800, spread=1),
     Row("first_write_very_first", memory, 8_000),
-    Row("restart", watched, 20_000_000, spread=5),
+    Row("restart", watched, 20_000_000, spread=30),
     Row("revoke", revoke, 500),
     Row("revoke_copies_ratio", revoke, 1.05),
     Row("bank_alloc_page", storage, 446 + 500, spread=1),

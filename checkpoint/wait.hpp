@@ -29,7 +29,7 @@ struct WaitChannel {
     destruction = 12, // key: object id; a bounded destruction is still going on
     time = 13,        // until a timer strikes
     restart = 14,     // until the callers that stood in line before the restart have come back
-    frame_unread = 15,  // for its own process, which could not be read, until that has come or is gone
+    frame_unread = 15,  // for its own process or its keeper, which could not be read, until that has come, is gone, or is asked for again
   };
   uint64_t value = 0;
 

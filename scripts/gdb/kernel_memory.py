@@ -7,8 +7,6 @@ What is read is what is in memory: a frame that only the disk has is told as suc
 """
 
 import functools
-import pathlib
-import re
 
 import gdb
 
@@ -27,7 +25,6 @@ FLAG_READY = "perdure::(anonymous namespace)::flag_ready"    # kernel/run/schedu
 REASON_BITS = "perdure::(anonymous namespace)::reason_bits"
 SPAN_BEGIN, SPAN_LENGTH, ARRAY_ELEMENTS = "_M_ptr", "_M_extent._M_extent_value", "_M_elems"  # GCC's library
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 WRAPPERS_MAX = 8  # that a capability may lead through (kernel/invocation.cpp)
 
 
@@ -94,13 +91,9 @@ def flag_names(type_name):
 
 @functools.cache
 def restriction_names():
-    """{bit: name}. From the source: no address and no debug information is made for a constant of a namespace."""
-    text = (ROOT / "objects" / "capability.hpp").read_text()
-    part = re.search(r"namespace restriction \{(.*?)\}", text, re.DOTALL)
-    names = {1 << int(bit): name for name, bit in re.findall(r"uint8_t (\w+) = 1 << (\d);", part[1])} if part else {}
-    if not names:
-        raise gdb.GdbError("objects/capability.hpp declares the restrictions otherwise than this script expects")
-    return names
+    """{bit: name} of restriction::Memory; `none` and `all` are no bits."""
+    values = {int(field.enumval): field.name for field in type_of("restriction::Memory").fields()}
+    return {value: name.rpartition("::")[2] for value, name in values.items() if value.bit_count() == 1}
 
 
 def names_of_bits(bits, names):

@@ -342,7 +342,7 @@ void fpu_load(const std::byte* area) {
   check_fpu(area);
   uint32_t sse_control;
   std::memcpy(&sse_control, area + 24, sizeof(sse_control));
-  if (sse_control == 0) stop_test("an XSAVE area that was never given its initial state");
+  if (sse_control == 0 && !fake_machine().takes_any_fpu_area) stop_test("an XSAVE area that was never given its initial state");
   std::memcpy(fake_machine().fpu_registers, area, FakeMachine::fpu_bytes);
 }
 void fpu_initial_state(std::byte* area) {

@@ -151,6 +151,9 @@ class FakeMachine {
   // --- floating point ----------------------------------------------------------------------------
   static constexpr size_t fpu_bytes = fpu_area_bytes;
   bool fpu_enabled = false;
+  // The kernel loads nothing but what it has saved, or given its initial state. An image that was forged may hold anything,
+  // which the real machine corrects (kernel/arch/x86_64/fpu.cpp). Not reset by power_on.
+  bool takes_any_fpu_area = false;
   std::byte fpu_registers[fpu_bytes] = {};
 
   FakeCounters counters;

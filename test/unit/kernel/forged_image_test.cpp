@@ -24,6 +24,11 @@ constexpr WorldSize small_world{.machine_bytes = 8u << 20,
                                 .log_segments = 12,
                                 .segment_blocks = 16};
 
+struct AnyFpuArea {
+  AnyFpuArea() { fake_machine().takes_any_fpu_area = true; }
+  ~AnyFpuArea() { fake_machine().takes_any_fpu_area = false; }
+};
+
 // Guests of all kinds of habits, everything at home, the power off.
 class ForgedWorld {
  public:
@@ -113,6 +118,7 @@ class ForgedWorld {
 
   std::mt19937_64 random_;
   std::vector<Capability> shared_, wrappers_;
+  AnyFpuArea any_fpu_area_;
 
  public:
   KernelWorld world;
@@ -178,6 +184,7 @@ class FourGuests {
     CHECK(counted > 10);
   }
 
+  AnyFpuArea any_fpu_area;
   KernelWorld world{{}, small_world};
   Guest server_guest, client, counter, asleep;
   unsigned calls = 0, served = 0, counted = 0;
@@ -456,6 +463,13 @@ TEST_CASE("a place in line that is stored is not believed") {
   guests.world.cut_and_boot();  // all three stand in this row: it is refused as a whole
   guests.run(50);
   CHECK(was_told("a row of activities, or what may be one, cannot be read"));
+}
+
+TEST_CASE("a process of which the disk says that it has used the FPU, without its registers, runs") {
+  FourGuests guests;
+  guests.forge<Process>(guests.counter.process, [&](Process& p) { p.control.flags |= ProcessControl::flag_fpu; });
+  guests.boot();
+  CHECK(guests.calls > 10);
 }
 
 TEST_CASE("thousands of forged images do not bring the kernel down") {

@@ -7,6 +7,7 @@ What is read is what is in memory: a frame that only the disk has is told as suc
 """
 
 import functools
+import pathlib
 
 import gdb
 
@@ -25,6 +26,7 @@ FLAG_READY = "perdure::(anonymous namespace)::flag_ready"    # kernel/run/schedu
 REASON_BITS = "perdure::(anonymous namespace)::reason_bits"
 SPAN_BEGIN, SPAN_LENGTH, ARRAY_ELEMENTS = "_M_ptr", "_M_extent._M_extent_value", "_M_elems"  # GCC's library
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 WRAPPERS_MAX = 8  # that a capability may lead through (kernel/invocation.cpp)
 
 
